@@ -1,0 +1,40 @@
+/** SSH public and private keys: the blobs of RFC 4253 §6.6, RFC 5656 §3, RFC 8332, RFC 8709. */
+
+/** The key types that this build knows, as they stand in a public key blob. */
+export type KeyType =
+  | 'ssh-ed25519'
+  | 'ecdsa-sha2-nistp256'
+  | 'ecdsa-sha2-nistp384'
+  | 'ecdsa-sha2-nistp521'
+  | 'ssh-rsa';
+
+/** Signature algorithms. One RSA key serves three: rsa-sha2-256, rsa-sha2-512 (RFC 8332) and the old ssh-rsa (SHA-1). */
+export type SignatureAlgorithm = Exclude<KeyType, 'ssh-rsa'> | 'ssh-rsa' | 'rsa-sha2-256' | 'rsa-sha2-512';
+
+/** A key blob, key file or signature that cannot be parsed or is outside the limits (RSA 2048–16384 bits). */
+export class KeyFormatError extends Error {
+  override readonly name = 'KeyFormatError';
+}
+
+export interface PublicKey {
+  readonly type: KeyType;
+  /** The blob, exactly as received. */
+  readonly blob: Buffer;
+  /** Key size: 256 for Ed25519, the curve's or the modulus's otherwise. */
+  readonly bits: number;
+  /** `SHA256:` and base64 without padding. */
+  readonly fingerprint: string;
+  readonly signatureAlgorithms: readonly SignatureAlgorithm[];
+  /**
+   * Verifies an SSH signature blob (`string algorithm, string signature`) over `data`. False for a signature that is
+   * malformed, of another algorithm than `algorithm`, or wrong. Never throws.
+   */
+  verify(algorithm: SignatureAlgorithm, signature: Buffer, data: Buffer): boolean;
+}
+
+export interface PrivateKey {
+  readonly publicKey: PublicKey;
+  readonly comment: string;
+  /** Resolves to an SSH signature blob (`string algorithm, string signature`). */
+  sign(algorithm: SignatureAlgorithm, data: Buffer): Promise<Buffer>;
+}

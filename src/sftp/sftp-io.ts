@@ -1,0 +1,18 @@
+/**
+ * The byte stream under an SFTP session: an SSH channel, or stdin and stdout. The session is told of bytes by
+ * `SftpSession.receive` and of the end by `SftpSession.end`; it answers through this.
+ */
+export interface SftpIo {
+  /**
+   * Sends bytes in order. The buffers belong to the stream from the call on. Returns false when the stream would rather
+   * have no more until `SftpSession.drained` is called; what was given is sent all the same.
+   */
+  write(chunks: readonly Buffer[]): boolean;
+  /**
+   * `bytes` of what came in have been dealt with: the peer may send as many more. The session calls it late on
+   * purpose when the store is slow: this is the back-pressure.
+   */
+  consumed(bytes: number): void;
+  /** The session is over; nothing is written after it. */
+  close(exitStatus: number): void;
+}
