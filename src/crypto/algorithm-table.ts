@@ -1,0 +1,33 @@
+import { CIPHER_ALGORITHMS } from './algorithms/cipher-table.ts';
+import type { CipherAlgorithm, HostKeyAlgorithm, KexAlgorithm, MacAlgorithm } from './algorithms/facts.ts';
+import { HOST_KEY_ALGORITHMS } from './algorithms/host-key-table.ts';
+import { KEX_ALGORITHMS } from './algorithms/kex-table.ts';
+import { MAC_ALGORITHMS } from './algorithms/mac-table.ts';
+
+/** The algorithms that this build implements, one row each: see algorithms/facts.ts for what a row says. */
+export { CIPHER_ALGORITHMS, HOST_KEY_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS };
+export type {
+  Algorithm,
+  AlgorithmKind,
+  CipherAlgorithm,
+  FipsStatus,
+  HostKeyAlgorithm,
+  KexAlgorithm,
+  MacAlgorithm,
+  PqFamily,
+  Verdict,
+} from './algorithms/facts.ts';
+
+export type KexName = (typeof KEX_ALGORITHMS)[number]['name'];
+export type CipherName = (typeof CIPHER_ALGORITHMS)[number]['name'];
+export type MacName = (typeof MAC_ALGORITHMS)[number]['name'];
+export type HostKeyName = (typeof HOST_KEY_ALGORITHMS)[number]['name'];
+
+function byName<T extends { readonly name: string }>(rows: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
+export const KEX_BY_NAME: ReadonlyMap<string, KexAlgorithm> = byName<KexAlgorithm>(KEX_ALGORITHMS);
+export const CIPHER_BY_NAME: ReadonlyMap<string, CipherAlgorithm> = byName<CipherAlgorithm>(CIPHER_ALGORITHMS);
+export const MAC_BY_NAME: ReadonlyMap<string, MacAlgorithm> = byName<MacAlgorithm>(MAC_ALGORITHMS);
+export const HOST_KEY_BY_NAME: ReadonlyMap<string, HostKeyAlgorithm> = byName<HostKeyAlgorithm>(HOST_KEY_ALGORITHMS);
