@@ -107,6 +107,11 @@ export class SshReader {
     return bytes.subarray(1);
   }
 
+  /** The message's bytes from `start` to `end`, wherever the reader stands: for signatures over a part of it. */
+  slice(start: number, end: number): Buffer {
+    return this.#buffer.subarray(start, end);
+  }
+
   /** Everything that is left. */
   rest(): Buffer {
     return this.bytes(this.remaining);

@@ -1,0 +1,222 @@
+import type { PublicKey, SignatureAlgorithm } from '../crypto/keys.ts';
+import { parsePublicKey } from '../crypto/public-key.ts';
+import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
+import { SshReader } from '../wire/reader.ts';
+import { SshWriter } from '../wire/writer.ts';
+import type { Identity, IdentityProvider } from './identity.ts';
+import {
+  MAX_KEY_BLOB_BYTES,
+  MAX_KEY_QUERIES,
+  MAX_PASSWORD_BYTES,
+  MAX_REQUESTS,
+  MAX_SIGNATURE_BYTES,
+  MAX_USER_NAME_BYTES,
+  MAX_WAITING_REQUESTS,
+} from './limits.ts';
+import { verifyPassword } from './password-hash.ts';
+
+/** Message numbers of RFC 4252 §6 and §7. */
+export const SSH_MSG_USERAUTH = { REQUEST: 50, FAILURE: 51, SUCCESS: 52, BANNER: 53, PK_OK: 60 } as const;
+
+const CONNECTION_SERVICE = 'ssh-connection';
+
+export type AuthMethod = 'publickey' | 'password';
+
+export interface AuthSuccess<T extends Identity> {
+  readonly identity: T;
+  readonly method: AuthMethod;
+  /** Only with publickey. */
+  readonly publicKey: PublicKey | null;
+  readonly signatureAlgorithm: SignatureAlgorithm | null;
+}
+
+export interface AuthFailure {
+  /** As the client gave it: hostile text. */
+  readonly userName: string;
+  readonly method: string;
+  readonly reason: 'wrong-password' | 'unknown-user-or-key' | 'wrong-signature' | 'algorithm-not-allowed' | 'bad-key' | 'method-not-available' | 'provider-failed';
+  /** Of the key that was tried. */
+  readonly fingerprint: string | null;
+  readonly error?: unknown;
+}
+
+export interface ServerAuthOptions<T extends Identity> {
+  readonly provider: IdentityProvider<T>;
+  readonly remoteAddress: string;
+  readonly sessionId: Buffer;
+  /** Signature algorithms that user keys may use: the list of `server-sig-algs`. */
+  readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
+  readonly methods: readonly AuthMethod[];
+  readonly maxAttempts: number;
+  /** Sent before the first answer where not empty (RFC 4252 §5.4). */
+  readonly banner: string;
+  send(payload: Buffer): void;
+  disconnect(reason: SshDisconnect): void;
+  onSuccess(success: AuthSuccess<T>): void;
+  onFailure(failure: AuthFailure): void;
+}
+
+/** The server's side of RFC 4252: public key and password. One request is answered after the other. */
+export class ServerAuth<T extends Identity> {
+  readonly #options: ServerAuthOptions<T>;
+  readonly #waiting: Buffer[] = [];
+  #running = false;
+  #done = false;
+  #bannerSent = false;
+  #requests = 0;
+  #queries = 0;
+  #failures = 0;
+
+  constructor(options: ServerAuthOptions<T>) {
+    this.#options = options;
+  }
+
+  /** Takes an SSH_MSG_USERAUTH_REQUEST. Throws WireError or SshDisconnect for what cannot be answered. */
+  receive(payload: Buffer): void {
+    // RFC 4252 §5.1: requests after success are ignored.
+    if (this.#done) return;
+    if (this.#waiting.length >= MAX_WAITING_REQUESTS) {
+      throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'too many authentication requests at once');
+    }
+    this.#waiting.push(Buffer.from(payload));
+    payload.fill(0);
+    if (!this.#running) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    try {
+      for (let payload = this.#waiting.shift(); payload !== undefined && !this.#done; payload = this.#waiting.shift()) {
+        await this.#answer(payload);
+        payload.fill(0);
+      }
+    } catch (error) {
+      this.#done = true;
+      this.#options.disconnect(
+        error instanceof SshDisconnect
+          ? error
+          : new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'malformed authentication request', { cause: error }),
+      );
+    } finally {
+      for (const payload of this.#waiting) payload.fill(0);
+      this.#running = false;
+    }
+  }
+
+  async #answer(payload: Buffer): Promise<void> {
+    this.#requests += 1;
+    if (this.#requests > MAX_REQUESTS) throw tooMany();
+    const reader = new SshReader(payload, 1);
+    const userName = reader.utf8(MAX_USER_NAME_BYTES);
+    const service = reader.ascii(64);
+    const method = reader.ascii(64);
+    if (service !== CONNECTION_SERVICE) {
+      throw new SshDisconnect(DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, `no such service after authentication`);
+    }
+    this.#sendBanner();
+    if (method === 'none') return this.#sendFailure();
+    const allowed = this.#options.methods.find((name) => name === method);
+    switch (allowed) {
+      case 'publickey':
+        return this.#publicKey(userName, reader);
+      case 'password':
+        return this.#password(userName, reader);
+      case undefined:
+        return this.#fail({ userName, method, reason: 'method-not-available', fingerprint: null });
+    }
+  }
+
+  async #password(userName: string, reader: SshReader): Promise<void> {
+    const change = reader.boolean();
+    const password = reader.utf8(MAX_PASSWORD_BYTES);
+    if (change) reader.utf8(MAX_PASSWORD_BYTES);
+    reader.end();
+    const failure = { userName, method: 'password', fingerprint: null } as const;
+    const identity = await this.#find(userName, failure);
+    if (identity === 'provider-failed') return;
+    const right = await verifyPassword(password, identity?.passwordHash ?? null);
+    if (identity === null || !right || change) return this.#fail({ ...failure, reason: 'wrong-password' });
+    this.#succeed({ identity, method: 'password', publicKey: null, signatureAlgorithm: null });
+  }
+
+  async #publicKey(userName: string, reader: SshReader): Promise<void> {
+    const signed = reader.boolean();
+    const algorithmName = reader.ascii(128);
+    const blob = reader.string(MAX_KEY_BLOB_BYTES);
+    const signedBytes = reader.offset;
+    const signature = signed ? reader.string(MAX_SIGNATURE_BYTES) : null;
+    reader.end();
+    const failure = { userName, method: 'publickey', fingerprint: null } as const;
+    const algorithm = this.#options.userKeyAlgorithms.find((name) => name === algorithmName);
+    if (algorithm === undefined) return this.#queryFailed({ ...failure, reason: 'algorithm-not-allowed' });
+    let key: PublicKey;
+    try {
+      key = parsePublicKey(Buffer.from(blob));
+    } catch (error) {
+      // A key that cannot be parsed fails this attempt, not the connection.
+      return this.#queryFailed({ ...failure, reason: 'bad-key', error });
+    }
+    if (!key.signatureAlgorithms.includes(algorithm)) return this.#queryFailed({ ...failure, reason: 'bad-key' });
+    const tried = { ...failure, fingerprint: key.fingerprint };
+    const identity = await this.#find(userName, tried);
+    if (identity === 'provider-failed') return;
+    const known = identity?.publicKeys.some((candidate) => candidate.blob.equals(key.blob)) ?? false;
+    if (identity === null || !known) return this.#queryFailed({ ...tried, reason: 'unknown-user-or-key' });
+    if (signature === null) {
+      this.#queries += 1;
+      if (this.#queries > MAX_KEY_QUERIES) throw tooMany();
+      this.#options.send(new SshWriter(1024).byte(SSH_MSG_USERAUTH.PK_OK).string(algorithm).string(key.blob).finish());
+      return;
+    }
+    // RFC 4252 §7: the session identifier and the request up to the signature.
+    const data = new SshWriter(4096).string(this.#options.sessionId).bytes(reader.slice(0, signedBytes)).finish();
+    if (!key.verify(algorithm, signature, data)) return this.#fail({ ...tried, reason: 'wrong-signature' });
+    this.#succeed({ identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm });
+  }
+
+  async #find(userName: string, failure: Omit<AuthFailure, 'reason'>): Promise<T | null | 'provider-failed'> {
+    try {
+      return await this.#options.provider.find(userName, { remoteAddress: this.#options.remoteAddress });
+    } catch (error) {
+      this.#fail({ ...failure, reason: 'provider-failed', error });
+      return 'provider-failed';
+    }
+  }
+
+  #succeed(success: AuthSuccess<T>): void {
+    this.#done = true;
+    this.#options.send(Buffer.from([SSH_MSG_USERAUTH.SUCCESS]));
+    this.#options.onSuccess(success);
+  }
+
+  #queryFailed(failure: AuthFailure): void {
+    this.#queries += 1;
+    this.#options.onFailure(failure);
+    if (this.#queries > MAX_KEY_QUERIES) throw tooMany();
+    this.#sendFailure();
+  }
+
+  #fail(failure: AuthFailure): void {
+    this.#failures += 1;
+    this.#options.onFailure(failure);
+    if (this.#failures >= this.#options.maxAttempts) throw tooMany();
+    this.#sendFailure();
+  }
+
+  #sendFailure(): void {
+    this.#options.send(
+      new SshWriter(64).byte(SSH_MSG_USERAUTH.FAILURE).nameList(this.#options.methods).boolean(false).finish(),
+    );
+  }
+
+  #sendBanner(): void {
+    if (this.#bannerSent || this.#options.banner === '') return;
+    this.#bannerSent = true;
+    const text = this.#options.banner.replace(/\r?\n/g, '\r\n');
+    this.#options.send(new SshWriter(256).byte(SSH_MSG_USERAUTH.BANNER).string(text).string('').finish());
+  }
+}
+
+function tooMany(): SshDisconnect {
+  return new SshDisconnect(DISCONNECT_REASON.NO_MORE_AUTH_METHODS_AVAILABLE, 'too many authentication failures');
+}

@@ -1,0 +1,253 @@
+import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
+import { SshWriter } from '../wire/writer.ts';
+import { MAX_SEND_DATA_BYTES, MAX_WINDOW, WINDOW_BYTES, WINDOW_TOP_UP_BYTES } from './limits.ts';
+import { EXTENDED_DATA_STDERR, SSH_MSG_CONNECTION } from './messages.ts';
+
+/** What a channel needs of the transport. */
+export interface ChannelCarrier {
+  readonly writable: boolean;
+  send(head: Buffer, body?: readonly Buffer[]): boolean;
+}
+
+/** Whoever uses a channel's data: told by the channel, never after `onClose`. */
+export interface ChannelUser {
+  onData(chunk: Buffer): void;
+  /** The peer sends no more. */
+  onEof(): void;
+  /** `write` answered false before and would answer true now. */
+  onDrain(): void;
+  /** The channel is gone: closed by the peer, by us, or with the connection. */
+  onClose(): void;
+}
+
+/** One open channel (RFC 4254 §5): windows both ways, and what is queued for the peer's window. */
+export class Channel {
+  readonly localId: number;
+  readonly #remoteId: number;
+  readonly #carrier: ChannelCarrier;
+  readonly #maxData: number;
+  #remoteWindow: number;
+  #localWindow = WINDOW_BYTES;
+  #consumed = 0;
+  readonly #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  #user: ChannelUser | null = null;
+  #wantsDrain = false;
+  #eofReceived = false;
+  #closeReceived = false;
+  #ending: 'no' | 'when-sent' | 'sent' = 'no';
+  #exitStatus: number | null = null;
+  requests = 0;
+
+  constructor(carrier: ChannelCarrier, localId: number, remote: { id: number; window: number; maxData: number }) {
+    this.#carrier = carrier;
+    this.localId = localId;
+    this.#remoteId = remote.id;
+    this.#remoteWindow = remote.window;
+    this.#maxData = Math.min(remote.maxData, MAX_SEND_DATA_BYTES);
+  }
+
+  get remoteId(): number {
+    return this.#remoteId;
+  }
+
+  /** Whether a user is attached: a session runs one program only (RFC 4254 §6.5). */
+  get taken(): boolean {
+    return this.#user !== null;
+  }
+
+  /** Both sides have closed. */
+  get closed(): boolean {
+    return this.#closeReceived && this.#ending === 'sent';
+  }
+
+  attach(user: ChannelUser): void {
+    this.#user = user;
+  }
+
+  /** Sends bytes as the peer's window allows; they are given up and not copied. False: rather no more until drain. */
+  write(chunks: readonly Buffer[]): boolean {
+    if (this.#ending !== 'no') return false;
+    for (const chunk of chunks) {
+      if (chunk.length === 0) continue;
+      this.#queue.push(chunk);
+      this.#queuedBytes += chunk.length;
+    }
+    this.#pump();
+    if (this.#queuedBytes === 0 && this.#carrier.writable) return true;
+    this.#wantsDrain = true;
+    return false;
+  }
+
+  /** The user has dealt with `bytes` of what came: the peer may send as many more. */
+  consume(bytes: number): void {
+    this.#consumed += bytes;
+    if (this.#consumed < WINDOW_TOP_UP_BYTES || this.#eofReceived || this.#closeReceived || this.#ending !== 'no') return;
+    this.#localWindow += this.#consumed;
+    this.#carrier.send(
+      new SshWriter(16)
+        .byte(SSH_MSG_CONNECTION.CHANNEL_WINDOW_ADJUST)
+        .uint32(this.#remoteId)
+        .uint32(this.#consumed)
+        .finish(),
+    );
+    this.#consumed = 0;
+  }
+
+  /** Text for the person at the other end (stderr). Sent only as far as the window allows: it is short. */
+  writeStderr(text: string): void {
+    const bytes = Buffer.from(text).subarray(0, Math.min(this.#maxData, this.#remoteWindow));
+    if (bytes.length === 0) return;
+    this.#remoteWindow -= bytes.length;
+    this.#carrier.send(
+      new SshWriter(64 + bytes.length)
+        .byte(SSH_MSG_CONNECTION.CHANNEL_EXTENDED_DATA)
+        .uint32(this.#remoteId)
+        .uint32(EXTENDED_DATA_STDERR)
+        .string(bytes)
+        .finish(),
+    );
+  }
+
+  /** Sends what is queued, then exit-status (RFC 4254 §6.10), EOF and CLOSE. */
+  close(exitStatus: number | null): void {
+    if (this.#ending !== 'no') return;
+    this.#ending = 'when-sent';
+    this.#exitStatus = exitStatus;
+    this.#pump();
+  }
+
+  // --- told by the connection ---
+
+  receiveData(data: Buffer): void {
+    if (data.length > this.#localWindow) {
+      throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'channel data past the window');
+    }
+    if (this.#eofReceived || this.#closeReceived) {
+      throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'channel data after end of file');
+    }
+    this.#localWindow -= data.length;
+    if (this.#user !== null && this.#ending === 'no') this.#user.onData(data);
+    else this.consume(data.length);
+  }
+
+  /** Extended data from a client means nothing to us; its bytes are given back to the window. */
+  receiveExtendedData(bytes: number): void {
+    if (bytes > this.#localWindow) {
+      throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'channel data past the window');
+    }
+    this.#localWindow -= bytes;
+    this.consume(bytes);
+  }
+
+  receiveWindowAdjust(bytes: number): void {
+    // RFC 4254 §5.2 forbids more than 2^32 − 1; some clients add to a window that is full already.
+    this.#remoteWindow = Math.min(this.#remoteWindow + bytes, MAX_WINDOW);
+    this.#pump();
+  }
+
+  receiveEof(): void {
+    if (this.#eofReceived) return;
+    this.#eofReceived = true;
+    this.#user?.onEof();
+  }
+
+  receiveClose(): void {
+    if (this.#closeReceived) return;
+    this.#closeReceived = true;
+    this.#dropQueue();
+    if (this.#ending !== 'sent') this.#sendClose(false);
+    this.#release();
+  }
+
+  /** The transport can take more. */
+  drained(): void {
+    this.#pump();
+  }
+
+  /** The connection is gone. */
+  lost(): void {
+    this.#ending = 'sent';
+    this.#closeReceived = true;
+    this.#dropQueue();
+    this.#release();
+  }
+
+  #pump(): void {
+    while (this.#queuedBytes > 0 && this.#remoteWindow > 0 && this.#ending !== 'sent' && this.#carrier.writable) {
+      this.#sendData(this.#cut(Math.min(this.#queuedBytes, this.#remoteWindow, this.#maxData)));
+    }
+    if (this.#queuedBytes > 0) return;
+    if (this.#ending === 'when-sent') {
+      this.#sendClose(true);
+      return;
+    }
+    if (this.#wantsDrain && this.#carrier.writable) {
+      this.#wantsDrain = false;
+      this.#user?.onDrain();
+    }
+  }
+
+  /** Takes `bytes` from the queue's front without copying. */
+  #cut(bytes: number): Buffer[] {
+    const parts: Buffer[] = [];
+    let wanted = bytes;
+    let whole = 0;
+    for (const chunk of this.#queue) {
+      if (chunk.length > wanted) break;
+      parts.push(chunk);
+      wanted -= chunk.length;
+      whole += 1;
+      if (wanted === 0) break;
+    }
+    this.#queue.splice(0, whole);
+    const first = this.#queue[0];
+    if (wanted > 0 && first !== undefined) {
+      parts.push(first.subarray(0, wanted));
+      this.#queue[0] = first.subarray(wanted);
+    }
+    this.#queuedBytes -= bytes;
+    this.#remoteWindow -= bytes;
+    return parts;
+  }
+
+  #sendData(parts: Buffer[]): void {
+    let bytes = 0;
+    for (const part of parts) bytes += part.length;
+    const head = Buffer.allocUnsafe(9);
+    head.writeUInt8(SSH_MSG_CONNECTION.CHANNEL_DATA, 0);
+    head.writeUInt32BE(this.#remoteId, 1);
+    head.writeUInt32BE(bytes, 5);
+    this.#carrier.send(head, parts);
+  }
+
+  #sendClose(orderly: boolean): void {
+    this.#ending = 'sent';
+    if (orderly && !this.#closeReceived) {
+      if (this.#exitStatus !== null) {
+        this.#carrier.send(
+          new SshWriter(32)
+            .byte(SSH_MSG_CONNECTION.CHANNEL_REQUEST)
+            .uint32(this.#remoteId)
+            .string('exit-status')
+            .boolean(false)
+            .uint32(this.#exitStatus)
+            .finish(),
+        );
+      }
+      this.#carrier.send(new SshWriter(8).byte(SSH_MSG_CONNECTION.CHANNEL_EOF).uint32(this.#remoteId).finish());
+    }
+    this.#carrier.send(new SshWriter(8).byte(SSH_MSG_CONNECTION.CHANNEL_CLOSE).uint32(this.#remoteId).finish());
+  }
+
+  #dropQueue(): void {
+    this.#queue.length = 0;
+    this.#queuedBytes = 0;
+  }
+
+  #release(): void {
+    const user = this.#user;
+    this.#user = null;
+    user?.onClose();
+  }
+}

@@ -1,0 +1,33 @@
+/** Every bound of the transport, with its reason. Bytes and seconds unless said otherwise. */
+
+/** RFC 4253 §4.2: the identification line, CR LF included. */
+export const MAX_VERSION_LINE_BYTES = 255;
+
+/** A server may send other lines first (RFC 4253 §4.2); a client role reads at most so many bytes of them. */
+export const MAX_PRE_VERSION_BYTES = 32 * 1024;
+
+/**
+ * Before authentication. RFC 4253 §6.1 asks for 35,000; the longest KEXINIT seen (OQS OpenSSH) is under 8 KiB.
+ */
+export const MAX_PACKET_BYTES_BEFORE_AUTH = 64 * 1024;
+
+/** After authentication: 256 KiB of channel data, which is what clients with large packets send, and its framing. */
+export const MAX_PACKET_BYTES = 256 * 1024 + 1024;
+
+/** One name-list of a KEXINIT. OQS OpenSSH sends over 3.5 KB. */
+export const MAX_NAME_LIST_BYTES = 16 * 1024;
+
+/** RFC 4344 §3.1: rekey before the sequence number can repeat: 2^32 packets at the most; half of it is ample. */
+export const MAX_PACKETS_PER_KEY = 0x8000_0000;
+
+/** What the services above may queue while a key exchange holds their packets back. */
+export const MAX_QUEUED_DURING_KEX_BYTES = 32 * 1024 * 1024;
+
+/** A peer that began a key exchange and does not end it holds our replies back: so long, then disconnect. */
+export const KEX_TIMEOUT_SECONDS = 120;
+
+/** Above this many unsent bytes `send` answers false and the services wait for `onDrain`. */
+export const SEND_HIGH_WATER_BYTES = 1024 * 1024;
+
+/** Parts of a packet that together stay below this are copied into one buffer: cheaper than another cipher call. */
+export const MERGE_BELOW_BYTES = 1024;
