@@ -28,7 +28,7 @@ SID_PACKAGES=(
   openssh-client openssh-server openssh-sftp-server
   putty-tools dropbear-bin libssh-4 rclone lftp curl
   python3-asyncssh python3-paramiko ssh-audit ruby-net-sftp
-  python3-moto docker-compose
+  python3-moto python3-flask-cors docker-compose
 )
 
 say() { printf '[peers %4ds] %s\n' "$SECONDS" "$*"; }
@@ -57,6 +57,7 @@ fi
 
 # The mirror that this machine's apt uses already.
 mirror() {
+  # shellcheck disable=SC2016 # apt expands these, not the shell
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' 'Origin: Debian' |
     grep -v security | head -n 1 | sed 's,/$,,'
 }

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Stops the processes that pid files name: stop-pid-files.sh MARK FILE...
+# Only a process whose command line holds MARK is touched: a pid can have been given to somebody else since.
+set -u
+MARK=$1
+shift
+for file in "$@"; do
+  [ -s "$file" ] || continue
+  pid=$(cat "$file")
+  mine() { [ -d "/proc/$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$MARK"; }
+  if mine; then
+    kill -TERM "$pid"
+    for ((i = 0; i < 200; i++)); do
+      mine || break
+      sleep 0.05
+    done
+    mine && { echo "$file: SIGKILL" >&2; kill -KILL "$pid"; }
+  fi
+  rm -f "$file"
+done
+exit 0
