@@ -6,6 +6,8 @@ export default {
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } }],
   },
+  globalSetup: '<rootDir>/test/peers/jest-global-setup.ts',
+  globalTeardown: '<rootDir>/test/peers/jest-global-teardown.ts',
   testTimeout: 30_000,
   maxWorkers: 2,
 };

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Stops the processes that pid files name: stop-pid-files.sh MARK FILE...
+#   env: SIGNAL=TERM|KILL  KILL where nothing that they hold is wanted any more
 # Only a process whose command line holds MARK is touched: a pid can have been given to somebody else since.
 set -u
 MARK=$1
@@ -9,7 +10,7 @@ for file in "$@"; do
   pid=$(cat "$file")
   mine() { [ -d "/proc/$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$MARK"; }
   if mine; then
-    kill -TERM "$pid"
+    kill -"${SIGNAL:-TERM}" "$pid"
     for ((i = 0; i < 200; i++)); do
       mine || break
       sleep 0.05
