@@ -1,0 +1,111 @@
+import {
+  CIPHER_BY_NAME,
+  HOST_KEY_BY_NAME,
+  KEX_BY_NAME,
+  MAC_BY_NAME,
+  type Algorithm,
+} from '../crypto/algorithm-table.ts';
+import { ConfigError } from './config-error.ts';
+import type { AlgorithmLists, SecurityPolicy } from './security-policy.ts';
+
+/** docs/fips.md has the reasoning behind every rule here. */
+
+/**
+ * FIPS policies that the service documents with `ssh-rsa`. They load as documented; `fips: "required"` refuses them,
+ * because no FIPS module makes SHA-1 signatures. No other FIPS policy may list a SHA-1 algorithm.
+ */
+export const FIPS_POLICIES_WITH_SSH_RSA: readonly string[] = [
+  'TransferSecurityPolicy-FIPS-2020-06',
+  'TransferSecurityPolicy-FIPS-2023-05',
+  'TransferSecurityPolicy-FIPS-2024-01',
+  'TransferSecurityPolicy-PQ-SSH-FIPS-Experimental-2023-04',
+];
+
+/** Smallest RSA modulus of a FIPS host or user key, in bits (FIPS 186-5 §5.1). */
+export const FIPS_MIN_RSA_BITS = 2048;
+
+/** Why `algorithm` may not stand in the FIPS policy `policyName`, or null where it may. */
+export function fipsObjection(policyName: string, algorithm: Algorithm): string | null {
+  if (algorithm.fips === 'approved') return null;
+  if (algorithm.name === 'ssh-rsa' && FIPS_POLICIES_WITH_SSH_RSA.includes(policyName)) return null;
+  return `${algorithm.name} may not stand in a FIPS policy: ${algorithm.fipsWhy}`;
+}
+
+/** What a policy demands of keys and of the crypto module, beyond its lists. */
+export interface FipsRules {
+  readonly fips: boolean;
+  /** Signature algorithms that users may authenticate with, and the value of `server-sig-algs`. */
+  readonly userKeyAlgorithms: readonly string[];
+  /** Smallest RSA modulus, in bits, of host and user keys. */
+  readonly minRsaBits: number;
+}
+
+/** User signature algorithms outside FIPS: all with SHA-2 or better; `ssh-rsa` only where the policy lists it. */
+const USER_KEY_ALGORITHMS = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+] as const;
+
+/**
+ * The key rules of a policy. A FIPS policy restricts user keys to what it lists for host keys; another one allows every
+ * modern algorithm, and SHA-1 `ssh-rsa` where it allows it for host keys.
+ */
+export function fipsRules(policy: SecurityPolicy): FipsRules {
+  const listed = policy.algorithms.hostKeys;
+  if (policy.fips) return { fips: true, userKeyAlgorithms: listed, minRsaBits: FIPS_MIN_RSA_BITS };
+  const userKeyAlgorithms = listed.includes('ssh-rsa') ? [...USER_KEY_ALGORITHMS, 'ssh-rsa'] : USER_KEY_ALGORITHMS;
+  return { fips: false, userKeyAlgorithms, minRsaBits: 2048 };
+}
+
+/** How the configuration wants FIPS: `off` leaves it to the policy, `required` demands the module. */
+export type FipsMode = 'off' | 'required';
+
+/**
+ * Checks `fips: "required"` at start: the policy must be a FIPS policy without legacy algorithms, and the OpenSSL under
+ * Node must run in FIPS mode. `moduleIsFips` is `crypto.getFips() === 1`. Throws ConfigError at `jsonPath` of `file`.
+ */
+export function checkFipsMode(
+  mode: FipsMode,
+  policy: SecurityPolicy,
+  moduleIsFips: boolean,
+  file: string,
+  jsonPath: string,
+): void {
+  if (mode === 'off') return;
+  if (!moduleIsFips) {
+    throw new ConfigError(
+      file,
+      jsonPath,
+      'FIPS mode is required, but the OpenSSL under this Node does not run in it (crypto.getFips() is not 1): ' +
+        'start Node with --enable-fips on an OpenSSL that has a FIPS provider, see docs/fips.md',
+    );
+  }
+  if (!policy.fips) {
+    throw new ConfigError(file, jsonPath, `FIPS mode is required, but ${policy.name} is not a FIPS policy`);
+  }
+  const legacy = algorithmsOf(policy.algorithms).filter((algorithm) => algorithm.fips !== 'approved');
+  if (legacy.length > 0) {
+    const names = legacy.map((algorithm) => `${algorithm.name} (${algorithm.fipsWhy})`).join(', ');
+    throw new ConfigError(
+      file,
+      jsonPath,
+      `FIPS mode is required, but ${policy.name} lists ${names}: choose a policy without, such as ` +
+        'TransferSecurityPolicy-FIPS-2025-03 or TransferSecurityPolicy-FIPS-2024-05',
+    );
+  }
+}
+
+/** The table rows of a policy's names, in order. */
+export function algorithmsOf(lists: AlgorithmLists): Algorithm[] {
+  const rows: (Algorithm | undefined)[] = [
+    ...lists.kex.map((name) => KEX_BY_NAME.get(name)),
+    ...lists.ciphers.map((name) => CIPHER_BY_NAME.get(name)),
+    ...lists.macs.map((name) => MAC_BY_NAME.get(name)),
+    ...lists.hostKeys.map((name) => HOST_KEY_BY_NAME.get(name)),
+  ];
+  return rows.filter((row) => row !== undefined);
+}

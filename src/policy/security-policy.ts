@@ -1,0 +1,36 @@
+/** Plain algorithm lists, in the order in which they are offered. */
+export interface AlgorithmLists {
+  readonly kex: readonly string[];
+  /** The same for both directions. */
+  readonly ciphers: readonly string[];
+  /** The same for both directions. */
+  readonly macs: readonly string[];
+  readonly hostKeys: readonly string[];
+}
+
+/** One security policy, checked: every name is implemented, no list is empty, no name stands twice. */
+export interface SecurityPolicy {
+  readonly name: string;
+  readonly fips: boolean;
+  /** The file that it was read from. */
+  readonly file: string;
+  readonly description: string;
+  /** "documented", "derived …", "reconstructed", or who wrote it; empty where the file does not say. */
+  readonly origin: string;
+  readonly algorithms: AlgorithmLists;
+  /** False where the file lists no host key algorithms and DEFAULT_HOST_KEY_ALGORITHMS stand in. */
+  readonly listsHostKeys: boolean;
+}
+
+/**
+ * What a policy offers that lists no host key algorithms: the service's documented list for its servers. All of them
+ * are FIPS-approved, so that it serves FIPS policies too.
+ */
+export const DEFAULT_HOST_KEY_ALGORITHMS = [
+  'rsa-sha2-256',
+  'rsa-sha2-512',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'ssh-ed25519',
+] as const;
