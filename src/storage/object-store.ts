@@ -100,9 +100,10 @@ export interface WriteHandle {
   close(): Promise<void>;
   /**
    * Ends the handle without a close from the client (disconnect, shutdown). By the store's `partialUploads` the bytes
-   * received become the file ('stored') or are dropped and the old file stays ('discarded'). Never throws.
+   * received become the file ('stored') or are dropped and the old file stays ('discarded'). With `discard` they are
+   * dropped whatever the policy says: for a copy that failed half-way. Never throws.
    */
-  abandon(): Promise<'stored' | 'discarded'>;
+  abandon(options?: { readonly discard: boolean }): Promise<'stored' | 'discarded'>;
 }
 
 export interface OpenWriteOptions {
