@@ -1,12 +1,7 @@
 /** SSH public and private keys: the blobs of RFC 4253 §6.6, RFC 5656 §3, RFC 8332, RFC 8709. */
 
 /** The key types that this build knows, as they stand in a public key blob. */
-export type KeyType =
-  | 'ssh-ed25519'
-  | 'ecdsa-sha2-nistp256'
-  | 'ecdsa-sha2-nistp384'
-  | 'ecdsa-sha2-nistp521'
-  | 'ssh-rsa';
+export type KeyType = 'ssh-ed25519' | 'ecdsa-sha2-nistp256' | 'ecdsa-sha2-nistp384' | 'ecdsa-sha2-nistp521' | 'ssh-rsa';
 
 /** Signature algorithms. One RSA key serves three: rsa-sha2-256, rsa-sha2-512 (RFC 8332) and the old ssh-rsa (SHA-1). */
 export type SignatureAlgorithm = Exclude<KeyType, 'ssh-rsa'> | 'ssh-rsa' | 'rsa-sha2-256' | 'rsa-sha2-512';

@@ -1,0 +1,150 @@
+import { createECDH, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { x25519 as nobleCurve } from '@noble/curves/ed25519.js';
+import { KexError } from './kex-method.ts';
+import { exportRawPublicKey, importRawPrivateKey, importRawPublicKey } from './raw-keys.ts';
+
+/** One side's key pair for one exchange. */
+export interface EcdhKeyPair {
+  readonly publicKey: Buffer;
+  /**
+   * The shared secret with a peer's public value: exactly `secretBytes`, leading zeros kept. The caller overwrites it after
+   * use. Throws KexError for a public value of the wrong length, off the curve, or (X25519) of small order.
+   */
+  agree(peerPublicKey: Buffer): Buffer;
+  /** Overwrites what of the private key lies in JavaScript's memory. */
+  dispose(): void;
+}
+
+/** An elliptic-curve Diffie-Hellman function with public values and secrets of fixed length. */
+export interface Ecdh {
+  readonly name: string;
+  readonly publicKeyBytes: number;
+  readonly secretBytes: number;
+  generateKeyPair(): EcdhKeyPair;
+}
+
+const X25519_BYTES = 32;
+
+function checkX25519Length(peerPublicKey: Buffer): void {
+  if (peerPublicKey.length !== X25519_BYTES) {
+    throw new KexError(`X25519 public value of ${peerPublicKey.length} bytes, not ${X25519_BYTES}`);
+  }
+}
+
+/** RFC 7748 §6.1: a peer's point of small order gives an all-zero result, which contributes nothing. */
+function checkX25519Secret(secret: Buffer): Buffer {
+  let bits = 0;
+  for (const byte of secret) bits |= byte;
+  if (bits === 0) throw new KexError('X25519 result is all zero');
+  return secret;
+}
+
+/** X25519 (RFC 7748 §5) of node:crypto. OpenSSL refuses it in FIPS mode. */
+export const nodeX25519: Ecdh & { keyPairFromPrivateKey(privateKey: Buffer): EcdhKeyPair } = {
+  name: 'X25519',
+  publicKeyBytes: X25519_BYTES,
+  secretBytes: X25519_BYTES,
+  generateKeyPair(): EcdhKeyPair {
+    const { publicKey, privateKey } = generateKeyPairSync('x25519');
+    return nodeX25519KeyPair(publicKey, privateKey);
+  },
+  keyPairFromPrivateKey(bytes: Buffer): EcdhKeyPair {
+    const privateKey = importRawPrivateKey('x25519', bytes);
+    return nodeX25519KeyPair(createPublicKey(privateKey), privateKey);
+  },
+};
+
+function nodeX25519KeyPair(publicKey: KeyObject, privateKey: KeyObject): EcdhKeyPair {
+  return {
+    publicKey: exportRawPublicKey('x25519', publicKey),
+    agree(peerPublicKey): Buffer {
+      checkX25519Length(peerPublicKey);
+      let secret: Buffer;
+      try {
+        secret = diffieHellman({ privateKey, publicKey: importRawPublicKey('x25519', peerPublicKey) });
+      } catch (cause) {
+        throw new KexError('X25519 failed: the public value is of small order', { cause });
+      }
+      return checkX25519Secret(secret);
+    },
+    // OpenSSL holds the private key and clears it when the KeyObject is collected.
+    dispose: () => undefined,
+  };
+}
+
+/**
+ * X25519 of @noble/curves, for FIPS mode: there the classical half of a hybrid with ML-KEM is additional input that need
+ * not be approved (SP 800-56C rev. 2 §2), but OpenSSL refuses to compute it.
+ */
+export const nobleX25519: Ecdh = {
+  name: 'X25519',
+  publicKeyBytes: X25519_BYTES,
+  secretBytes: X25519_BYTES,
+  generateKeyPair(): EcdhKeyPair {
+    const { secretKey, publicKey } = nobleCurve.keygen();
+    return {
+      publicKey: Buffer.from(publicKey),
+      agree(peerPublicKey): Buffer {
+        checkX25519Length(peerPublicKey);
+        let shared: Uint8Array;
+        try {
+          shared = nobleCurve.getSharedSecret(secretKey, peerPublicKey);
+        } catch (cause) {
+          throw new KexError('X25519 failed: the public value is of small order', { cause });
+        }
+        return checkX25519Secret(Buffer.from(shared.buffer, shared.byteOffset, shared.byteLength));
+      },
+      dispose(): void {
+        secretKey.fill(0);
+      },
+    };
+  },
+};
+
+/**
+ * ECDH over a NIST curve (RFC 5656 §4, SEC 1 §3.3.1). Public values are uncompressed points, 0x04 || X || Y; OpenSSL checks
+ * that a peer's lies on the curve. The secret is the x coordinate, left-padded to the field's length.
+ */
+function nistEcdh(name: string, opensslName: string, fieldBytes: number): Ecdh {
+  const publicKeyBytes = 1 + 2 * fieldBytes;
+  return {
+    name,
+    publicKeyBytes,
+    secretBytes: fieldBytes,
+    generateKeyPair(): EcdhKeyPair {
+      const ecdh = createECDH(opensslName);
+      const publicKey = ecdh.generateKeys();
+      return {
+        publicKey,
+        agree(peerPublicKey): Buffer {
+          if (peerPublicKey.length !== publicKeyBytes || peerPublicKey[0] !== 0x04) {
+            throw new KexError(`${name} public value is not an uncompressed point of ${publicKeyBytes} bytes`);
+          }
+          let secret: Buffer;
+          try {
+            secret = ecdh.computeSecret(peerPublicKey);
+          } catch (cause) {
+            throw new KexError(`${name} public value is not a point of the curve`, { cause });
+          }
+          return leftPad(secret, fieldBytes);
+        },
+        // OpenSSL holds the private key and clears it when the object is collected.
+        dispose: () => undefined,
+      };
+    },
+  };
+}
+
+/** Overwrites `secret` where it makes a longer copy. */
+function leftPad(secret: Buffer, bytes: number): Buffer {
+  if (secret.length === bytes) return secret;
+  const padded = Buffer.alloc(bytes);
+  secret.copy(padded, bytes - secret.length);
+  secret.fill(0);
+  return padded;
+}
+
+export const p256 = nistEcdh('P-256', 'prime256v1', 32);
+export const p384 = nistEcdh('P-384', 'secp384r1', 48);
+export const p521 = nistEcdh('P-521', 'secp521r1', 66);
