@@ -207,18 +207,19 @@ export class ClientExchange {
       if (message !== SSH_MSG.KEX_DH_GEX_GROUP) throw unexpected(message);
       return { send: [this.#takeGroup(reader)], result: null };
     }
+    const method = this.#method;
     const exchange = this.#exchange;
     if (exchange === null || message !== (this.#gex === null ? SSH_MSG.KEX_ECDH_REPLY : SSH_MSG.KEX_DH_GEX_REPLY)) {
       throw unexpected(message);
     }
     const hostKeyBlob = Buffer.from(reader.string(PUBLIC_MAX_BYTES * 4));
-    const reply = Buffer.from(readPublic(reader, this.#method));
+    const reply = Buffer.from(readPublic(reader, method));
     const signature = reader.string(PUBLIC_MAX_BYTES * 4);
     reader.end();
     this.#done = true;
     const hostKey = parsePublicKey(hostKeyBlob);
     const sharedSecret = await orFail(exchange.finish(reply));
-    const hash = exchangeHash(this.#context, this.#method, hostKeyBlob, this.#gex, exchange.init, reply, sharedSecret);
+    const hash = exchangeHash(this.#context, method, hostKeyBlob, this.#gex, exchange.init, reply, sharedSecret);
     if (!hostKey.signatureAlgorithms.includes(this.#signatureAlgorithm) || !hostKey.verify(this.#signatureAlgorithm, signature, hash)) {
       throw new SshDisconnect(DISCONNECT_REASON.KEY_EXCHANGE_FAILED, 'host key signature does not verify');
     }
@@ -228,7 +229,7 @@ export class ClientExchange {
     return {
       send: [],
       result: {
-        hash: this.#method.hash,
+        hash: method.hash,
         sharedSecret,
         exchangeHash: hash,
         hostKey,

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { ConfigError, jsonPathOf } from '../policy/config-error.ts';
+import type { Config } from './schema.ts';
+import { configSchema } from './schema.ts';
+
+/** A validated configuration; relative paths in it have been resolved against the file's folder. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** The file, for messages. */
+  readonly file: string;
+}
+
+/** Reads, parses, validates. Throws ConfigError that names the file, the JSON path and what was expected. */
+export function loadConfig(file: string): LoadedConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(file, '$', `cannot be read: ${(error as Error).message}`);
+  }
+  return parseConfig(text, file);
+}
+
+export function parseConfig(text: string, file: string): LoadedConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(file, '$', `not valid JSON: ${(error as Error).message}`);
+  }
+  const result = configSchema.safeParse(json);
+  if (!result.success) throw schemaError(file, result.error);
+  return { config: resolvePaths(result.data, path.dirname(path.resolve(file))), file };
+}
+
+/** The JSON Schema that editors use; `$schema` in a configuration may point to it. */
+export function configJsonSchema(): Record<string, unknown> {
+  return { ...z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }), title: 'Latticeport configuration' };
+}
+
+function schemaError(file: string, error: z.ZodError): ConfigError {
+  const problems = error.issues.map((issue) => ({
+    jsonPath: jsonPathOf(issue.path),
+    problem:
+      issue.code === 'unrecognized_keys'
+        ? `unknown setting ${issue.keys.map((key) => `"${key}"`).join(', ')}`
+        : issue.message,
+  }));
+  const [first = { jsonPath: '$', problem: 'invalid' }, ...others] = problems;
+  return new ConfigError(file, first.jsonPath, first.problem, others);
+}
+
+function resolvePaths(config: Config, folder: string): Config {
+  const absolute = (name: string): string => path.resolve(folder, name);
+  const { storage } = config;
+  return {
+    ...config,
+    hostKeys: config.hostKeys.map(absolute),
+    policyDirectories: config.policyDirectories.map(absolute),
+    storage:
+      storage.type === 'local'
+        ? { ...storage, root: absolute(storage.root) }
+        : storage.type === 's3' && storage.spoolDirectory !== undefined
+          ? { ...storage, spoolDirectory: absolute(storage.spoolDirectory) }
+          : storage,
+  };
+}

@@ -1,0 +1,133 @@
+import { z } from 'zod';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+const bytes = (min: number, max: number) => z.int().min(min).max(max);
+const seconds = (max: number) => z.number().positive().max(max);
+
+const listen = z.strictObject({
+  host: z.string().min(1).default('0.0.0.0').describe('Address to listen on.'),
+  port: z.int().min(0).max(65535).default(2222).describe('TCP port; 0 lets the system pick one.'),
+});
+
+const permission = z.enum(['list', 'read', 'write', 'delete', 'rename', 'mkdir', 'setAttributes']);
+
+const mapping = z.strictObject({
+  entry: z.string().startsWith('/').describe('Where the user sees it.'),
+  target: z.string().startsWith('/').describe('Where it is in the store; ${transfer:UserName} is replaced.'),
+  readOnly: z.boolean().default(false),
+});
+
+/** Transfer Family's pattern for user names, and shorter ones. */
+const userName = z.string().regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.@+-]{0,99}$/u, 'expected 1 to 100 letters, digits, or _ . @ + -');
+
+const user = z.strictObject({
+  name: userName,
+  publicKeys: z.array(z.string()).default([]).describe('Lines as in authorized_keys, without options.'),
+  passwordHash: z.string().optional().describe('Output of "latticeport hash-password".'),
+  home: z.string().startsWith('/').default('/').describe('Where the user starts; ${transfer:UserName} is replaced.'),
+  homeDirectoryType: z
+    .enum(['PATH', 'LOGICAL'])
+    .default('PATH')
+    .describe('PATH: home is the root that the user sees. LOGICAL: the mappings are.'),
+  homeDirectoryMappings: z.array(mapping).max(2000).default([]),
+  permissions: z.union([z.enum(['read-only', 'read-write']), z.array(permission)]).default('read-write'),
+});
+
+const localStorage = z.strictObject({
+  type: z.literal('local'),
+  root: z.string().min(1).describe('A directory; made if it is not there.'),
+  fsync: z.enum(['always', 'never']).default('always').describe('Whether CLOSE waits until the disk has the file.'),
+  hardlinks: z.boolean().default(true),
+  symlinks: z.boolean().default(false),
+  partialUploads: z.enum(['store', 'discard']).default('store'),
+});
+
+const memoryStorage = z.strictObject({
+  type: z.literal('memory').describe('Everything is lost when the server stops: for trying things out.'),
+  partialUploads: z.enum(['store', 'discard']).default('store'),
+});
+
+const s3Storage = z.strictObject({
+  type: z.literal('s3'),
+  bucket: z.string().min(3).max(63),
+  prefix: z.string().max(900).default('').describe('Put before every key; "" or ending in "/".'),
+  region: z.string().min(1).default('us-east-1'),
+  endpoint: z.url().optional().describe('For stores other than AWS S3.'),
+  forcePathStyle: z.boolean().optional().describe('Default: true where an endpoint is given.'),
+  credentials: z
+    .strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1), sessionToken: z.string().optional() })
+    .optional()
+    .describe("Default: the SDK's chain (environment, shared files, container and instance roles)."),
+  requestChecksumCalculation: z.enum(['WHEN_SUPPORTED', 'WHEN_REQUIRED']).default('WHEN_REQUIRED'),
+  responseChecksumValidation: z.enum(['WHEN_SUPPORTED', 'WHEN_REQUIRED']).default('WHEN_REQUIRED'),
+  partBytes: bytes(5 * MIB, 5 * GIB).default(8 * MIB),
+  partsInFlight: z.int().min(1).max(64).default(4),
+  uploadBudgetBytes: bytes(16 * MIB, 64 * GIB).default(256 * MIB).describe('Upload buffers of the whole process.'),
+  readAheadBytes: bytes(256 * KIB, 64 * MIB).default(8 * MIB).describe('One ranged GET.'),
+  readAheadInFlight: z.int().min(1).max(32).default(3),
+  readAheadBudgetBytes: bytes(16 * MIB, 64 * GIB).default(256 * MIB).describe('Read-ahead of the whole process.'),
+  spoolDirectory: z.string().optional().describe('For out-of-order uploads. Default: a private directory in the system temporary one.'),
+  spoolMaxBytes: bytes(0, 16 * 1024 * GIB).default(10 * GIB),
+  partialUploads: z.enum(['store', 'discard']).default('store'),
+  setStat: z.enum(['store', 'ignore', 'refuse']).default('store'),
+  renameMaxEntries: z.int().min(0).default(100_000).describe('Largest directory that a rename copies.'),
+  renameConcurrency: z.int().min(1).max(64).default(8),
+});
+
+export const configSchema = z.strictObject({
+  $schema: z.string().optional(),
+  listen: listen.prefault({}),
+  hostKeys: z.array(z.string().min(1)).min(1).describe('Private key files.'),
+  securityPolicy: z.string().min(1).default('TransferPQSecurityPolicy-2026-11'),
+  policyDirectories: z.array(z.string().min(1)).default([]).describe('More security policies, one JSON file each.'),
+  fips: z.enum(['off', 'required']).default('off').describe('required: refuse to start unless OpenSSL is in FIPS mode.'),
+  storage: z.discriminatedUnion('type', [localStorage, s3Storage, memoryStorage]),
+  users: z.array(user).default([]),
+  auth: z
+    .strictObject({
+      methods: z.array(z.enum(['publickey', 'password'])).min(1).default(['publickey', 'password']),
+      maxAttempts: z.int().min(1).max(20).default(6),
+      loginGraceSeconds: seconds(3600).default(120),
+      banner: z.string().max(4096).default('').describe('Shown before authentication.'),
+    })
+    .prefault({}),
+  rekey: z
+    .strictObject({
+      bytes: bytes(64 * KIB, 64 * GIB).default(GIB),
+      seconds: seconds(7 * 24 * 3600).default(3600),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      connections: z.int().min(1).max(1_000_000).default(10_000),
+      unauthenticatedConnections: z.int().min(1).max(100_000).default(200),
+      connectionsPerSecondPerSource: z
+        .number()
+        .min(0)
+        .max(100_000)
+        .default(15)
+        .describe('Faster ones wait before the banner, then are closed; 0: no limit.'),
+      sessionsPerConnection: z.int().min(1).max(1000).default(10),
+      openFilesPerSession: z.int().min(1).max(10_000).default(128),
+      idleSeconds: seconds(7 * 24 * 3600).default(1800),
+      keepaliveSeconds: seconds(3600).default(60),
+      unansweredKeepalives: z.int().min(1).max(100).default(5),
+      requestsInFlight: z.int().min(1).max(4096).default(64).describe('SFTP requests being worked on, a session.'),
+      writeBytesInFlight: bytes(256 * KIB, GIB).default(8 * MIB).describe('Write data being stored, a session.'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+      format: z.enum(['auto', 'json', 'pretty']).default('auto'),
+    })
+    .prefault({}),
+  shutdown: z.strictObject({ drainSeconds: seconds(24 * 3600).default(30) }).prefault({}),
+});
+
+export type Config = z.output<typeof configSchema>;
+export type UserConfig = Config['users'][number];
+export type StorageConfig = Config['storage'];

@@ -1,0 +1,29 @@
+import type { DestinationStream, Logger } from 'pino';
+import { pino } from 'pino';
+import pretty from 'pino-pretty';
+
+export type { Logger } from 'pino';
+
+export interface LoggerOptions {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+  /** `auto`: pretty on a terminal, JSON lines otherwise. */
+  readonly format: 'auto' | 'json' | 'pretty';
+}
+
+/**
+ * Structured logs on standard output, one JSON object a line: `time` (ISO 8601), `level` (a word), `event` (a stable
+ * dotted name), `sessionId` where there is a session, `msg` for people.
+ */
+export function createLogger(options: LoggerOptions, destination?: DestinationStream): Logger {
+  const isPretty = options.format === 'pretty' || (options.format === 'auto' && process.stdout.isTTY);
+  const stream =
+    destination ?? (isPretty ? pretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', sync: true }) : undefined);
+  const settings = {
+    level: options.level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: pino.stdSerializers.err },
+  };
+  return stream === undefined ? pino(settings) : pino(settings, stream);
+}
