@@ -1,10 +1,12 @@
 import {
   CIPHER_BY_NAME,
+  HOST_KEY_ALGORITHMS,
   HOST_KEY_BY_NAME,
   KEX_BY_NAME,
   MAC_BY_NAME,
   type Algorithm,
 } from '../crypto/algorithm-table.ts';
+import type { SignatureAlgorithm } from '../crypto/keys.ts';
 import { ConfigError } from './config-error.ts';
 import type { AlgorithmLists, SecurityPolicy } from './security-policy.ts';
 
@@ -21,8 +23,8 @@ export const FIPS_POLICIES_WITH_SSH_RSA: readonly string[] = [
   'TransferSecurityPolicy-PQ-SSH-FIPS-Experimental-2023-04',
 ];
 
-/** Smallest RSA modulus of a FIPS host or user key, in bits (FIPS 186-5 §5.1). */
-export const FIPS_MIN_RSA_BITS = 2048;
+/** Smallest RSA modulus of a host or user key, in bits: FIPS 186-5 §5.1, and nothing shorter is taken elsewhere either. */
+const MIN_RSA_BITS = 2048;
 
 /** Why `algorithm` may not stand in the FIPS policy `policyName`, or null where it may. */
 export function fipsObjection(policyName: string, algorithm: Algorithm): string | null {
@@ -35,30 +37,21 @@ export function fipsObjection(policyName: string, algorithm: Algorithm): string 
 export interface FipsRules {
   readonly fips: boolean;
   /** Signature algorithms that users may authenticate with, and the value of `server-sig-algs`. */
-  readonly userKeyAlgorithms: readonly string[];
+  readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   /** Smallest RSA modulus, in bits, of host and user keys. */
   readonly minRsaBits: number;
 }
 
-/** User signature algorithms outside FIPS: all with SHA-2 or better; `ssh-rsa` only where the policy lists it. */
-const USER_KEY_ALGORITHMS = [
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'rsa-sha2-512',
-  'rsa-sha2-256',
-] as const;
-
 /**
- * The key rules of a policy. A FIPS policy restricts user keys to what it lists for host keys; another one allows every
- * modern algorithm, and SHA-1 `ssh-rsa` where it allows it for host keys.
+ * The key rules of a policy. A FIPS policy restricts user keys to what it lists for host keys (where it lists none, to
+ * the approved ones); another one allows every algorithm with SHA-2 or better, and SHA-1 `ssh-rsa` where it allows it
+ * for host keys.
  */
 export function fipsRules(policy: SecurityPolicy): FipsRules {
   const listed = policy.algorithms.hostKeys;
-  if (policy.fips) return { fips: true, userKeyAlgorithms: listed, minRsaBits: FIPS_MIN_RSA_BITS };
-  const userKeyAlgorithms = listed.includes('ssh-rsa') ? [...USER_KEY_ALGORITHMS, 'ssh-rsa'] : USER_KEY_ALGORITHMS;
-  return { fips: false, userKeyAlgorithms, minRsaBits: 2048 };
+  const names = HOST_KEY_ALGORITHMS.map(({ name }) => name);
+  const userKeyAlgorithms = names.filter((name) => listed.includes(name) || (!policy.fips && name !== 'ssh-rsa'));
+  return { fips: policy.fips, userKeyAlgorithms, minRsaBits: MIN_RSA_BITS };
 }
 
 /** How the configuration wants FIPS: `off` leaves it to the policy, `required` demands the module. */

@@ -11,13 +11,13 @@ export interface ConfiguredHostKey {
   readonly bits: number;
 }
 
-/** The `latticeport keygen` arguments that make a key of a type, most recommended first. */
-const KEYGEN_ARGUMENTS: readonly (readonly [type: string, argumentsText: string])[] = [
-  ['ssh-ed25519', '--type ed25519'],
-  ['ecdsa-sha2-nistp256', '--type ecdsa --bits 256'],
-  ['ecdsa-sha2-nistp384', '--type ecdsa --bits 384'],
-  ['ecdsa-sha2-nistp521', '--type ecdsa --bits 521'],
-  ['ssh-rsa', '--type rsa --bits 3072'],
+/** The command that makes a key of a type, most recommended type first. */
+const KEYGEN_COMMANDS: readonly (readonly [type: string, command: string])[] = [
+  ['ssh-ed25519', 'latticeport keygen keys/ssh_host_ed25519_key --type ed25519'],
+  ['ecdsa-sha2-nistp256', 'latticeport keygen keys/ssh_host_ecdsa_key --type ecdsa --bits 256'],
+  ['ecdsa-sha2-nistp384', 'latticeport keygen keys/ssh_host_ecdsa384_key --type ecdsa --bits 384'],
+  ['ecdsa-sha2-nistp521', 'latticeport keygen keys/ssh_host_ecdsa521_key --type ecdsa --bits 521'],
+  ['ssh-rsa', 'latticeport keygen keys/ssh_host_rsa_key --type rsa --bits 3072'],
 ];
 
 /**
@@ -42,8 +42,8 @@ export function selectHostKeyAlgorithms(
   const allowed = new Set<string | undefined>(
     policy.algorithms.hostKeys.map((name) => HOST_KEY_BY_NAME.get(name)?.keyType),
   );
-  const commands = KEYGEN_ARGUMENTS.filter(([type]) => allowed.has(type)).map(
-    ([type, argumentsText]) => `\n  ${type}: latticeport keygen ${argumentsText}`,
+  const commands = KEYGEN_COMMANDS.filter(([type]) => allowed.has(type)).map(
+    ([type, command]) => `\n  ${type}: ${command}`,
   );
   const have =
     keys.length === 0 ? 'no host key is configured' : `the configured ones are ${keys.map(describeKey).join(', ')}`;
