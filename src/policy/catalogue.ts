@@ -119,7 +119,7 @@ export class PolicyCatalogue {
     // Whatever is wrong with the file is reported once, not at every look.
     this.#files.set(file, { signature, policy: old });
 
-    const policy = parsePolicy(file, readPolicyText(file));
+    const policy = loadPolicyFile(file);
     this.#refuseSecondDefinition(policy);
     accept?.(policy);
     this.#files.set(file, { signature, policy });
@@ -153,6 +153,11 @@ export function loadPolicies(directories: readonly string[]): PolicyCatalogue {
   const [problem] = catalogue.refresh().problems;
   if (problem !== undefined) throw problem;
   return catalogue;
+}
+
+/** Reads one policy file. Throws ConfigError. */
+export function loadPolicyFile(file: string): SecurityPolicy {
+  return parsePolicy(file, readPolicyText(file));
 }
 
 const GONE = 'ENOENT';

@@ -86,7 +86,7 @@ function explainStep(
   if (list === 'macsClientToServer' || list === 'macsServerToClient') {
     const cipher = before.get(CIPHER_OF_MAC[list]) ?? '';
     if (CIPHER_BY_NAME.get(cipher)?.aead === true) {
-      return { list, label, chosen: null, ok: true, why: `none: ${cipher} authenticates by itself` };
+      return { list, label, chosen: null, ok: true, why: `${cipher} authenticates by itself` };
     }
   }
   const theirs = client[list].filter((name) => !isKexSignal(name));
@@ -126,12 +126,10 @@ function explainGuess(server: OfferedLists, client: OfferedLists): NegotiationEx
   if (kexRight && hostKeyRight) {
     return { sent: true, right: true, why: "both sides' first key exchange method and first host key algorithm agree" };
   }
-  const what = [kexRight ? '' : 'key exchange method', hostKeyRight ? '' : 'host key algorithm'].filter(
-    (word) => word !== '',
-  );
+  const what = [kexRight ? [] : 'first key exchange method', hostKeyRight ? [] : 'first host key algorithm'].flat();
   return {
     sent: true,
     right: false,
-    why: `the first ${what.join(' and the first ')} of the two sides differ, so the server drops the guessed packet (RFC 4253 §7)`,
+    why: `the two sides differ in their ${what.join(' and ')}, so the server drops the guessed packet (RFC 4253 §7)`,
   };
 }

@@ -28,7 +28,8 @@ export function explainPq(
 ): PqExplanation {
   const clientPq = clientKex.filter(looksPostQuantum);
   const serverPq = serverKex.filter(looksPostQuantum);
-  const common = clientPq.filter((name) => serverPq.includes(name));
+  // In the server's order: what it would prefer is what to recommend.
+  const common = serverPq.filter((name) => clientPq.includes(name));
   const facts = chosen === null ? undefined : KEX_BY_NAME.get(chosen);
 
   if (chosen !== null && facts?.family === 'pq-hybrid') {

@@ -31,6 +31,8 @@ export interface SessionKex {
   readonly betterPqAvailable: boolean;
   /** The client listed a post-quantum method, whether this build knows it or not. */
   readonly clientOfferedPq: boolean;
+  /** The client listed a hybrid that this build implements: a policy of hybrids only would not cut it off. */
+  readonly pqPossible: boolean;
 }
 
 /** What the transport knows after a key exchange. */
@@ -55,9 +57,7 @@ export function describeKex(
 ): SessionKex {
   const facts = KEX_BY_NAME.get(negotiated.kex);
   const family = facts?.family ?? 'classical';
-  const commonPq = client.kex.some(
-    (name) => KEX_BY_NAME.get(name)?.family === 'pq-hybrid' && server.kex.includes(name),
-  );
+  const clientHybrids = client.kex.filter((name) => KEX_BY_NAME.get(name)?.family === 'pq-hybrid');
   return {
     method: negotiated.kex,
     family,
@@ -69,7 +69,8 @@ export function describeKex(
     hostKey: negotiated.hostKey,
     clientVersion: negotiated.clientVersion,
     strictKex: negotiated.strictKex,
-    betterPqAvailable: family === 'classical' && commonPq,
+    betterPqAvailable: family === 'classical' && clientHybrids.some((name) => server.kex.includes(name)),
     clientOfferedPq: client.kex.some(looksPostQuantum),
+    pqPossible: clientHybrids.length > 0,
   };
 }
