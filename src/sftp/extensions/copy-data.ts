@@ -1,0 +1,56 @@
+// copy-data "1" (draft-ietf-secsh-filexfer-extensions-00 §7): copies between two open files without the client.
+//
+//   byte SSH_FXP_EXTENDED, uint32 id, string "copy-data",
+//   string read-from-handle, uint64 read-from-offset, uint64 read-data-length,
+//   string write-to-handle, uint64 write-to-offset
+//
+// A length of zero copies up to the end of the file. Answered with STATUS; EOF where the file ends before the length.
+import { SSH_FX } from '../protocol.ts';
+import { END_OF_FILE, OK } from '../reply.ts';
+import { readHandle, type ExtensionRow } from '../request.ts';
+import { SftpStatus } from '../status.ts';
+
+/** Bytes read and written at once. */
+const COPY_BYTES = 1024 * 1024;
+
+export const copyData: ExtensionRow = {
+  packet: 'plain',
+  extensionName: 'copy-data',
+  revision: '1',
+  name: 'copy-data',
+  permission: 'write',
+  writes: true,
+  available: () => true,
+  prepare: (context, reader) => {
+    const source = context.handles.findFile(readHandle(reader));
+    const from = reader.uint64AsNumber();
+    const length = reader.uint64AsNumber();
+    const target = context.handles.findFile(readHandle(reader));
+    const to = reader.uint64AsNumber();
+    if (source.kind === 'write' && !source.readable) {
+      throw new SftpStatus(SSH_FX.FAILURE, 'the source is not open for reading');
+    }
+    if (target.kind !== 'write' || !target.writable) {
+      throw new SftpStatus(SSH_FX.FAILURE, 'the target is not open for writing');
+    }
+    // It might read what it has written, without end.
+    if (source.path === target.path) throw new SftpStatus(SSH_FX.FAILURE, 'a file cannot be copied into itself');
+    let copied = 0;
+    return {
+      handles: [source, target],
+      action: () => ({ kind: 'copy', path: source.path, target: target.path, bytes: copied }),
+      run: async () => {
+        const wanted = length === 0 ? Infinity : length;
+        while (copied < wanted) {
+          const bytes = await source.file.read(from + copied, Math.min(COPY_BYTES, wanted - copied));
+          if (bytes.length === 0) return length === 0 ? OK : END_OF_FILE;
+          await target.file.write(to + copied, [bytes]);
+          copied += bytes.length;
+          source.bytesRead += bytes.length;
+          target.bytesWritten += bytes.length;
+        }
+        return OK;
+      },
+    };
+  },
+};

@@ -1,0 +1,90 @@
+import type { SftpAction } from './events.ts';
+import type { OpenFile, OpenHandle } from './open-handle.ts';
+import { SSH_FX } from './protocol.ts';
+import { SftpStatus } from './status.ts';
+
+const HANDLE_BYTES = 4;
+
+/** The open files and directories of one session. A handle is a number that is never used twice, as four bytes. */
+export class HandleTable {
+  readonly #handles = new Map<number, OpenHandle>();
+  readonly #limit: number;
+  #lastNumber = 0;
+  #ended = false;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#handles.size;
+  }
+
+  /** @throws SftpStatus FAILURE where no further handle may be opened */
+  requireRoom(): void {
+    if (this.#handles.size >= this.#limit) {
+      throw new SftpStatus(SSH_FX.FAILURE, `too many open files: at most ${this.#limit} in one session`);
+    }
+  }
+
+  /**
+   * Takes the handle over, and answers the bytes that name it. A handle that was opened while the session ended is
+   * given up at once.
+   */
+  async add(handle: OpenHandle): Promise<Buffer> {
+    if (this.#ended) {
+      await giveUp(handle);
+      throw new SftpStatus(SSH_FX.CONNECTION_LOST, 'the session has ended');
+    }
+    this.#lastNumber = (this.#lastNumber + 1) >>> 0;
+    while (this.#handles.has(this.#lastNumber)) this.#lastNumber = (this.#lastNumber + 1) >>> 0;
+    this.#handles.set(this.#lastNumber, handle);
+    const name = Buffer.allocUnsafe(HANDLE_BYTES);
+    name.writeUInt32BE(this.#lastNumber);
+    return name;
+  }
+
+  /** @throws SftpStatus FAILURE for what names no open handle (version 3 has no code for that) */
+  find(name: Buffer): OpenHandle {
+    const handle = name.length === HANDLE_BYTES ? this.#handles.get(name.readUInt32BE()) : undefined;
+    if (handle === undefined || handle.closing) throw new SftpStatus(SSH_FX.FAILURE, 'no such handle');
+    return handle;
+  }
+
+  /** As `find`, for files only. */
+  findFile(name: Buffer): OpenFile {
+    const handle = this.find(name);
+    if (handle.kind === 'directory') throw new SftpStatus(SSH_FX.FAILURE, 'the handle is of a directory');
+    return handle;
+  }
+
+  delete(name: Buffer): void {
+    if (name.length === HANDLE_BYTES) this.#handles.delete(name.readUInt32BE());
+  }
+
+  /** Gives up every handle for which no CLOSE has come; answers what became of the files. Never throws. */
+  async endAll(): Promise<SftpAction[]> {
+    this.#ended = true;
+    const open = [...this.#handles.values()].filter(({ closing }) => !closing);
+    for (const handle of open) handle.closing = true;
+    const actions = await Promise.all(open.map(giveUp));
+    return actions.filter((action) => action !== undefined);
+  }
+}
+
+async function giveUp(handle: OpenHandle): Promise<SftpAction | undefined> {
+  if (handle.kind === 'directory') {
+    await handle.stream.close().catch(() => undefined);
+    return undefined;
+  }
+  const outcome = handle.kind === 'write' ? await handle.file.abandon() : 'read';
+  if (handle.kind === 'read') await handle.file.close().catch(() => undefined);
+  return {
+    kind: 'partial-close',
+    path: handle.path,
+    bytesRead: handle.bytesRead,
+    bytesWritten: handle.bytesWritten,
+    milliseconds: Math.round(performance.now() - handle.openedAt),
+    outcome,
+  };
+}

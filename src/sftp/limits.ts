@@ -1,0 +1,43 @@
+/**
+ * The limits of an SFTP session, each with its reason. What they multiply with: one session holds at most
+ * `readBytesInFlight` of answers and its channel's window of requests; `openHandles` × the store's buffers for an
+ * open file is the store's share.
+ */
+export interface SftpLimits {
+  /**
+   * Requests started and not answered. OpenSSH's client keeps 64 outstanding; more does not make a transfer faster, and
+   * a client that sends thousands (paramiko's prefetch) is held back by its window. 1 to 4096.
+   */
+  readonly requestsInFlight: number;
+  /** Bytes of WRITE data that the store has not taken yet. At least one packet. */
+  readonly writeBytesInFlight: number;
+  /** Bytes asked for by READs that are not answered yet. At least one READ. */
+  readonly readBytesInFlight: number;
+  /** Files and directories open at once in a session. OpenSSH's `sftp` needs one or two, `sshfs` dozens. */
+  readonly openHandles: number;
+}
+
+export const DEFAULT_SFTP_LIMITS: SftpLimits = {
+  requestsInFlight: 64,
+  writeBytesInFlight: 4 * 1024 * 1024,
+  readBytesInFlight: 4 * 1024 * 1024,
+  openHandles: 128,
+};
+
+/** What `limits@openssh.com` tells as the longest packet. OpenSSH's client ends the connection past it. */
+export const ADVERTISED_PACKET_BYTES = 256 * 1024;
+
+/** The longest READ answered in full, and WRITE told of: the packet less OpenSSH's 1,024 bytes for the header. */
+export const MAX_READ_BYTES = ADVERTISED_PACKET_BYTES - 1024;
+
+/**
+ * The longest packet accepted, without its length field. Above the advertised one, since some clients (asyncssh with
+ * 256 KiB blocks) put a header on top of 262,144 bytes of data.
+ */
+export const MAX_PACKET_BYTES = ADVERTISED_PACKET_BYTES + 4096;
+
+/** Bytes of one NAME answer: over 64 KiB it is sent. Older libssh2 refuses packets over 80,000 bytes. */
+export const NAME_PACKET_BYTES = 64 * 1024;
+
+/** A handle from a client is never longer (§3: at most 256). */
+export const MAX_HANDLE_BYTES = 256;

@@ -1,0 +1,42 @@
+import type { DirectoryEntry, ReadHandle, WriteHandle } from '../storage/object-store.ts';
+import type { ClientPath } from '../vfs/client-path.ts';
+import type { DirectoryStream } from '../vfs/directory-stream.ts';
+import { Turnstile } from './turnstile.ts';
+
+interface HandleBase {
+  readonly path: ClientPath;
+  readonly turns: Turnstile;
+  /** Milliseconds of the process's monotonic clock. */
+  readonly openedAt: number;
+  bytesRead: number;
+  bytesWritten: number;
+  /** A CLOSE for it has come: later requests do not find it any more. */
+  closing: boolean;
+}
+
+export interface OpenReadFile extends HandleBase {
+  readonly kind: 'read';
+  readonly file: ReadHandle;
+}
+
+export interface OpenWriteFile extends HandleBase {
+  readonly kind: 'write';
+  readonly file: WriteHandle;
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+
+export interface OpenDirectory extends HandleBase {
+  readonly kind: 'directory';
+  readonly stream: DirectoryStream;
+  /** Entries of a page that did not fit into the last answer. */
+  pending: readonly DirectoryEntry[];
+}
+
+export type OpenFile = OpenReadFile | OpenWriteFile;
+export type OpenHandle = OpenFile | OpenDirectory;
+
+/** What every new handle begins with. */
+export function newHandle(path: ClientPath): HandleBase {
+  return { path, turns: new Turnstile(), openedAt: performance.now(), bytesRead: 0, bytesWritten: 0, closing: false };
+}

@@ -1,0 +1,70 @@
+import type { SshReader } from '../wire/reader.ts';
+import type { IncomingPacket } from './packet-stream.ts';
+import { SSH_FX, SSH_FXP } from './protocol.ts';
+import type { ExtensionRow, Plan, RequestContext, RequestRow } from './request.ts';
+import { EXTENSIONS, REQUESTS } from './request-table.ts';
+import { SftpStatus } from './status.ts';
+
+/** Bytes of an extension's name; the longest known one has 34. */
+const MAX_EXTENSION_NAME_BYTES = 256;
+
+/** From a packet to its row of the table, and from the row to whether this session may. */
+export class RequestRouter {
+  readonly #context: RequestContext;
+  readonly #allowed: ReadonlySet<string> | undefined;
+  readonly #denied: ReadonlySet<string>;
+  readonly #extensions: ReadonlyMap<string, ExtensionRow>;
+
+  constructor(context: RequestContext, allowed: readonly string[] | undefined, denied: readonly string[] | undefined) {
+    this.#context = context;
+    this.#allowed = allowed === undefined ? undefined : new Set(allowed);
+    this.#denied = new Set(denied);
+    const available = EXTENSIONS.filter((row) => row.available(context.view));
+    this.#extensions = new Map(available.map((row) => [row.extensionName, row]));
+  }
+
+  /** The extensions for SSH_FXP_VERSION: those that a store can do and that the session may use. */
+  advertised(): ExtensionRow[] {
+    return [...this.#extensions.values()].filter((row) => this.#isPermitted(row, row.writes === true));
+  }
+
+  /**
+   * The row for a packet; for EXTENDED the name is read from `reader`.
+   * @throws SftpStatus OP_UNSUPPORTED for what the table does not have
+   */
+  find(packet: IncomingPacket, reader: SshReader | undefined): RequestRow {
+    const type = packet.kind === 'plain' ? packet.type : SSH_FXP.WRITE;
+    const row =
+      type === SSH_FXP.EXTENDED && reader !== undefined
+        ? this.#extensions.get(reader.string(MAX_EXTENSION_NAME_BYTES).toString('latin1'))
+        : REQUESTS.get(type);
+    if (row === undefined) throw new SftpStatus(SSH_FX.OP_UNSUPPORTED, 'operation unsupported');
+    return row;
+  }
+
+  prepare(row: RequestRow, packet: IncomingPacket, reader: SshReader | undefined): Plan {
+    if (row.packet === 'write' && packet.kind === 'write') return row.prepare(this.#context, packet);
+    if (row.packet === 'plain' && reader !== undefined) return row.prepare(this.#context, reader);
+    throw new SftpStatus(SSH_FX.BAD_MESSAGE, 'bad message');
+  }
+
+  /** @throws SftpStatus PERMISSION_DENIED where the session or the user may not */
+  authorize(row: RequestRow, plan: Plan): void {
+    const writes = row.writes === 'by flags' ? plan.writes === true : row.writes;
+    if (!this.#isPermitted(row, writes)) {
+      throw new SftpStatus(SSH_FX.PERMISSION_DENIED, `permission denied: ${row.name} is not allowed in this session`);
+    }
+    const { permission } = row;
+    const needs = permission === 'by flags' ? (plan.needs ?? []) : permission === 'none' ? [] : [permission];
+    for (const need of needs) {
+      if (!this.#context.view.permissions.has(need)) {
+        throw new SftpStatus(SSH_FX.PERMISSION_DENIED, `permission denied: you have no right to ${need}`);
+      }
+    }
+  }
+
+  #isPermitted(row: RequestRow, writes: boolean): boolean {
+    if (writes && this.#context.readOnly) return false;
+    return this.#allowed?.has(row.name) !== false && !this.#denied.has(row.name);
+  }
+}

@@ -1,0 +1,280 @@
+import type { UserView } from '../vfs/user-view.ts';
+import { SshReader } from '../wire/reader.ts';
+import type { SftpAction, SftpObserver } from './events.ts';
+import { HandleTable } from './handle-table.ts';
+import { NO_IDENTITY_NAMES, type IdentityNames } from './identity-names.ts';
+import { DEFAULT_SFTP_LIMITS, type SftpLimits } from './limits.ts';
+import { PacketStream, type IncomingPacket } from './packet-stream.ts';
+import { SFTP_VERSION, SSH_FX, SSH_FXP } from './protocol.ts';
+import { encodeReply, packet as encodePacket, statusOf, type Reply } from './reply.ts';
+import type { Plan, RequestContext } from './request.ts';
+import { RequestRouter } from './request-router.ts';
+import type { SftpIo } from './sftp-io.ts';
+import { isInternalError, SftpFramingError, SftpStatus, toSftpStatus } from './status.ts';
+import { enterAll, Turnstile } from './turnstile.ts';
+
+export interface SftpSessionOptions {
+  readonly limits?: Partial<SftpLimits>;
+  /** Refuses every request that changes anything, whatever the view allows. */
+  readonly readOnly?: boolean;
+  /** Names of the request table; where given, all others are refused. */
+  readonly allowedRequests?: readonly string[];
+  readonly deniedRequests?: readonly string[];
+  /** Mode bits taken away from what OPEN and MKDIR create; 0o022 where left out. */
+  readonly umask?: number;
+  readonly names?: IdentityNames;
+  readonly observer?: SftpObserver;
+}
+
+/** A request that has come and whose answer has not left. */
+interface Slot {
+  readonly id: number;
+  readonly packetBytes: number;
+  readonly startedAt: number;
+  readBytes: number;
+  name: string;
+  answer: readonly Buffer[] | undefined;
+}
+
+/**
+ * The server's side of one SFTP session (draft-ietf-secsh-filexfer-02), over any stream of bytes. Answers leave in the
+ * order of the requests. READs, and WRITEs, of one file run together; everything else runs one by one; a request
+ * that uses a handle waits for the earlier ones that do.
+ *
+ * What has come in is given back to the stream (`SftpIo.consumed`) only when its request is done, and no request is
+ * taken up while too many are under way or the stream does not want more answers: memory is bounded by the limits and
+ * by what the stream lets the client send ahead.
+ */
+export class SftpSession {
+  readonly #io: SftpIo;
+  readonly #limits: SftpLimits;
+  readonly #observer: SftpObserver;
+  readonly #context: RequestContext;
+  readonly #router: RequestRouter;
+  readonly #packets = new PacketStream();
+  readonly #lane = new Turnstile();
+  readonly #slots: Slot[] = [];
+  #state: 'awaiting-init' | 'open' | 'closed' = 'awaiting-init';
+  #endReceived = false;
+  #outputBlocked = false;
+  #pumping = false;
+  #readBytes = 0;
+  #writeBytes = 0;
+  #underWay = 0;
+  #whenIdle: (() => void) | undefined;
+  #ended: Promise<void> | undefined;
+
+  constructor(io: SftpIo, view: UserView, options: SftpSessionOptions = {}) {
+    this.#io = io;
+    this.#limits = { ...DEFAULT_SFTP_LIMITS, ...options.limits };
+    this.#observer = options.observer ?? {};
+    this.#context = {
+      view,
+      handles: new HandleTable(this.#limits.openHandles),
+      limits: this.#limits,
+      names: options.names ?? NO_IDENTITY_NAMES,
+      umask: options.umask ?? 0o022,
+      readOnly: options.readOnly ?? false,
+    };
+    this.#router = new RequestRouter(this.#context, options.allowedRequests, options.deniedRequests);
+  }
+
+  /** Files and directories open now. */
+  get openHandles(): number {
+    return this.#context.handles.size;
+  }
+
+  /** Requests taken up and not answered. */
+  get requestsInFlight(): number {
+    return this.#slots.length;
+  }
+
+  /** Bytes from the client, in order. The buffer is the session's from now on. */
+  receive(chunk: Buffer): void {
+    if (this.#state === 'closed' || this.#endReceived) return;
+    this.#packets.push(chunk);
+    this.#pump();
+  }
+
+  /** The client sends no more: what has come is answered, then the stream is closed with exit status 0. */
+  end(): void {
+    this.#endReceived = true;
+    this.#pump();
+  }
+
+  /** The stream takes answers again, after `SftpIo.write` was false. */
+  drained(): void {
+    this.#outputBlocked = false;
+    this.#pump();
+  }
+
+  /**
+   * The client is gone, or has to go: nothing more is answered. A CLOSE that has come is still carried out; files
+   * without one are given up as the store's `partialUploads` says. Resolves when nothing is left open; never rejects.
+   */
+  abort(reason: string): Promise<void> {
+    return (this.#ended ??= this.#shutDown('aborted', reason));
+  }
+
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      for (;;) {
+        this.#flush();
+        if (!this.#mayTakeUp()) break;
+        const next = this.#packets.next();
+        if (next === undefined) break;
+        this.#takeUp(next);
+      }
+    } catch (error) {
+      if (!(error instanceof SftpFramingError)) throw error;
+      this.#ended ??= this.#shutDown('protocol-error', error.message).then(() => {
+        this.#io.close(1);
+      });
+    } finally {
+      this.#pumping = false;
+    }
+    if (this.#endReceived && this.#slots.length === 0 && this.#mayTakeUp()) {
+      this.#ended ??= this.#shutDown('end', 'the client has ended the session').then(() => {
+        this.#io.close(0);
+      });
+    }
+  }
+
+  #mayTakeUp(): boolean {
+    return (
+      this.#state !== 'closed' &&
+      !this.#outputBlocked &&
+      this.#slots.length < this.#limits.requestsInFlight &&
+      this.#readBytes < this.#limits.readBytesInFlight &&
+      this.#writeBytes < this.#limits.writeBytesInFlight
+    );
+  }
+
+  #takeUp(incoming: IncomingPacket): void {
+    if (this.#state === 'awaiting-init' || (incoming.kind === 'plain' && incoming.type === SSH_FXP.INIT)) {
+      this.#initialize(incoming);
+      return;
+    }
+    const slot: Slot = {
+      id: incoming.kind === 'plain' ? incoming.body.readUInt32BE() : incoming.id,
+      packetBytes: incoming.bytes,
+      startedAt: this.#observer.answered === undefined ? 0 : performance.now(),
+      readBytes: 0,
+      name: 'unknown',
+      answer: undefined,
+    };
+    this.#slots.push(slot);
+    let plan: Plan | undefined;
+    try {
+      if (incoming.kind === 'malformed') throw new SftpStatus(SSH_FX.BAD_MESSAGE, 'the lengths in WRITE do not fit');
+      const reader = incoming.kind === 'plain' ? new SshReader(incoming.body, 4) : undefined;
+      const row = this.#router.find(incoming, reader);
+      slot.name = row.name;
+      plan = this.#router.prepare(row, incoming, reader);
+      this.#router.authorize(row, plan);
+    } catch (error) {
+      this.#answer(slot, this.#failure(slot, plan, error));
+      return;
+    }
+    this.#schedule(slot, plan, incoming.kind === 'write' ? incoming.dataBytes : 0);
+  }
+
+  /** §4: the client's INIT, answered with VERSION and the extensions that are to be had here. */
+  #initialize(incoming: IncomingPacket): void {
+    if (this.#state !== 'awaiting-init') throw new SftpFramingError('a second SSH_FXP_INIT');
+    if (incoming.kind !== 'plain' || incoming.type !== SSH_FXP.INIT) {
+      throw new SftpFramingError('a request before SSH_FXP_INIT');
+    }
+    this.#state = 'open';
+    const extensions = this.#router.advertised();
+    const version = encodePacket(SSH_FXP.VERSION, 512, (writer) => {
+      writer.uint32(SFTP_VERSION);
+      for (const { extensionName, revision } of extensions) writer.string(extensionName).string(revision);
+    });
+    this.#io.consumed(incoming.bytes);
+    if (!this.#io.write([version])) this.#outputBlocked = true;
+  }
+
+  #schedule(slot: Slot, plan: Plan, writeBytes: number): void {
+    if (plan.closes !== undefined) plan.closes.closing = true;
+    slot.readBytes = plan.readBytes ?? 0;
+    this.#readBytes += slot.readBytes;
+    this.#writeBytes += writeBytes;
+    this.#underWay += 1;
+    const turnstiles = (plan.handles ?? []).map(({ turns }) => turns);
+    if (plan.io === undefined) turnstiles.push(this.#lane);
+    enterAll(turnstiles, plan.io ?? 'alone', () => {
+      void this.#run(slot, plan).then((reply) => {
+        for (const turnstile of turnstiles) turnstile.leave();
+        this.#writeBytes -= writeBytes;
+        this.#answer(slot, reply);
+        this.#underWay -= 1;
+        if (this.#underWay === 0) this.#whenIdle?.();
+        this.#pump();
+      });
+    });
+  }
+
+  async #run(slot: Slot, plan: Plan): Promise<Reply> {
+    try {
+      if (this.#state === 'closed' && plan.closes === undefined) {
+        throw new SftpStatus(SSH_FX.CONNECTION_LOST, 'the session has ended');
+      }
+      const reply = await plan.run();
+      if (plan.action !== undefined) this.#observer.action?.(plan.action(), undefined);
+      return reply;
+    } catch (error) {
+      return this.#failure(slot, plan, error);
+    }
+  }
+
+  #failure(slot: Slot, plan: Plan | undefined, error: unknown): Reply {
+    const status = toSftpStatus(error);
+    if (isInternalError(error)) this.#observer.internalError?.(slot.name, error);
+    if (plan?.action !== undefined) {
+      const { code, message } = status;
+      this.#observer.action?.(plan.action(), { code, message, cause: status.cause });
+    }
+    return { kind: 'status', code: status.code, message: status.message };
+  }
+
+  #answer(slot: Slot, reply: Reply): void {
+    this.#observer.answered?.(slot.name, statusOf(reply), performance.now() - slot.startedAt);
+    if (this.#state === 'closed') return;
+    slot.answer = encodeReply(slot.id, reply);
+    this.#io.consumed(slot.packetBytes);
+  }
+
+  /** Sends the answers at the head of the line that are ready, together. */
+  #flush(): void {
+    if (this.#state === 'closed' || this.#slots[0]?.answer === undefined) return;
+    const chunks: Buffer[] = [];
+    let sent = 0;
+    for (const slot of this.#slots) {
+      if (slot.answer === undefined) break;
+      for (const chunk of slot.answer) chunks.push(chunk);
+      this.#readBytes -= slot.readBytes;
+      sent += 1;
+    }
+    this.#slots.splice(0, sent);
+    if (!this.#io.write(chunks)) this.#outputBlocked = true;
+  }
+
+  async #shutDown(how: 'end' | 'protocol-error' | 'aborted', detail: string): Promise<void> {
+    this.#state = 'closed';
+    this.#packets.clear();
+    this.#slots.length = 0;
+    const idle =
+      this.#underWay === 0
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => {
+            this.#whenIdle = resolve;
+          });
+    const given: readonly SftpAction[] = await this.#context.handles.endAll();
+    for (const action of given) this.#observer.action?.(action, undefined);
+    await idle;
+    this.#observer.ended?.(how, detail);
+  }
+}

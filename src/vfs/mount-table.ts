@@ -1,0 +1,91 @@
+import { StorageError, type ObjectStore, type StorePath } from '../storage/object-store.ts';
+import { isWithin, normalizePath, ROOT, type ClientPath } from './client-path.ts';
+import type { PermissionSet } from './permissions.ts';
+
+/** One directory (or file) of a store, shown to the user at `entry`. */
+export interface LogicalDirectory {
+  /** Absolute path in the user's view; '/' for a home that is the whole view. */
+  readonly entry: string;
+  readonly store: ObjectStore;
+  /** Where in the store; '' is the store's root. */
+  readonly path: StorePath;
+  /** What is allowed here; the user's own permissions where it is left out, never more than those. */
+  readonly permissions?: PermissionSet;
+}
+
+/** A path that a store keeps. */
+export interface StoreLocation {
+  readonly kind: 'store';
+  readonly clientPath: ClientPath;
+  readonly directory: LogicalDirectory;
+  readonly path: StorePath;
+  /** The path is the mapped directory itself, which the user can neither remove nor rename. */
+  readonly isMountPoint: boolean;
+}
+
+/** A directory that exists only because mapped directories are below it: to be listed, not to be written into. */
+export interface VirtualLocation {
+  readonly kind: 'virtual';
+  readonly clientPath: ClientPath;
+}
+
+export type Location = StoreLocation | VirtualLocation;
+
+/** Finds the place in a store of a client's path: the longest mapped entry wins. */
+export class MountTable {
+  /** Longest entry first. */
+  readonly #directories: readonly LogicalDirectory[];
+
+  /** @throws RangeError on an entry or store path that is not plain, or on two equal entries */
+  constructor(directories: readonly LogicalDirectory[]) {
+    const entries = new Set<string>();
+    for (const { entry, path } of directories) {
+      if (!entry.startsWith('/') || normalizePath(entry, ROOT) !== entry) {
+        throw new RangeError(`logical directory entry is not a plain absolute path: ${entry}`);
+      }
+      if (path !== '' && normalizePath(`/${path}`, ROOT) !== `/${path}`) {
+        throw new RangeError(`logical directory target is not a plain store path: ${path}`);
+      }
+      if (entries.has(entry)) throw new RangeError(`two logical directories at ${entry}`);
+      entries.add(entry);
+    }
+    this.#directories = directories.toSorted((a, b) => b.entry.length - a.entry.length);
+  }
+
+  get directories(): readonly LogicalDirectory[] {
+    return this.#directories;
+  }
+
+  /** @throws StorageError 'not-found' for a path that no mapped directory covers */
+  locate(clientPath: ClientPath): Location {
+    for (const directory of this.#directories) {
+      const { entry } = directory;
+      if (!isWithin(clientPath, entry)) continue;
+      const rest = clientPath.slice(entry === '/' ? 1 : entry.length + 1);
+      const path = rest === '' || directory.path === '' ? directory.path + rest : `${directory.path}/${rest}`;
+      return { kind: 'store', clientPath, directory, path, isMountPoint: rest === '' };
+    }
+    if (clientPath === ROOT || this.hasEntriesBelow(clientPath)) return { kind: 'virtual', clientPath };
+    throw new StorageError('not-found', 'no such file or directory');
+  }
+
+  hasEntriesBelow(clientPath: ClientPath): boolean {
+    return this.#directories.some(({ entry }) => isBelow(entry, clientPath));
+  }
+
+  /** The names that mapped directories add to the listing of `clientPath`, sorted. */
+  namesBelow(clientPath: ClientPath): string[] {
+    const start = clientPath === ROOT ? 1 : clientPath.length + 1;
+    const names = new Set<string>();
+    for (const { entry } of this.#directories) {
+      if (!isBelow(entry, clientPath)) continue;
+      const end = entry.indexOf('/', start);
+      names.add(end === -1 ? entry.slice(start) : entry.slice(start, end));
+    }
+    return [...names].sort();
+  }
+}
+
+function isBelow(entry: string, ancestor: ClientPath): boolean {
+  return entry.length > ancestor.length && isWithin(entry, ancestor);
+}
