@@ -1,0 +1,139 @@
+import { StorageError } from '../object-store.ts';
+import type { AttributeChange, Entry, OpenWriteOptions, WriteHandle } from '../object-store.ts';
+import { GrowingBytes } from './growing-bytes.ts';
+import { changed, fileAttributes } from './memory-tree.ts';
+import type { NodeAttributes } from './memory-tree.ts';
+
+/** What a handle needs of its store. */
+export interface MemoryUpload {
+  readonly options: OpenWriteOptions;
+  readonly partialUploads: 'store' | 'discard';
+  /** The file that was there at open. */
+  readonly base: { readonly bytes: Buffer; readonly attributes: NodeAttributes } | undefined;
+  /** Attributes of a file that this handle would create. */
+  readonly fresh: NodeAttributes;
+  /** Runs before each operation; may throw or wait. */
+  before(operation: 'write' | 'sync' | 'commit'): Promise<void> | undefined;
+  /** Throws 'too-large' where a file of `size` bytes is not allowed. */
+  checkSize(size: number): void;
+  /** Puts the finished file in its place. `bytes` undefined: only the attributes change. */
+  commit(bytes: Buffer | undefined, change: AttributeChange): void;
+  ended(): void;
+}
+
+/** A private version of a file, put in place at close. Operations take effect in the order of their calls. */
+export class MemoryWriteHandle implements WriteHandle {
+  readonly #upload: MemoryUpload;
+  readonly #bytes: GrowingBytes;
+  #change: AttributeChange;
+  #written = false;
+  #touched: boolean;
+  #phase: 'open' | 'failed' | 'ended' = 'open';
+  #failure: unknown;
+  #inFlight: Promise<void> = Promise.resolve();
+
+  constructor(upload: MemoryUpload) {
+    const { base, options } = upload;
+    this.#upload = upload;
+    this.#bytes = new GrowingBytes(options.truncate || base === undefined ? Buffer.alloc(0) : base.bytes);
+    // open(2) gives the mode to a file that it creates, and leaves that of one that is there.
+    const { mode, ...others } = options.attributes;
+    this.#change = base === undefined && mode !== undefined ? { ...others, mode } : others;
+    this.#touched = options.truncate || base === undefined;
+  }
+
+  stat(): Promise<Entry> {
+    return this.#run(undefined, () => {
+      const attributes = changed(this.#upload.base?.attributes ?? this.#upload.fresh, this.#change);
+      return { kind: 'file', attributes: fileAttributes(attributes, this.#bytes.size) };
+    });
+  }
+
+  write(offset: number, chunks: readonly Buffer[]): Promise<void> {
+    return this.#run('write', () => {
+      const position = this.#upload.options.append ? this.#bytes.size : offset;
+      const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      this.#upload.checkSize(position + length);
+      this.#bytes.write(position, chunks);
+      this.#written ||= length > 0;
+    });
+  }
+
+  read(offset: number, length: number): Promise<Buffer> {
+    return this.#run(undefined, () => {
+      if (!this.#upload.options.read) throw new StorageError('permission-denied', 'The file is open for writing only');
+      return this.#bytes.read(offset, length);
+    });
+  }
+
+  truncate(size: number): Promise<void> {
+    return this.#run('write', () => {
+      this.#upload.checkSize(size);
+      this.#bytes.truncate(size);
+      this.#written = true;
+    });
+  }
+
+  setAttributes(change: AttributeChange): Promise<void> {
+    return this.#run(undefined, () => {
+      this.#change = { ...this.#change, ...change };
+    });
+  }
+
+  sync(): Promise<void> {
+    return this.#run('sync', () => undefined);
+  }
+
+  async close(): Promise<void> {
+    await this.#run('commit', () => undefined).catch(() => undefined);
+    const phase = this.#end();
+    if (phase === 'ended') throw new StorageError('failure', 'The file is closed');
+    if (phase === 'failed') throw this.#failure;
+    this.#commit();
+  }
+
+  async abandon(): Promise<'stored' | 'discarded'> {
+    await this.#run('commit', () => undefined).catch(() => undefined);
+    if (this.#end() !== 'open' || !this.#written || this.#upload.partialUploads === 'discard') return 'discarded';
+    try {
+      this.#commit();
+      return 'stored';
+    } catch {
+      return 'discarded';
+    }
+  }
+
+  #end(): 'open' | 'failed' | 'ended' {
+    const phase = this.#phase;
+    this.#phase = 'ended';
+    if (phase !== 'ended') this.#upload.ended();
+    return phase;
+  }
+
+  #commit(): void {
+    const replaces = this.#touched || this.#written;
+    this.#upload.commit(replaces ? this.#bytes.finish() : undefined, this.#change);
+  }
+
+  /** One operation after the other. One that fails in the store ends the handle's usefulness for good. */
+  #run<T>(operation: 'write' | 'sync' | 'commit' | undefined, action: () => T): Promise<T> {
+    const result = this.#inFlight.then(async () => {
+      if (this.#phase === 'failed') throw this.#failure;
+      if (this.#phase === 'ended') throw new StorageError('failure', 'The file is closed');
+      if (operation === undefined) return action();
+      try {
+        await this.#upload.before(operation);
+        return action();
+      } catch (error) {
+        this.#failure = error;
+        this.#phase = 'failed';
+        throw error;
+      }
+    });
+    this.#inFlight = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+}

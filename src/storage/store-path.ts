@@ -1,0 +1,46 @@
+import { StorageError } from './object-store.ts';
+import type { StorePath } from './object-store.ts';
+
+/** Longest path that any store looks at, in bytes of UTF-8 (PATH_MAX of Linux; S3 keys are shorter still). */
+export const MAX_STORE_PATH_BYTES = 4096;
+
+/**
+ * Throws 'invalid-name' unless `path` is a store path as `object-store.ts` defines it. The vfs only makes such paths;
+ * every store checks again at its door, since this is what keeps a path inside the store.
+ *
+ * A string with a lone surrogate is refused too: it has no UTF-8 form, so it would silently become another name.
+ */
+export function checkStorePath(path: StorePath): void {
+  if (path === '') return;
+  if (path.includes('\0')) throw invalidName('a name contains a NUL byte');
+  if (!path.isWellFormed()) throw invalidName('a name is not valid Unicode');
+  if (Buffer.byteLength(path, 'utf8') > MAX_STORE_PATH_BYTES) throw invalidName('the path is too long');
+  for (const segment of path.split('/')) {
+    if (segment === '' || segment === '.' || segment === '..') throw invalidName('not a valid path');
+  }
+}
+
+function invalidName(reason: string): StorageError {
+  return new StorageError('invalid-name', `Invalid name: ${reason}`);
+}
+
+/** The directory that holds `path`; '' for a path of one segment. Not for the root. */
+export function parentOf(path: StorePath): StorePath {
+  const slash = path.lastIndexOf('/');
+  return slash === -1 ? '' : path.slice(0, slash);
+}
+
+/** The last segment. '' for the root. */
+export function nameOf(path: StorePath): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The path of `name` in `directory`, where either may be the root ''. */
+export function joinStorePath(directory: StorePath, name: string): StorePath {
+  return directory === '' ? name : `${directory}/${name}`;
+}
+
+/** Whether `path` is `directory` or lies somewhere under it. `a/bob2` does not lie under `a/bob`. */
+export function isWithin(directory: StorePath, path: StorePath): boolean {
+  return directory === '' || path === directory || path.startsWith(`${directory}/`);
+}
