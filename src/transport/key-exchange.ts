@@ -220,7 +220,10 @@ export class ClientExchange {
     const hostKey = parsePublicKey(hostKeyBlob);
     const sharedSecret = await orFail(exchange.finish(reply));
     const hash = exchangeHash(this.#context, method, hostKeyBlob, this.#gex, exchange.init, reply, sharedSecret);
-    if (!hostKey.signatureAlgorithms.includes(this.#signatureAlgorithm) || !hostKey.verify(this.#signatureAlgorithm, signature, hash)) {
+    if (
+      !hostKey.signatureAlgorithms.includes(this.#signatureAlgorithm) ||
+      !hostKey.verify(this.#signatureAlgorithm, signature, hash)
+    ) {
       throw new SshDisconnect(DISCONNECT_REASON.KEY_EXCHANGE_FAILED, 'host key signature does not verify');
     }
     if (!(await this.#verifyHostKey(hostKey))) {

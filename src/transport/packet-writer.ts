@@ -45,7 +45,8 @@ export class PacketWriter {
     let paddingBytes = blockBytes - (fixed % blockBytes);
     if (paddingBytes < MIN_PADDING_BYTES) paddingBytes += blockBytes;
     const padding = this.#padding(paddingBytes);
-    const parts = payloadBytes < MERGE_BELOW_BYTES ? mergedParts(head, body, padding) : separateParts(head, body, padding);
+    const parts =
+      payloadBytes < MERGE_BELOW_BYTES ? mergedParts(head, body, padding) : separateParts(head, body, padding);
     const first = parts[0] ?? head;
     first.writeUInt32BE(1 + payloadBytes + paddingBytes, 0);
     first.writeUInt8(paddingBytes, 4);

@@ -1,14 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { KexError } from '../crypto/kex-method.ts';
-import { deriveKey } from '../crypto/key-derivation.ts';
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys.ts';
-import { KeyFormatError } from '../crypto/keys.ts';
-import { PacketIntegrityError } from '../crypto/packet-cipher.ts';
-import { cipherKeySizes, createOpener, createSealer, isAead, createNoneOpener, createNoneSealer } from '../crypto/packet-ciphers.ts';
+import { createOpener, createSealer, isAead, noneOpener, noneSealer } from '../crypto/packet-ciphers.ts';
 import { SshReader } from '../wire/reader.ts';
-import { WireError } from '../wire/wire-error.ts';
 import { SshWriter } from '../wire/writer.ts';
+import { asDisconnect } from './as-disconnect.ts';
+import { deriveDirectionKeys } from './direction-keys.ts';
 import { DISCONNECT_REASON, printable, SshDisconnect } from './disconnect.ts';
 import { encodeExtInfo } from './ext-info.ts';
 import type { ExchangeResult, HostKeyVerifier } from './key-exchange.ts';
@@ -34,6 +31,7 @@ import {
 import { SSH_MSG } from './messages.ts';
 import { PacketReader } from './packet-reader.ts';
 import { PacketWriter } from './packet-writer.ts';
+import { SocketOutput } from './socket-output.ts';
 import { VersionReader } from './version-exchange.ts';
 
 /** The lists that go into our KEXINIT, in order. */
@@ -115,8 +113,9 @@ export class Transport {
   readonly #options: TransportOptions;
   readonly #handler: TransportHandler;
   readonly #versionReader: VersionReader;
-  readonly #reader = new PacketReader(createNoneOpener(), MAX_PACKET_BYTES_BEFORE_AUTH);
-  readonly #writer = new PacketWriter(createNoneSealer());
+  readonly #output: SocketOutput;
+  readonly #reader = new PacketReader(noneOpener(), MAX_PACKET_BYTES_BEFORE_AUTH);
+  readonly #writer = new PacketWriter(noneSealer());
   #peerVersion: string | null = null;
   #kex: RunningExchange | null = null;
   #kexCount = 0;
@@ -131,18 +130,16 @@ export class Transport {
   #closed = false;
   #queued: { head: Buffer; body: readonly Buffer[] }[] = [];
   #queuedBytes = 0;
-  #outgoing: Buffer[] = [];
-  #outgoingBytes = 0;
-  #unsentBytes = 0;
-  #flushScheduled = false;
   #wantsDrain = false;
   bytesReceived = 0;
-  bytesSent = 0;
 
   constructor(socket: Duplex, options: TransportOptions) {
     this.#socket = socket;
     this.#options = options;
     this.#handler = options.handler;
+    this.#output = new SocketOutput(socket, () => {
+      this.#maybeDrain();
+    });
     this.#versionReader = new VersionReader(options.role === 'server' ? 'client' : 'server');
     socket.on('data', (chunk: Buffer) => {
       this.#receive(chunk);
@@ -156,7 +153,7 @@ export class Transport {
     socket.on('close', () => {
       this.#finish(new SshDisconnect(DISCONNECT_REASON.CONNECTION_LOST, 'connection lost'));
     });
-    this.#enqueue([Buffer.from(`${options.version}\r\n`, 'latin1')]);
+    this.#output.write([Buffer.from(`${options.version}\r\n`, 'latin1')]);
     this.#startKex();
   }
 
@@ -170,6 +167,10 @@ export class Transport {
     return this.#peerVersion;
   }
 
+  get bytesSent(): number {
+    return this.#output.bytesSent;
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
@@ -177,7 +178,7 @@ export class Transport {
   /** True while `send` would not be asked to wait. */
   get writable(): boolean {
     const exchanging = this.#kex !== null && !this.#kex.newKeysSent;
-    return !this.#closed && !exchanging && this.#outgoingBytes + this.#unsentBytes < SEND_HIGH_WATER_BYTES;
+    return !this.#closed && !exchanging && this.#output.pendingBytes < SEND_HIGH_WATER_BYTES;
   }
 
   /** After authentication larger packets are taken. */
@@ -241,7 +242,7 @@ export class Transport {
       .string('')
       .finish();
     this.#sendNow(payload, []);
-    this.#flush();
+    this.#output.flush();
     this.#socket.end();
     this.#finish(reason);
   }
@@ -374,7 +375,10 @@ export class Transport {
       this.#strict = init.kex.includes(server ? STRICT_KEX_CLIENT : STRICT_KEX_SERVER);
       this.#peerWantsExtInfo = server && init.kex.includes(EXT_INFO_CLIENT);
       if (this.#strict && this.#reader.sequenceNumber !== 1) {
-        throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'strict key exchange: KEXINIT was not the first packet');
+        throw new SshDisconnect(
+          DISCONNECT_REASON.PROTOCOL_ERROR,
+          'strict key exchange: KEXINIT was not the first packet',
+        );
       }
     }
     const negotiated = negotiate(clientInit, serverInit, isAead);
@@ -447,7 +451,7 @@ export class Transport {
     const negotiated = requireNegotiated(kex);
     const cipher = server ? negotiated.cipherServerToClient : negotiated.cipherClientToServer;
     const mac = server ? negotiated.macServerToClient : negotiated.macClientToServer;
-    const keys = this.#deriveKeys(result, server ? 'serverToClient' : 'clientToServer', cipher, mac);
+    const keys = deriveDirectionKeys(result, this.sessionId, server ? 'serverToClient' : 'clientToServer', cipher, mac);
     this.#writer.useSealer(createSealer(cipher, mac, keys), this.#strict);
     kex.newKeysSent = true;
     if (this.#kexCount === 0 && this.#peerWantsExtInfo && this.#options.role === 'server') {
@@ -476,7 +480,13 @@ export class Transport {
     const negotiated = requireNegotiated(kex);
     const cipher = server ? negotiated.cipherClientToServer : negotiated.cipherServerToClient;
     const mac = server ? negotiated.macClientToServer : negotiated.macServerToClient;
-    const keys = this.#deriveKeys(kex.result, server ? 'clientToServer' : 'serverToClient', cipher, mac);
+    const keys = deriveDirectionKeys(
+      kex.result,
+      this.sessionId,
+      server ? 'clientToServer' : 'serverToClient',
+      cipher,
+      mac,
+    );
     this.#reader.useOpener(createOpener(cipher, mac, keys), this.#strict);
     kex.result.sharedSecret.fill(0);
     if (kex.exchange instanceof ClientExchange) kex.exchange.dispose();
@@ -500,30 +510,13 @@ export class Transport {
     });
   }
 
-  #deriveKeys(
-    result: ExchangeResult,
-    direction: 'clientToServer' | 'serverToClient',
-    cipher: string,
-    mac: string | null,
-  ): { key: Buffer; iv: Buffer; macKey: Buffer } {
-    const [ivLetter, keyLetter, macLetter] =
-      direction === 'clientToServer' ? (['A', 'C', 'E'] as const) : (['B', 'D', 'F'] as const);
-    const sizes = cipherKeySizes(cipher, mac);
-    const derive = (letter: 'A' | 'B' | 'C' | 'D' | 'E' | 'F', bytes: number): Buffer =>
-      deriveKey(result.hash, result.sharedSecret, result.exchangeHash, letter, this.sessionId, bytes);
-    return {
-      key: derive(keyLetter, sizes.keyBytes),
-      iv: derive(ivLetter, sizes.ivBytes),
-      macKey: derive(macLetter, sizes.macKeyBytes),
-    };
-  }
-
   #maybeRekey(): void {
     if (this.#kex !== null || this.#closed) return;
     const { bytes } = this.#options.rekey;
     const { bytesSinceRekey: sent, packetsSinceRekey: sentPackets } = this.#writer;
     const { bytesSinceRekey: received, packetsSinceRekey: receivedPackets } = this.#reader;
-    if (Math.max(sent, received) >= bytes || Math.max(sentPackets, receivedPackets) >= MAX_PACKETS_PER_KEY) this.rekey();
+    if (Math.max(sent, received) >= bytes || Math.max(sentPackets, receivedPackets) >= MAX_PACKETS_PER_KEY)
+      this.rekey();
   }
 
   #stopTimers(): void {
@@ -534,41 +527,7 @@ export class Transport {
   // --- sending ------------------------------------------------------------------------------------------------------
 
   #sendNow(head: Buffer, body: readonly Buffer[]): void {
-    this.#enqueue(this.#writer.seal(head, body));
-  }
-
-  #enqueue(chunks: readonly Buffer[]): void {
-    for (const chunk of chunks) {
-      this.#outgoing.push(chunk);
-      this.#outgoingBytes += chunk.length;
-    }
-    if (this.#outgoingBytes >= SEND_HIGH_WATER_BYTES / 4) return this.#flush();
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    // All that one turn of the event loop produces leaves in one system call.
-    setImmediate(() => {
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
-    this.#flushScheduled = false;
-    const chunks = this.#outgoing;
-    if (chunks.length === 0 || this.#socket.destroyed) return;
-    const bytes = this.#outgoingBytes;
-    this.#outgoing = [];
-    this.#outgoingBytes = 0;
-    this.#unsentBytes += bytes;
-    this.bytesSent += bytes;
-    const sent = (): void => {
-      this.#unsentBytes -= bytes;
-      this.#maybeDrain();
-    };
-    if (chunks.length > 1) this.#socket.cork();
-    const last = chunks.length - 1;
-    for (let i = 0; i < last; i += 1) this.#socket.write(chunks[i]);
-    this.#socket.write(chunks[last], sent);
-    if (chunks.length > 1) this.#socket.uncork();
+    this.#output.write(this.#writer.seal(head, body));
   }
 
   #maybeDrain(): void {
@@ -607,19 +566,4 @@ function requireNegotiated(kex: RunningExchange): NegotiatedAlgorithms {
 
 function unexpectedInKex(message: number): SshDisconnect {
   return new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, `unexpected message ${message} at this point`);
-}
-
-/** Every error has an answer for the peer; what is no fault of the peer's is said to be ours, without detail. */
-function asDisconnect(error: unknown): SshDisconnect {
-  if (error instanceof SshDisconnect) return error;
-  if (error instanceof PacketIntegrityError) {
-    return new SshDisconnect(DISCONNECT_REASON.MAC_ERROR, 'corrupted packet', { cause: error });
-  }
-  if (error instanceof WireError) {
-    return new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, `malformed message: ${error.message}`, { cause: error });
-  }
-  if (error instanceof KexError || error instanceof KeyFormatError) {
-    return new SshDisconnect(DISCONNECT_REASON.KEY_EXCHANGE_FAILED, error.message, { cause: error });
-  }
-  return new SshDisconnect(DISCONNECT_REASON.BY_APPLICATION, 'internal error', { cause: error });
 }

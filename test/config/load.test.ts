@@ -1,0 +1,91 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { configJsonSchema, loadConfig, parseConfig } from '../../src/config/load.ts';
+import { ConfigError } from '../../src/policy/config-error.ts';
+
+const minimal = { hostKeys: ['keys/a'], storage: { type: 'local', root: 'data' } };
+
+function errorOf(value: unknown): ConfigError {
+  try {
+    parseConfig(typeof value === 'string' ? value : JSON.stringify(value), '/etc/latticeport/latticeport.json');
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('accepted');
+}
+
+describe('a good configuration', () => {
+  test('the least that is needed; everything else has a default', () => {
+    const { config } = parseConfig(JSON.stringify(minimal), '/etc/lp/latticeport.json');
+    expect(config.securityPolicy).toBe('TransferPQSecurityPolicy-2026-11');
+    expect(config.listen).toEqual({ host: '0.0.0.0', port: 2222 });
+    expect(config.limits.sessionsPerConnection).toBe(10);
+  });
+
+  test("relative paths start at the file's folder", () => {
+    const { config } = parseConfig(JSON.stringify(minimal), '/etc/lp/latticeport.json');
+    expect(config.hostKeys).toEqual(['/etc/lp/keys/a']);
+    expect(config.storage).toMatchObject({ root: '/etc/lp/data' });
+  });
+});
+
+describe('a mistake names the file, the JSON path and what was expected', () => {
+  test.each<[string, unknown, string, RegExp]>([
+    ['not JSON', '{', '$', /not valid JSON/],
+    ['no storage', { hostKeys: ['a'] }, '$.storage', /expected/i],
+    ['an unknown setting', { ...minimal, colour: 1 }, '$', /unknown setting "colour"/],
+    ['an unknown setting within', { ...minimal, listen: { prot: 1 } }, '$.listen', /unknown setting "prot"/],
+    ['a port out of range', { ...minimal, listen: { port: 70_000 } }, '$.listen.port', /65535/],
+    ['a wrong type', { ...minimal, listen: { port: '22' } }, '$.listen.port', /number/],
+    ['an unknown storage type', { ...minimal, storage: { type: 'ftp' } }, '$.storage.type', /invalid/i],
+    ['a bad user name', { ...minimal, users: [{ name: 'a/b' }] }, '$.users[0].name', /expected 1 to 100 letters/],
+    ['a relative home', { ...minimal, users: [{ name: 'a', home: 'x' }] }, '$.users[0].home', /"\/"/],
+    ['no host keys', { ...minimal, hostKeys: [] }, '$.hostKeys', />=1/],
+    [
+      'parts too small for S3',
+      { ...minimal, storage: { type: 's3', bucket: 'abc', partBytes: 1 } },
+      '$.storage.partBytes',
+      /5242880/,
+    ],
+  ])('%s', (_, value, path, text) => {
+    const error = errorOf(value);
+    expect(error.file).toBe('/etc/latticeport/latticeport.json');
+    expect(error.jsonPath).toBe(path);
+    expect(error.message).toMatch(text);
+  });
+
+  test('all mistakes at once', () => {
+    const error = errorOf({ ...minimal, hostKeys: [], listen: { port: -1 } });
+    expect(error.problems.map((problem) => problem.jsonPath).sort()).toEqual(['$.hostKeys', '$.listen.port']);
+  });
+
+  test('a file that is not there', () => {
+    expect(() => loadConfig('/nonexistent/latticeport.json')).toThrow(/cannot be read/);
+  });
+});
+
+test('any JSON gives a configuration or a ConfigError', () => {
+  fc.assert(
+    fc.property(
+      fc.jsonValue(),
+      fc.constantFrom('listen', 'users', 'storage', 'auth', 'limits', 'hostKeys'),
+      (value, key) => {
+        try {
+          parseConfig(JSON.stringify({ ...minimal, [key]: value }), 'x.json');
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigError);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test('the JSON Schema knows every top-level setting', () => {
+  const schema = configJsonSchema() as { properties: Record<string, unknown>; additionalProperties: boolean };
+  expect(Object.keys(schema.properties)).toEqual(
+    expect.arrayContaining(['listen', 'hostKeys', 'securityPolicy', 'storage', 'users', 'rekey', 'limits']),
+  );
+  expect(schema.additionalProperties).toBe(false);
+});
