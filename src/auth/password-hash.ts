@@ -19,11 +19,20 @@ const HASH_BYTES = 32;
 const MAX_SCRYPT_BYTES = 256 * 1024 * 1024;
 const MAX_PBKDF2_ITERATIONS = 10_000_000;
 
-const scryptAsync = promisify<string, Buffer, number, { N: number; r: number; p: number; maxmem: number }, Buffer>(scrypt);
+const scryptAsync = promisify<string, Buffer, number, { N: number; r: number; p: number; maxmem: number }, Buffer>(
+  scrypt,
+);
 const pbkdf2Async = promisify(pbkdf2);
 
 type ParsedHash =
-  | { readonly kind: 'scrypt'; readonly N: number; readonly r: number; readonly p: number; readonly salt: Buffer; readonly hash: Buffer }
+  | {
+      readonly kind: 'scrypt';
+      readonly N: number;
+      readonly r: number;
+      readonly p: number;
+      readonly salt: Buffer;
+      readonly hash: Buffer;
+    }
   | { readonly kind: 'pbkdf2-sha256'; readonly iterations: number; readonly salt: Buffer; readonly hash: Buffer };
 
 const b64 = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
@@ -36,7 +45,12 @@ export async function hashPassword(password: string, kind?: 'scrypt' | 'pbkdf2-s
   const salt = randomBytes(SALT_BYTES);
   if ((kind ?? (getFips() === 1 ? 'pbkdf2-sha256' : 'scrypt')) === 'scrypt') {
     const N = 2 ** SCRYPT_LOG2_N;
-    const hash = await scryptAsync(normalise(password), salt, HASH_BYTES, { N, r: SCRYPT_R, p: SCRYPT_P, maxmem: MAX_SCRYPT_BYTES });
+    const hash = await scryptAsync(normalise(password), salt, HASH_BYTES, {
+      N,
+      r: SCRYPT_R,
+      p: SCRYPT_P,
+      maxmem: MAX_SCRYPT_BYTES,
+    });
     return `$scrypt$ln=${SCRYPT_LOG2_N},r=${SCRYPT_R},p=${SCRYPT_P}$${b64(salt)}$${b64(hash)}`;
   }
   const hash = await pbkdf2Async(normalise(password), salt, PBKDF2_ITERATIONS, HASH_BYTES, 'sha256');
@@ -49,7 +63,13 @@ export function parsePasswordHash(text: string): ParsedHash {
   if (scryptMatch !== null) {
     const [, ln = '', r = '', p = '', salt = '', hash = ''] = scryptMatch;
     const parsed = { kind: 'scrypt' as const, N: 2 ** Number(ln), r: Number(r), p: Number(p), ...decode(salt, hash) };
-    if (parsed.N < 2 || parsed.r < 1 || parsed.p < 1 || parsed.p > 16 || parsed.N * parsed.r * 128 > MAX_SCRYPT_BYTES / 2) {
+    if (
+      parsed.N < 2 ||
+      parsed.r < 1 ||
+      parsed.p < 1 ||
+      parsed.p > 16 ||
+      parsed.N * parsed.r * 128 > MAX_SCRYPT_BYTES / 2
+    ) {
       throw new PasswordHashError('scrypt parameters are out of bounds (at most 128 MiB of memory, p at most 16)');
     }
     return parsed;

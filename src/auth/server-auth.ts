@@ -34,7 +34,14 @@ export interface AuthFailure {
   /** As the client gave it: hostile text. */
   readonly userName: string;
   readonly method: string;
-  readonly reason: 'wrong-password' | 'unknown-user-or-key' | 'wrong-signature' | 'algorithm-not-allowed' | 'bad-key' | 'method-not-available' | 'provider-failed';
+  readonly reason:
+    | 'wrong-password'
+    | 'unknown-user-or-key'
+    | 'wrong-signature'
+    | 'algorithm-not-allowed'
+    | 'bad-key'
+    | 'method-not-available'
+    | 'provider-failed';
   /** Of the key that was tried. */
   readonly fingerprint: string | null;
   readonly error?: unknown;
@@ -114,7 +121,7 @@ export class ServerAuth<T extends Identity> {
       throw new SshDisconnect(DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, `no such service after authentication`);
     }
     this.#sendBanner();
-    if (method === 'none') return this.#sendFailure();
+    if (method === 'none') { this.#sendFailure(); return; }
     const allowed = this.#options.methods.find((name) => name === method);
     switch (allowed) {
       case 'publickey':
@@ -122,7 +129,7 @@ export class ServerAuth<T extends Identity> {
       case 'password':
         return this.#password(userName, reader);
       case undefined:
-        return this.#fail({ userName, method, reason: 'method-not-available', fingerprint: null });
+        { this.#fail({ userName, method, reason: 'method-not-available', fingerprint: null }); return; }
     }
   }
 
@@ -135,7 +142,7 @@ export class ServerAuth<T extends Identity> {
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
     const right = await verifyPassword(password, identity?.passwordHash ?? null);
-    if (identity === null || !right || change) return this.#fail({ ...failure, reason: 'wrong-password' });
+    if (identity === null || !right || change) { this.#fail({ ...failure, reason: 'wrong-password' }); return; }
     this.#succeed({ identity, method: 'password', publicKey: null, signatureAlgorithm: null });
   }
 
@@ -148,20 +155,20 @@ export class ServerAuth<T extends Identity> {
     reader.end();
     const failure = { userName, method: 'publickey', fingerprint: null } as const;
     const algorithm = this.#options.userKeyAlgorithms.find((name) => name === algorithmName);
-    if (algorithm === undefined) return this.#queryFailed({ ...failure, reason: 'algorithm-not-allowed' });
+    if (algorithm === undefined) { this.#queryFailed({ ...failure, reason: 'algorithm-not-allowed' }); return; }
     let key: PublicKey;
     try {
       key = parsePublicKey(Buffer.from(blob));
     } catch (error) {
       // A key that cannot be parsed fails this attempt, not the connection.
-      return this.#queryFailed({ ...failure, reason: 'bad-key', error });
+      this.#queryFailed({ ...failure, reason: 'bad-key', error }); return;
     }
-    if (!key.signatureAlgorithms.includes(algorithm)) return this.#queryFailed({ ...failure, reason: 'bad-key' });
+    if (!key.signatureAlgorithms.includes(algorithm)) { this.#queryFailed({ ...failure, reason: 'bad-key' }); return; }
     const tried = { ...failure, fingerprint: key.fingerprint };
     const identity = await this.#find(userName, tried);
     if (identity === 'provider-failed') return;
     const known = identity?.publicKeys.some((candidate) => candidate.blob.equals(key.blob)) ?? false;
-    if (identity === null || !known) return this.#queryFailed({ ...tried, reason: 'unknown-user-or-key' });
+    if (identity === null || !known) { this.#queryFailed({ ...tried, reason: 'unknown-user-or-key' }); return; }
     if (signature === null) {
       this.#queries += 1;
       if (this.#queries > MAX_KEY_QUERIES) throw tooMany();
@@ -170,7 +177,7 @@ export class ServerAuth<T extends Identity> {
     }
     // RFC 4252 §7: the session identifier and the request up to the signature.
     const data = new SshWriter(4096).string(this.#options.sessionId).bytes(reader.slice(0, signedBytes)).finish();
-    if (!key.verify(algorithm, signature, data)) return this.#fail({ ...tried, reason: 'wrong-signature' });
+    if (!key.verify(algorithm, signature, data)) { this.#fail({ ...tried, reason: 'wrong-signature' }); return; }
     this.#succeed({ identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm });
   }
 

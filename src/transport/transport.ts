@@ -229,7 +229,7 @@ export class Transport {
     if (!this.#paused) return;
     this.#paused = false;
     this.#process();
-    if (!this.#busy && !this.#paused) this.#socket.resume();
+    if (!this.#isHeld()) this.#socket.resume();
   }
 
   /** Says why, ends the connection, and tells the handler. */
@@ -429,7 +429,7 @@ export class Transport {
           if (step.result !== null) this.#sendNewKeys(kex, step.result);
         });
         this.#process();
-        if (!this.#paused && !this.#isBusy()) this.#socket.resume();
+        if (!this.#isHeld()) this.#socket.resume();
       },
       (error: unknown) => {
         this.#busy = false;
@@ -438,9 +438,9 @@ export class Transport {
     );
   }
 
-  /** Read through a method so that control flow analysis does not think it constant. */
-  #isBusy(): boolean {
-    return this.#busy;
+  /** Whether packets wait. (A method, since a call in between may have changed it.) */
+  #isHeld(): boolean {
+    return this.#busy || this.#paused;
   }
 
   #sendNewKeys(kex: RunningExchange, result: ExchangeResult): void {

@@ -46,11 +46,11 @@ describe('every key exchange method, both roles', () => {
 });
 
 describe('every cipher with every MAC', () => {
-  const combinations = cipherNames.flatMap((cipher) =>
+  const combinations = cipherNames.flatMap((cipher): [string, string][] =>
     isAead(cipher) ? [[cipher, 'none']] : macNames.map((mac) => [cipher, mac]),
   );
   test.each(combinations)('%s with %s', async (cipher, mac) => {
-    const algorithms = { ciphers: [cipher ?? ''], ...(mac === 'none' ? {} : { macs: [mac ?? ''] }) };
+    const algorithms = { ciphers: [cipher], ...(mac === 'none' ? {} : { macs: [mac] }) };
     await exchangeData(await connected({ server: algorithms, client: algorithms }));
   });
 });
