@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import { UPLOAD_TAG, type ObjectApi, type ObjectInfo, type ObjectProperties } from './object-api.ts';
+import { checkUnchanged } from './upload/assemble.ts';
+import { MultipartUpload, type MultipartTools } from './upload/multipart.ts';
+import { planParts, type PartPlan } from './upload/part-plan.ts';
+
+/** CopyObject takes no more (Amazon S3 API Reference, CopyObject). Bytes. */
+const MAX_SINGLE_COPY_BYTES = 5 * 1024 ** 3;
+
+export interface CopyTools extends MultipartTools {
+  readonly objects: ObjectApi;
+  readonly plan: PartPlan;
+  /** Objects larger than this are copied in parts; at most 5 GiB. */
+  readonly singleCopyBytes: number;
+}
+
+export const DEFAULT_SINGLE_COPY_BYTES = MAX_SINGLE_COPY_BYTES;
+
+/**
+ * Copies an object inside the store; `replace` gives the copy other properties. The source is pinned: 'changed' if it
+ * is not the given version any more. With `exclusive` an existing target is 'exists' where the store checks that.
+ */
+export async function copyObject(
+  tools: CopyTools,
+  source: ObjectInfo,
+  target: string,
+  replace: ObjectProperties | undefined,
+  condition: { readonly exclusive: boolean },
+): Promise<void> {
+  if (source.size <= tools.singleCopyBytes) {
+    await tools.objects.copy(source, target, replace, condition);
+    return;
+  }
+  const tag = randomBytes(16).toString('hex');
+  const kept = replace ?? source.properties;
+  const properties = { ...kept, metadata: { ...kept.metadata, [UPLOAD_TAG]: tag } };
+  const upload = await MultipartUpload.begin(tools, target, properties, tag, () => undefined);
+  try {
+    const parts = planParts(source.size, [{ from: 0, to: source.size }], tools.plan);
+    for (const { number, from, to } of parts) await upload.copy(number, source, from, to);
+    await upload.drain();
+    await checkUnchanged(tools.objects, source);
+    await upload.complete(parts.length, source.size, condition.exclusive);
+  } catch (error) {
+    await upload.abort();
+    throw error;
+  }
+}

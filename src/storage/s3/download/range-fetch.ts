@@ -1,0 +1,75 @@
+import { StorageError } from '../../object-store.ts';
+import { isMissing, isPreconditionFailure, statusOf, toStorageError } from '../errors.ts';
+import type { ObjectApi } from '../object-api.ts';
+import { withRetry, type RetryContext } from '../retry.ts';
+
+/** An object as it was when it was opened: no other version of it is ever read. */
+export interface PinnedObject {
+  readonly key: string;
+  readonly etag: string;
+}
+
+/**
+ * Reads bytes `from` to `to` (exclusive) and hands them on in order as they come. Where the connection breaks, the next
+ * try goes on behind the last byte that came. Throws 'changed' if the object is not the pinned one any more,
+ * otherwise what the store's failure means, or the signal's reason.
+ */
+export async function fetchRange(
+  objects: ObjectApi,
+  context: RetryContext,
+  object: PinnedObject,
+  from: number,
+  to: number,
+  onBytes: (chunk: Buffer) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let position = from;
+  try {
+    await withRetry(
+      'GetObject',
+      context,
+      async () => {
+        const body = await objects.getRangeOnce(object.key, object.etag, position, to, signal);
+        for await (const chunk of body as AsyncIterable<Buffer>) {
+          if (position + chunk.length > to) break;
+          position += chunk.length;
+          onBytes(chunk);
+        }
+        if (position < to)
+          throw Object.assign(new Error('the body ended early'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+      },
+      signal,
+    );
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // Gone, shorter, or another: in each case the rest of the pinned bytes cannot be had.
+    if (isMissing(error) || isPreconditionFailure(error) || statusOf(error) === 416) {
+      throw new StorageError('changed', 'The file has changed in the meantime.', { cause: error });
+    }
+    throw toStorageError(error, 'GetObject');
+  }
+}
+
+/** The same, into a buffer that is exactly as long as the range. */
+export async function fetchInto(
+  objects: ObjectApi,
+  context: RetryContext,
+  object: PinnedObject,
+  from: number,
+  into: Buffer,
+  signal: AbortSignal,
+): Promise<void> {
+  let filled = 0;
+  await fetchRange(
+    objects,
+    context,
+    object,
+    from,
+    from + into.length,
+    (chunk) => {
+      chunk.copy(into, filled);
+      filled += chunk.length;
+    },
+    signal,
+  );
+}

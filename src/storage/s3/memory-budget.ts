@@ -1,0 +1,101 @@
+import { abortReason } from './clock.ts';
+
+/** Bytes held from a budget. Released once, by whoever holds it last. */
+export interface MemoryLease {
+  readonly bytes: number;
+  release(): void;
+}
+
+interface Waiter {
+  readonly bytes: number;
+  readonly grant: (lease: MemoryLease) => void;
+}
+
+/**
+ * A semaphore counted in bytes, first come first served: no waiter is overtaken, not even by a smaller request, so a
+ * transfer that needs a large buffer is not starved by many that need small ones. A transfer waits for one buffer at
+ * a time, which makes the order between transfers round-robin.
+ */
+export class MemoryBudget {
+  readonly capacity: number;
+  #used = 0;
+  readonly #waiters = new Set<Waiter>();
+  readonly #reclaimers = new Set<() => void>();
+
+  constructor(capacity: number) {
+    if (!Number.isSafeInteger(capacity) || capacity <= 0)
+      throw new RangeError('a budget is a positive number of bytes');
+    this.capacity = capacity;
+  }
+
+  /** Bytes held now. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Requests that wait. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** At once or not at all; never ahead of a waiter. */
+  tryAcquire(bytes: number): MemoryLease | undefined {
+    if (this.#waiters.size > 0 || this.#used + bytes > this.capacity) return undefined;
+    return this.#grant(bytes);
+  }
+
+  /** Waits its turn. Rejects with the signal's reason. Throws RangeError for more than the capacity. */
+  async acquire(bytes: number, signal?: AbortSignal): Promise<MemoryLease> {
+    if (bytes > this.capacity) throw new RangeError('more than the whole budget');
+    if (signal?.aborted === true) throw abortReason(signal);
+    const now = this.tryAcquire(bytes);
+    if (now !== undefined) return now;
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#waiters.delete(waiter);
+        if (signal !== undefined) reject(abortReason(signal));
+        this.#serve();
+      };
+      const waiter: Waiter = {
+        bytes,
+        grant: (lease) => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve(lease);
+        },
+      };
+      this.#waiters.add(waiter);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      for (const reclaim of this.#reclaimers) reclaim();
+    });
+  }
+
+  /** Asks `reclaim` to give bytes back whenever somebody begins to wait. Returns the end of that. */
+  onShortage(reclaim: () => void): () => void {
+    this.#reclaimers.add(reclaim);
+    return () => {
+      this.#reclaimers.delete(reclaim);
+    };
+  }
+
+  #grant(bytes: number): MemoryLease {
+    this.#used += bytes;
+    let held = true;
+    return {
+      bytes,
+      release: () => {
+        if (!held) return;
+        held = false;
+        this.#used -= bytes;
+        this.#serve();
+      },
+    };
+  }
+
+  #serve(): void {
+    for (const waiter of this.#waiters) {
+      if (this.#used + waiter.bytes > this.capacity) return;
+      this.#waiters.delete(waiter);
+      waiter.grant(this.#grant(waiter.bytes));
+    }
+  }
+}

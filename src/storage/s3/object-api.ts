@@ -1,0 +1,332 @@
+import type { Readable } from 'node:stream';
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type HeadObjectCommandOutput,
+} from '@aws-sdk/client-s3';
+import { StorageError } from '../object-store.ts';
+import type { ObjectMetadata } from './attributes.ts';
+import { isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
+import { decodeListedKey } from './keys.ts';
+import type { Requester } from './requester.ts';
+
+/** The metadata name of the random tag by which a finished upload is recognised as ours when its answer was lost. */
+export const UPLOAD_TAG = 'latticeport-upload';
+
+/** What is kept beside an object's bytes, as far as a copy must carry it over by hand. */
+export interface ObjectProperties {
+  readonly metadata: ObjectMetadata;
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  readonly contentLanguage?: string;
+  readonly contentDisposition?: string;
+  readonly cacheControl?: string;
+  readonly expires?: Date;
+}
+
+export interface ObjectInfo {
+  readonly key: string;
+  readonly size: number;
+  /** As S3 gave it, with its quotes. */
+  readonly etag: string;
+  /** Seconds since the epoch. */
+  readonly lastModified: number;
+  readonly properties: ObjectProperties;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly size: number;
+  readonly etag: string;
+  readonly lastModified: number;
+}
+
+export interface ListPage {
+  /** In the order of their UTF-8 bytes; keys that are not UTF-8 are left out. */
+  readonly objects: readonly ListedObject[];
+  /** Common prefixes, each with its trailing '/'. */
+  readonly prefixes: readonly string[];
+  /** How many keys and prefixes the page stood for, with those left out. */
+  readonly count: number;
+  readonly next: string | undefined;
+}
+
+export interface ListRequest {
+  readonly prefix: string;
+  readonly delimiter?: '/';
+  readonly maxKeys?: number;
+  readonly token?: string | undefined;
+}
+
+/** What new objects are stored with, by configuration. */
+export interface StorageClassOptions {
+  readonly storageClass?: string;
+  readonly serverSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse';
+  readonly kmsKeyId?: string;
+}
+
+/** Requests on whole objects. Every method throws StorageError. */
+export class ObjectApi {
+  readonly #requester: Requester;
+  readonly #stored: ReturnType<typeof storedAs>;
+
+  constructor(requester: Requester, stored: StorageClassOptions) {
+    this.#requester = requester;
+    this.#stored = storedAs(stored);
+  }
+
+  /** Undefined if there is no such object. */
+  async head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    try {
+      const answer = await this.#requester.runRaw(
+        'HeadObject',
+        async ({ client, options }) =>
+          client.send(new HeadObjectCommand({ Bucket: this.#requester.bucket, Key: key }), options),
+        signal,
+      );
+      return objectInfo(key, answer);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw toStorageError(error, 'HeadObject');
+    }
+  }
+
+  /**
+   * One try of a ranged GET of bytes `from` to `to` (exclusive), pinned to `etag`. The caller ends or destroys the
+   * stream. Throws the SDK's error: a reader that goes on where the stream broke makes its own retries.
+   */
+  async getRangeOnce(key: string, etag: string, from: number, to: number, signal: AbortSignal): Promise<Readable> {
+    const answer = await this.#requester.context.client().send(
+      new GetObjectCommand({
+        Bucket: this.#requester.bucket,
+        Key: key,
+        Range: `bytes=${from}-${to - 1}`,
+        IfMatch: etag,
+      }),
+      { abortSignal: signal },
+    );
+    const body = answer.Body as Readable | undefined;
+    if (body === undefined) throw new SyntaxError('GetObject without a body');
+    // A store that ignores If-Match or Range must not lead to a mixture of two files.
+    if (answer.ETag !== etag || answer.ContentLength !== to - from) {
+      body.destroy();
+      throw new StorageError('changed', 'The file has changed in the meantime.', {
+        detail: `GetObject: asked for ${from}-${to} of ${etag}, got ${answer.ContentLength ?? '?'} bytes of ${answer.ETag ?? '?'}`,
+      });
+    }
+    return body;
+  }
+
+  /**
+   * Stores a whole object from memory. With `exclusive` only if none is there ('exists'); the tag among the metadata
+   * then tells our own object, whose answer was lost, from another's.
+   */
+  async put(
+    key: string,
+    body: Buffer,
+    properties: ObjectProperties,
+    condition: { readonly exclusive: boolean },
+    signal?: AbortSignal,
+  ): Promise<{ readonly etag: string }> {
+    try {
+      const answer = await this.#requester.runRaw(
+        'PutObject',
+        async ({ client, options }) =>
+          client.send(
+            new PutObjectCommand({
+              Bucket: this.#requester.bucket,
+              Key: key,
+              Body: body,
+              ContentLength: body.length,
+              ...propertyFields(properties),
+              ...this.#stored,
+              ...(condition.exclusive ? { IfNoneMatch: '*' } : {}),
+            }),
+            options,
+          ),
+        signal,
+      );
+      return { etag: answer.ETag ?? '' };
+    } catch (error) {
+      if (!condition.exclusive || !isPreconditionFailure(error)) throw toStorageError(error, 'PutObject');
+      const there = await this.head(key, signal);
+      const tag = properties.metadata[UPLOAD_TAG];
+      if (tag !== undefined && there?.properties.metadata[UPLOAD_TAG] === tag) return { etag: there.etag };
+      throw new StorageError('exists', 'The file exists already.', { cause: error });
+    }
+  }
+
+  /** No error if the object is not there. */
+  async delete(key: string): Promise<void> {
+    try {
+      await this.#requester.runRaw('DeleteObject', async ({ client, options }) =>
+        client.send(new DeleteObjectCommand({ Bucket: this.#requester.bucket, Key: key }), options),
+      );
+    } catch (error) {
+      if (!isMissing(error)) throw toStorageError(error, 'DeleteObject');
+    }
+  }
+
+  /** At most 1,000 keys in one request; a key that the request could not name or that failed is tried by itself. */
+  async deleteMany(keys: readonly string[]): Promise<void> {
+    // XML 1.0 has no way to write a control character.
+    const plain = keys.filter((key) => !/\p{Cc}|\uFFFE|\uFFFF/u.test(key));
+    const single = new Set(keys.filter((key) => !plain.includes(key)));
+    if (plain.length > 0) {
+      const answer = await this.#requester.run('DeleteObjects', async ({ client, options }) =>
+        client.send(
+          new DeleteObjectsCommand({
+            Bucket: this.#requester.bucket,
+            Delete: { Objects: plain.map((Key) => ({ Key })), Quiet: true },
+          }),
+          options,
+        ),
+      );
+      for (const failed of answer.Errors ?? []) if (failed.Key !== undefined) single.add(failed.Key);
+    }
+    for (const key of single) await this.delete(key);
+  }
+
+  async list(request: ListRequest, signal?: AbortSignal): Promise<ListPage> {
+    const answer = await this.#requester.run(
+      'ListObjectsV2',
+      async ({ client, options }) =>
+        client.send(
+          new ListObjectsV2Command({
+            Bucket: this.#requester.bucket,
+            Prefix: request.prefix,
+            EncodingType: 'url',
+            ...(request.delimiter === undefined ? {} : { Delimiter: request.delimiter }),
+            ...(request.maxKeys === undefined ? {} : { MaxKeys: request.maxKeys }),
+            ...(request.token === undefined ? {} : { ContinuationToken: request.token }),
+          }),
+          options,
+        ),
+      signal,
+    );
+    const objects: ListedObject[] = [];
+    for (const item of answer.Contents ?? []) {
+      const key = decodeListedKey(item.Key ?? '');
+      if (key === undefined || key === '') continue;
+      objects.push({
+        key,
+        size: item.Size ?? 0,
+        etag: item.ETag ?? '',
+        lastModified: seconds(item.LastModified),
+      });
+    }
+    const prefixes: string[] = [];
+    for (const item of answer.CommonPrefixes ?? []) {
+      const prefix = decodeListedKey(item.Prefix ?? '');
+      if (prefix !== undefined && prefix !== '') prefixes.push(prefix);
+    }
+    return {
+      objects,
+      prefixes,
+      count: (answer.Contents?.length ?? 0) + (answer.CommonPrefixes?.length ?? 0),
+      next: answer.IsTruncated === true ? answer.NextContinuationToken : undefined,
+    };
+  }
+
+  /**
+   * One CopyObject (up to 5 GiB; larger ones are copy.ts's). `replace` gives the copy other properties, otherwise it
+   * takes the source's.
+   */
+  async copy(
+    source: { readonly key: string; readonly etag: string },
+    target: string,
+    replace: ObjectProperties | undefined,
+    condition: { readonly exclusive: boolean },
+  ): Promise<{ readonly etag: string; readonly lastModified: number }> {
+    try {
+      const answer = await this.#requester.runRaw('CopyObject', async ({ client, options }) =>
+        client.send(
+          new CopyObjectCommand({
+            Bucket: this.#requester.bucket,
+            Key: target,
+            CopySource: copySource(this.#requester.bucket, source.key),
+            CopySourceIfMatch: source.etag,
+            MetadataDirective: replace === undefined ? 'COPY' : 'REPLACE',
+            ...(replace === undefined ? {} : propertyFields(replace)),
+            ...this.#stored,
+            ...(condition.exclusive ? { IfNoneMatch: '*' } : {}),
+          }),
+          options,
+        ),
+      );
+      const etag = answer.CopyObjectResult?.ETag;
+      if (etag === undefined) throw new SyntaxError('CopyObject without a result');
+      return { etag, lastModified: seconds(answer.CopyObjectResult?.LastModified) };
+    } catch (error) {
+      throw toStorageError(error, 'CopyObject');
+    }
+  }
+}
+
+/** The CopySource of a request: bucket and key, each byte that needs it percent-encoded. */
+export function copySource(bucket: string, key: string): string {
+  return `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+/** The request fields of an object's properties. */
+export function propertyFields(properties: ObjectProperties): {
+  Metadata: Record<string, string>;
+  ContentType?: string;
+  ContentEncoding?: string;
+  ContentLanguage?: string;
+  ContentDisposition?: string;
+  CacheControl?: string;
+  Expires?: Date;
+} {
+  return {
+    Metadata: { ...properties.metadata },
+    ...(properties.contentType === undefined ? {} : { ContentType: properties.contentType }),
+    ...(properties.contentEncoding === undefined ? {} : { ContentEncoding: properties.contentEncoding }),
+    ...(properties.contentLanguage === undefined ? {} : { ContentLanguage: properties.contentLanguage }),
+    ...(properties.contentDisposition === undefined ? {} : { ContentDisposition: properties.contentDisposition }),
+    ...(properties.cacheControl === undefined ? {} : { CacheControl: properties.cacheControl }),
+    ...(properties.expires === undefined ? {} : { Expires: properties.expires }),
+  };
+}
+
+/** The request fields of the configured storage class and encryption. */
+export function storedAs(options: StorageClassOptions): {
+  StorageClass?: 'STANDARD';
+  ServerSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse';
+  SSEKMSKeyId?: string;
+} {
+  return {
+    // The SDK's type lists AWS's classes; other stores have their own names.
+    ...(options.storageClass === undefined ? {} : { StorageClass: options.storageClass as 'STANDARD' }),
+    ...(options.serverSideEncryption === undefined ? {} : { ServerSideEncryption: options.serverSideEncryption }),
+    ...(options.kmsKeyId === undefined ? {} : { SSEKMSKeyId: options.kmsKeyId }),
+  };
+}
+
+function objectInfo(key: string, answer: HeadObjectCommandOutput): ObjectInfo {
+  const expires = answer.ExpiresString === undefined ? undefined : new Date(answer.ExpiresString);
+  return {
+    key,
+    size: answer.ContentLength ?? 0,
+    etag: answer.ETag ?? '',
+    lastModified: seconds(answer.LastModified),
+    properties: {
+      metadata: answer.Metadata ?? {},
+      ...(answer.ContentType === undefined ? {} : { contentType: answer.ContentType }),
+      ...(answer.ContentEncoding === undefined ? {} : { contentEncoding: answer.ContentEncoding }),
+      ...(answer.ContentLanguage === undefined ? {} : { contentLanguage: answer.ContentLanguage }),
+      ...(answer.ContentDisposition === undefined ? {} : { contentDisposition: answer.ContentDisposition }),
+      ...(answer.CacheControl === undefined ? {} : { cacheControl: answer.CacheControl }),
+      ...(expires === undefined || Number.isNaN(expires.getTime()) ? {} : { expires }),
+    },
+  };
+}
+
+function seconds(date: Date | undefined): number {
+  return date === undefined ? 0 : Math.floor(date.getTime() / 1000);
+}

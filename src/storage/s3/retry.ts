@@ -1,0 +1,107 @@
+import type { StoreEventSink } from '../object-store.ts';
+import { abortReason, type Clock } from './clock.ts';
+import { classify, type Fault } from './errors.ts';
+
+/** How long a request is tried before its failure is reported. */
+export interface RetryOptions {
+  /** Tries in all, the first included. */
+  readonly attempts: number;
+  /** Milliseconds after which no new try begins: the patience of a client that waits for an answer. */
+  readonly deadlineMs: number;
+  /** The first pause is a random part of this many milliseconds; it doubles with every try. */
+  readonly baseDelayMs: number;
+  /** Milliseconds: no pause is longer. */
+  readonly maxDelayMs: number;
+}
+
+export const DEFAULT_RETRY: RetryOptions = { attempts: 7, deadlineMs: 60_000, baseDelayMs: 100, maxDelayMs: 8_000 };
+
+export interface RetryContext extends RetryOptions {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly events: StoreEventSink;
+  /** Makes the next try use fresh credentials. */
+  readonly renewCredentials: () => void;
+}
+
+/** What a try learns about the ones before it. */
+export interface Attempt {
+  /** From 1. */
+  readonly number: number;
+  /** An earlier try may have been carried out although its answer was lost. */
+  readonly ambiguous: boolean;
+}
+
+/**
+ * Runs `request` until it succeeds, fails for good, or patience ends, then throws the last error as it came. Pauses
+ * are "full jitter": a random part of a doubling bound, so that many transfers that were refused together do not come
+ * back together. Clock skew and expired credentials get one immediate extra try each.
+ */
+export async function withRetry<T>(
+  operation: string,
+  context: RetryContext,
+  request: (attempt: Attempt) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const start = context.clock.now();
+  let ambiguous = false;
+  let corrected = new Set<string>();
+  for (let number = 1; ; number += 1) {
+    try {
+      return await request({ number, ambiguous });
+    } catch (error) {
+      if (signal?.aborted === true) throw abortReason(signal);
+      const fault = classify(error);
+      ambiguous ||= fault.ambiguous;
+      const pause = nextPause(fault, number, context, corrected);
+      corrected = new Set([...corrected, fault.remedy]);
+      const waited = context.clock.now() - start;
+      if (pause === undefined || waited + pause > context.deadlineMs) {
+        if (fault.remedy !== 'fail') {
+          context.events('S3_GIVE_UP', {
+            operation,
+            attempts: number,
+            reason: fault.reason,
+            status: fault.status,
+            waitedMs: waited,
+          });
+        }
+        throw error;
+      }
+      if (fault.remedy === 'renew-credentials') context.renewCredentials();
+      context.events('S3_RETRY', {
+        operation,
+        attempt: number,
+        reason: fault.reason,
+        status: fault.status,
+        pauseMs: pause,
+      });
+      if (pause > 0) await context.clock.delay(pause, signal);
+    }
+  }
+}
+
+/** Milliseconds to wait before the next try; undefined for none. */
+function nextPause(
+  fault: Fault,
+  number: number,
+  context: RetryContext,
+  corrected: ReadonlySet<string>,
+): number | undefined {
+  switch (fault.remedy) {
+    case 'fail':
+      return undefined;
+    case 'clock-skew':
+    case 'renew-credentials':
+      return corrected.has(fault.remedy) ? undefined : 0;
+    case 'retry':
+    case 'slow-down': {
+      if (number >= context.attempts) return undefined;
+      // A store that asks for less load gets a longer bound from the start.
+      const base = fault.remedy === 'slow-down' ? context.baseDelayMs * 4 : context.baseDelayMs;
+      const bound = Math.min(context.maxDelayMs, base * 2 ** (number - 1));
+      return Math.round(bound * context.random());
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+
+/** Keys of an account at the store. */
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+export type ChecksumMode = 'WHEN_REQUIRED' | 'WHEN_SUPPORTED';
+
+export interface S3ConnectionOptions {
+  readonly region: string;
+  /** URL of a store that is not AWS. */
+  readonly endpoint?: string;
+  /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. */
+  readonly forcePathStyle?: boolean;
+  /** Without it, the SDK's default chain: environment, shared files, container, instance. */
+  readonly credentials?: S3Credentials;
+  /**
+   * Default 'WHEN_REQUIRED': stores other than AWS often reject the checksums that newer SDKs add by themselves. Over
+   * plain http the signature covers the SHA-256 of the body in any case.
+   */
+  readonly requestChecksumCalculation?: ChecksumMode;
+  readonly responseChecksumValidation?: ChecksumMode;
+  /** Connections at a time; further requests wait for one. */
+  readonly maxSockets: number;
+  /** Milliseconds to connect. */
+  readonly connectTimeoutMs: number;
+  /** Milliseconds without a byte in either direction, after which a request counts as broken. */
+  readonly idleTimeoutMs: number;
+}
+
+/** The connections to the store, and clients on them. Clients come and go with credentials; connections stay. */
+export class S3Connections {
+  readonly #options: S3ConnectionOptions;
+  readonly #handler: NodeHttpHandler;
+  #client: S3Client;
+
+  constructor(options: S3ConnectionOptions) {
+    this.#options = options;
+    const agent = { keepAlive: true, maxSockets: options.maxSockets, maxFreeSockets: options.maxSockets };
+    this.#handler = new NodeHttpHandler({
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent(agent),
+      connectionTimeout: options.connectTimeoutMs,
+      socketTimeout: options.idleTimeoutMs,
+    });
+    this.#client = this.#makeClient();
+  }
+
+  get client(): S3Client {
+    return this.#client;
+  }
+
+  /** The next request reads its credentials anew, past whatever the SDK remembers. */
+  renewCredentials(): void {
+    this.#client = this.#makeClient();
+  }
+
+  close(): void {
+    this.#handler.destroy();
+  }
+
+  #makeClient(): S3Client {
+    const { region, endpoint, forcePathStyle, credentials } = this.#options;
+    const config: S3ClientConfig = {
+      region,
+      requestHandler: this.#handler,
+      // Retries are ours (retry.ts): they know the client's patience, and say what they do.
+      maxAttempts: 1,
+      followRegionRedirects: true,
+      // With the header the SDK opens a new connection for every part.
+      expectContinueHeader: false,
+      requestChecksumCalculation: this.#options.requestChecksumCalculation ?? 'WHEN_REQUIRED',
+      responseChecksumValidation: this.#options.responseChecksumValidation ?? 'WHEN_REQUIRED',
+    };
+    if (endpoint !== undefined) config.endpoint = endpoint;
+    if (forcePathStyle !== undefined) config.forcePathStyle = forcePathStyle;
+    if (credentials !== undefined) config.credentials = { ...credentials };
+    return new S3Client(config);
+  }
+}

@@ -1,0 +1,100 @@
+import type { StoreEventSink, StoreStatistics } from '../object-store.ts';
+import { DEFAULT_ATTRIBUTES, type AttributeDefaults } from './attributes.ts';
+import { systemClock, type Clock } from './clock.ts';
+import type { StorageClassOptions } from './object-api.ts';
+import { DEFAULT_RETRY, type RetryOptions } from './retry.ts';
+import type { ChecksumMode, S3Credentials } from './s3-client.ts';
+import type { PartBuffers } from './upload/part-buffers.ts';
+import type { SpoolOptions } from './upload/spool.ts';
+import type { PartialUploadPolicy, SetStatPolicy } from './upload/upload-handle.ts';
+
+const MIB = 1024 ** 2;
+
+/** What the `s3` store is opened with. Sizes are bytes, times milliseconds; what is left out has the default named. */
+export interface S3StoreOptions extends StorageClassOptions {
+  readonly bucket: string;
+  /** Everything that the store shows and writes is under it. Default '': the whole bucket. */
+  readonly prefix?: string;
+  readonly region: string;
+  readonly endpoint?: string;
+  readonly forcePathStyle?: boolean;
+  /** Default: the SDK's chain (environment, shared files, container, instance). */
+  readonly credentials?: S3Credentials;
+  /** Default 'WHEN_REQUIRED', both: other stores than AWS reject what newer SDKs add. */
+  readonly requestChecksumCalculation?: ChecksumMode;
+  readonly responseChecksumValidation?: ChecksumMode;
+  /** Connections at a time. Default 256. */
+  readonly maxSockets?: number;
+  /** Default 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** Without a byte from the store a request is broken off and tried again. Default 30,000. */
+  readonly idleTimeoutMs?: number;
+
+  /** The first thousand parts of an upload; 5 MiB to 5 GiB. Default 8 MiB. */
+  readonly partBytes?: number;
+  /** For each upload. Default 4. */
+  readonly partsInFlight?: number;
+  /**
+   * Memory of all uploads. Default 256 MiB, at least 2 1/2 parts. Stores of one process share it if they are given
+   * the same `uploadBuffers` instead.
+   */
+  readonly uploadBudgetBytes?: number;
+  readonly uploadBuffers?: PartBuffers;
+  /** Local disk for files that are not written in order. Without it such writes are refused. */
+  readonly spool?: SpoolOptions;
+  /** What a disconnect leaves: the bytes received as the file, or the old file. Default 'store'. */
+  readonly partialUploads?: PartialUploadPolicy;
+  /** What becomes of times, modes and owners that a client sets. Default 'store'. */
+  readonly setStat?: SetStatPolicy;
+  /** What an object shows that says nothing else. Default 0644, 0755, 0, 0. */
+  readonly attributeDefaults?: Partial<AttributeDefaults>;
+  /** What statvfs says: S3 has no figures of its own. */
+  readonly statistics?: Partial<StoreStatistics>;
+  readonly retry?: Partial<RetryOptions>;
+
+  readonly events?: StoreEventSink;
+  readonly clock?: Clock;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+}
+
+/** A petabyte in blocks of 4 KiB: enough for clients that look before they write. */
+const STATISTICS: StoreStatistics = {
+  blockSize: 4096,
+  totalBlocks: 2 ** 38,
+  freeBlocks: 2 ** 38,
+  totalFiles: 2 ** 32,
+  freeFiles: 2 ** 32,
+  maxNameBytes: 255,
+};
+
+/** The options with every default filled in. */
+export interface ResolvedOptions {
+  readonly partBytes: number;
+  readonly partsInFlight: number;
+  readonly uploadBudgetBytes: number;
+  readonly partialUploads: PartialUploadPolicy;
+  readonly setStat: SetStatPolicy;
+  readonly attributeDefaults: AttributeDefaults;
+  readonly statistics: StoreStatistics;
+  readonly retry: RetryOptions;
+  readonly events: StoreEventSink;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+export function resolveOptions(options: S3StoreOptions): ResolvedOptions {
+  return {
+    partBytes: options.partBytes ?? 8 * MIB,
+    partsInFlight: options.partsInFlight ?? 4,
+    uploadBudgetBytes: options.uploadBudgetBytes ?? 256 * MIB,
+    partialUploads: options.partialUploads ?? 'store',
+    setStat: options.setStat ?? 'store',
+    attributeDefaults: { ...DEFAULT_ATTRIBUTES, ...options.attributeDefaults },
+    statistics: { ...STATISTICS, ...options.statistics },
+    retry: { ...DEFAULT_RETRY, ...options.retry },
+    events: options.events ?? (() => undefined),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  };
+}

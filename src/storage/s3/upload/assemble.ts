@@ -1,0 +1,80 @@
+import { StorageError } from '../../object-store.ts';
+import type { ObjectApi, ObjectProperties } from '../object-api.ts';
+import { MultipartUpload, type MultipartTools } from './multipart.ts';
+import type { Overlay } from './overlay.ts';
+import type { PartBuffers } from './part-buffers.ts';
+import { planParts, type PartPlan } from './part-plan.ts';
+
+export interface AssembleTools extends MultipartTools {
+  readonly objects: ObjectApi;
+  readonly buffers: PartBuffers;
+  readonly plan: PartPlan;
+}
+
+export interface AssembleTarget {
+  readonly key: string;
+  readonly properties: ObjectProperties;
+  /** The tag among the properties' metadata. */
+  readonly tag: string;
+  readonly exclusive: boolean;
+}
+
+/**
+ * Stores an overlay as an object: in one request if it fits into one part, otherwise as parts, of which those that the
+ * base has already are copied inside the store. The base must still be what it was ('changed'): the parts copied are
+ * pinned to it, and since not every store heeds the pin it is looked at once more at the end.
+ */
+export async function assemble(
+  tools: AssembleTools,
+  overlay: Overlay,
+  target: AssembleTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  const { size } = overlay;
+  if (size <= tools.plan.sizeOf(1)) {
+    const memory = size === 0 ? undefined : await tools.buffers.acquire(tools.plan.sizeOf(1), signal);
+    try {
+      const body = memory === undefined ? Buffer.alloc(0) : memory.buffer.subarray(0, size);
+      await overlay.read(0, body);
+      await tools.objects.put(target.key, body, target.properties, { exclusive: target.exclusive }, signal);
+    } finally {
+      memory?.release();
+    }
+    return;
+  }
+  const parts = planParts(size, overlay.cleanRuns(), tools.plan);
+  const upload = await MultipartUpload.begin(tools, target.key, target.properties, target.tag, () => undefined);
+  try {
+    for (const { number, from, to, copy } of parts) {
+      if (copy && overlay.base !== undefined) {
+        await upload.copy(number, overlay.base, from, to);
+        continue;
+      }
+      const memory = await tools.buffers.acquire(tools.plan.sizeOf(number), signal);
+      const body = memory.buffer.subarray(0, to - from);
+      try {
+        await overlay.read(from, body);
+      } catch (error) {
+        memory.release();
+        throw error;
+      }
+      await upload.send(number, body, memory.release);
+    }
+    await upload.drain();
+    if (overlay.base !== undefined && parts.some((part) => part.copy))
+      await checkUnchanged(tools.objects, overlay.base);
+    await upload.complete(parts.length, size, target.exclusive);
+  } catch (error) {
+    await upload.abort();
+    throw error;
+  }
+}
+
+/** Throws 'changed' if the object at the base's key is another one. */
+export async function checkUnchanged(
+  objects: ObjectApi,
+  base: { readonly key: string; readonly etag: string },
+): Promise<void> {
+  const now = await objects.head(base.key);
+  if (now?.etag !== base.etag) throw new StorageError('changed', 'The file has changed in the meantime.');
+}

@@ -1,0 +1,175 @@
+import type { StorageError } from '../../object-store.ts';
+import { toStorageError } from '../errors.ts';
+import type { MultipartApi, StoredPart, UploadReference } from '../multipart-api.ts';
+import type { ObjectInfo, ObjectProperties } from '../object-api.ts';
+import type { JournalEntry, UploadJournal } from '../upload-journal.ts';
+
+/** A stored object, pinned: the bytes that a new file takes over. */
+export interface BaseObject {
+  readonly key: string;
+  readonly etag: string;
+  readonly size: number;
+}
+
+export interface MultipartTools {
+  readonly multipart: MultipartApi;
+  readonly journal: UploadJournal;
+  /** Requests in flight for one upload. */
+  readonly partsInFlight: number;
+}
+
+/**
+ * One multipart upload: several parts in flight, and an end that leaves nothing at the store. The first failure of a
+ * part is the failure of the upload: it ends the other parts and is thrown by whatever is called next.
+ */
+export class MultipartUpload {
+  readonly #tools: MultipartTools;
+  readonly #reference: UploadReference;
+  readonly #journalEntry: JournalEntry;
+  readonly #tag: string;
+  readonly #stored = new Map<number, StoredPart>();
+  readonly #inFlight = new Set<Promise<void>>();
+  readonly #abort = new AbortController();
+  #failure: StorageError | undefined;
+  /** Told once when a part fails, so that a writer that waits for memory does not wait in vain. */
+  readonly #onFailure: (failure: StorageError) => void;
+
+  private constructor(
+    tools: MultipartTools,
+    reference: UploadReference,
+    journalEntry: JournalEntry,
+    tag: string,
+    onFailure: (failure: StorageError) => void,
+  ) {
+    this.#tools = tools;
+    this.#reference = reference;
+    this.#journalEntry = journalEntry;
+    this.#tag = tag;
+    this.#onFailure = onFailure;
+  }
+
+  /**
+   * Announces the upload in the journal, then begins it at the store. `tag` is among `properties` and tells the
+   * finished object from any other.
+   */
+  static async begin(
+    tools: MultipartTools,
+    key: string,
+    properties: ObjectProperties,
+    tag: string,
+    onFailure: (failure: StorageError) => void,
+  ): Promise<MultipartUpload> {
+    const entry = await tools.journal.announce(key);
+    try {
+      const reference = await tools.multipart.create(key, properties);
+      entry.identify(reference.uploadId);
+      return new MultipartUpload(tools, reference, entry, tag, onFailure);
+    } catch (error) {
+      entry.end();
+      throw error;
+    }
+  }
+
+  /**
+   * Sends a part. Resolves when it is on its way, which waits while too many others are; `done` is called when the
+   * body is no longer needed, whatever became of it. Throws the upload's failure.
+   */
+  async send(number: number, body: Buffer, done: () => void): Promise<void> {
+    try {
+      await this.#freeSlot();
+    } catch (error) {
+      done();
+      throw error;
+    }
+    this.#track(this.#tools.multipart.uploadPart(this.#reference, number, body, this.#abort.signal).finally(done));
+  }
+
+  /** Copies bytes `from` to `to` of `base` into a part, inside the store. Resolves and throws as `send` does. */
+  async copy(number: number, base: BaseObject, from: number, to: number): Promise<void> {
+    await this.#freeSlot();
+    this.#track(
+      this.#tools.multipart.copyPart(
+        this.#reference,
+        number,
+        { key: base.key, etag: base.etag, from, to },
+        this.#abort.signal,
+      ),
+    );
+  }
+
+  /** Resolves when every part sent so far is stored. Throws the upload's failure. */
+  async drain(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
+    this.#throwFailure();
+  }
+
+  /** Parts that the store has confirmed. */
+  get storedParts(): number {
+    return this.#stored.size;
+  }
+
+  /** Makes parts 1 to `count` the object and confirms its size. Throws StorageError; then the upload is not ended. */
+  async complete(count: number, size: number, exclusive: boolean): Promise<ObjectInfo> {
+    await this.drain();
+    const parts: StoredPart[] = [];
+    for (let number = 1; number <= count; number += 1) {
+      const part = this.#stored.get(number);
+      if (part === undefined) throw toStorageError(new Error(`part ${number} is missing`), 'CompleteMultipartUpload');
+      parts.push(part);
+    }
+    const object = await this.#tools.multipart.complete(this.#reference, parts, { size, tag: this.#tag, exclusive });
+    this.#journalEntry.end();
+    return object;
+  }
+
+  /**
+   * Ends the upload and leaves no part behind. Parts under way are ended first: one that arrived after the end would
+   * stay. Never throws: what cannot be ended now stays in the journal, for the sweeper.
+   */
+  async abort(): Promise<void> {
+    this.#abort.abort(new Error('upload aborted'));
+    while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
+    try {
+      await this.#tools.multipart.abort(this.#reference);
+      this.#journalEntry.end();
+    } catch (error) {
+      this.#journalEntry.leave(error);
+    }
+  }
+
+  async #freeSlot(): Promise<void> {
+    this.#throwFailure();
+    while (this.#inFlight.size >= this.#tools.partsInFlight) {
+      await Promise.race(this.#inFlight);
+      this.#throwFailure();
+    }
+  }
+
+  #track(request: Promise<StoredPart>): void {
+    const tracked = request
+      .then(
+        (part) => {
+          this.#stored.set(part.number, part);
+        },
+        (error: unknown) => {
+          this.#fail(toStorageError(error, 'UploadPart'));
+        },
+      )
+      .finally(() => {
+        this.#inFlight.delete(tracked);
+      });
+    this.#inFlight.add(tracked);
+  }
+
+  #fail(failure: StorageError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = failure;
+    if (this.#abort.signal.aborted) return;
+    this.#abort.abort(failure);
+    this.#onFailure(failure);
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}

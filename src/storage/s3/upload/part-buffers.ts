@@ -1,0 +1,100 @@
+import { MemoryBudget } from '../memory-budget.ts';
+
+/** Memory for one part. Its bytes are what the last user left: whoever sends it fills what it did not write. */
+export interface PartBuffer {
+  readonly buffer: Buffer;
+  readonly release: () => void;
+}
+
+/** A file that is this small never takes a whole part's memory. */
+export const STARTER_BYTES = 128 * 1024;
+
+/** Idle buffers are given back to the system after this many milliseconds. */
+const KEEP_IDLE_MS = 10_000;
+
+/**
+ * The memory of all uploads of the process. An eighth of it is for starters, so that many small files, or many that
+ * were opened and left, cannot hold what those that fill whole parts need; who fills a part holds everything that it
+ * takes to get rid of it, so the budget always comes free again as long as clients send.
+ *
+ * Buffers are used again: at hundreds of MiB a second fresh ones would wait for the garbage collector by the hundred.
+ */
+export class PartBuffers {
+  readonly #starters: MemoryBudget;
+  readonly #parts: MemoryBudget;
+  readonly #idle = new Map<number, Buffer[]>();
+  #trim: NodeJS.Timeout | undefined;
+
+  /** `budgetBytes` must hold at least two parts of `largestPartBytes` and the starters; throws RangeError. */
+  constructor(budgetBytes: number) {
+    const starters = Math.max(STARTER_BYTES, Math.floor(budgetBytes / 8));
+    this.#starters = new MemoryBudget(starters);
+    this.#parts = new MemoryBudget(budgetBytes - starters);
+  }
+
+  /** The most bytes that one buffer can have. */
+  get largest(): number {
+    return this.#parts.capacity;
+  }
+
+  /** Bytes in use. */
+  get used(): number {
+    return this.#starters.used + this.#parts.used;
+  }
+
+  get waiting(): number {
+    return this.#starters.waiting + this.#parts.waiting;
+  }
+
+  /** Waits its turn; rejects with the signal's reason. */
+  async acquire(bytes: number, signal: AbortSignal): Promise<PartBuffer> {
+    const lease = await this.#budgetOf(bytes).acquire(bytes, signal);
+    return this.#make(bytes, lease);
+  }
+
+  tryAcquire(bytes: number): PartBuffer | undefined {
+    const lease = this.#budgetOf(bytes).tryAcquire(bytes);
+    return lease === undefined ? undefined : this.#make(bytes, lease);
+  }
+
+  /** Asks `reclaim` to move what is idle to disk whenever an upload begins to wait for memory. */
+  onShortage(reclaim: () => void): () => void {
+    const ends = [this.#starters.onShortage(reclaim), this.#parts.onShortage(reclaim)];
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  #budgetOf(bytes: number): MemoryBudget {
+    return bytes <= STARTER_BYTES ? this.#starters : this.#parts;
+  }
+
+  #make(bytes: number, lease: { release(): void }): PartBuffer {
+    const buffer = this.#idle.get(bytes)?.pop() ?? Buffer.allocUnsafeSlow(bytes);
+    let held = true;
+    return {
+      buffer,
+      release: () => {
+        if (!held) return;
+        held = false;
+        const idle = this.#idle.get(bytes);
+        if (idle === undefined) this.#idle.set(bytes, [buffer]);
+        else idle.push(buffer);
+        this.#trimLater();
+        lease.release();
+      },
+    };
+  }
+
+  #trimLater(): void {
+    if (this.#trim !== undefined) {
+      this.#trim.refresh();
+      return;
+    }
+    this.#trim = setTimeout(() => {
+      this.#trim = undefined;
+      this.#idle.clear();
+    }, KEEP_IDLE_MS);
+    this.#trim.unref();
+  }
+}

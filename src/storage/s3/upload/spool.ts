@@ -1,0 +1,162 @@
+import { constants } from 'node:fs';
+import { chmod, mkdir, open, readdir, unlink, type FileHandle } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { StorageError } from '../../object-store.ts';
+import { ExtentSet, type Extent } from './extents.ts';
+
+const SUFFIX = '.latticeport-spool';
+
+export interface SpoolOptions {
+  /** A directory of our own: made if missing, with mode 0700. */
+  readonly directory: string;
+  /** Bytes that all spool files of the store may hold together. */
+  readonly maxBytes: number;
+}
+
+/** The local disk space for what can be neither sent yet nor held in memory. */
+export class SpoolSpace {
+  readonly #options: SpoolOptions;
+  #used = 0;
+  #open = 0;
+
+  private constructor(options: SpoolOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the directory, and removes what a crash between two system calls may have left in it. */
+  static async open(options: SpoolOptions): Promise<SpoolSpace> {
+    await mkdir(options.directory, { recursive: true, mode: 0o700 });
+    await chmod(options.directory, 0o700);
+    const names = await readdir(options.directory);
+    await Promise.all(
+      names
+        .filter((name) => name.endsWith(SUFFIX))
+        .map(async (name) =>
+          unlink(join(options.directory, name)).catch((error: unknown) => {
+            // Another process of this server may have been quicker.
+            if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+          }),
+        ),
+    );
+    return new SpoolSpace(options);
+  }
+
+  /** Bytes held by all files. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Files that are open. */
+  get openFiles(): number {
+    return this.#open;
+  }
+
+  /** Throws 'no-space'. */
+  reserve(bytes: number): void {
+    if (this.#used + bytes > this.#options.maxBytes) {
+      throw new StorageError('no-space', 'The server has no room left for files that are not written in order.', {
+        detail: `spool: ${this.#used} of ${this.#options.maxBytes} bytes used`,
+      });
+    }
+    this.#used += bytes;
+  }
+
+  release(bytes: number): void {
+    this.#used -= bytes;
+  }
+
+  /**
+   * A new sparse file. Its name is removed at once: whatever way this process ends, the system frees the space. (A
+   * second process that starts at this very moment may remove the name first, which comes to the same.)
+   */
+  async create(): Promise<SpoolFile> {
+    const path = join(this.#options.directory, randomBytes(12).toString('hex') + SUFFIX);
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+    await unlink(path).catch(() => undefined);
+    this.#open += 1;
+    return new SpoolFile(handle, this, () => {
+      this.#open -= 1;
+    });
+  }
+}
+
+/** A sparse file: bytes at the offsets that they have in the file being written. */
+export class SpoolFile {
+  readonly #handle: FileHandle;
+  readonly #space: SpoolSpace;
+  readonly #onClose: () => void;
+  /** What is in the file and wanted. */
+  readonly #extents = new ExtentSet();
+  /** What takes room on the disk: a file system frees no single stretch for Node, only the whole. */
+  #allocated = new ExtentSet();
+  #bytes = 0;
+  #closed = false;
+
+  constructor(handle: FileHandle, space: SpoolSpace, onClose: () => void) {
+    this.#handle = handle;
+    this.#space = space;
+    this.#onClose = onClose;
+  }
+
+  get empty(): boolean {
+    return this.#extents.empty;
+  }
+
+  /** Throws 'no-space'. */
+  async write(offset: number, chunk: Buffer): Promise<void> {
+    const end = offset + chunk.length;
+    const fresh = this.#allocated.gaps(offset, end).reduce((sum, gap) => sum + gap.to - gap.from, 0);
+    this.#space.reserve(fresh);
+    this.#bytes += fresh;
+    this.#allocated.add(offset, end);
+    let done = 0;
+    while (done < chunk.length) {
+      const { bytesWritten } = await this.#handle.write(chunk, done, chunk.length - done, offset + done);
+      done += bytesWritten;
+    }
+    this.#extents.add(offset, end);
+  }
+
+  /** Fills `into` with the bytes from `offset`, all of which must have been written. */
+  async read(offset: number, into: Buffer): Promise<void> {
+    let done = 0;
+    while (done < into.length) {
+      const { bytesRead } = await this.#handle.read(into, done, into.length - done, offset + done);
+      if (bytesRead === 0) {
+        throw new StorageError('failure', 'The file could not be put together.', { detail: 'spool: short read' });
+      }
+      done += bytesRead;
+    }
+  }
+
+  /** Forgets bytes, since they are elsewhere now or no longer wanted. */
+  async discard(from: number, to: number): Promise<void> {
+    if (this.#extents.remove(from, to) === 0 || !this.#extents.empty) return;
+    await this.#handle.truncate(0);
+    this.#space.release(this.#bytes);
+    this.#bytes = 0;
+    this.#allocated = new ExtentSet();
+  }
+
+  within(from: number, to: number): Extent[] {
+    return this.#extents.within(from, to);
+  }
+
+  endOfRun(from: number): number {
+    return this.#extents.endOfRun(from);
+  }
+
+  async sync(): Promise<void> {
+    await this.#handle.datasync();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#space.release(this.#bytes);
+    this.#bytes = 0;
+    this.#onClose();
+    await this.#handle.close();
+  }
+}
