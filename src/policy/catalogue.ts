@@ -160,13 +160,13 @@ export function loadPolicyFile(file: string): SecurityPolicy {
   return parsePolicy(file, readPolicyText(file));
 }
 
-const GONE = 'ENOENT';
+const GONE = 'gone';
 
 /** Inode, size and both times in nanoseconds: no edit leaves them all alone. */
 function signatureOf(file: string): string {
   try {
-    const stat = statSync(file, { bigint: true });
-    return `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+    const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+    return stat === undefined ? GONE : `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
   } catch (error) {
     return reasonOf(error);
   }
@@ -193,6 +193,6 @@ function staysInForce(policy: SecurityPolicy): string {
 
 /** The system's error code (ENOENT, EACCES), else the message. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return typeof code === 'string' ? code : String(message);
 }

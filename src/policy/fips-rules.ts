@@ -57,37 +57,54 @@ export function fipsRules(policy: SecurityPolicy): FipsRules {
 /** How the configuration wants FIPS: `off` leaves it to the policy, `required` demands the module. */
 export type FipsMode = 'off' | 'required';
 
+/** What the crypto module under Node says of itself. */
+export interface FipsModule {
+  /** `crypto.getFips() === 1`. */
+  readonly enabled: boolean;
+  /** Whether node:crypto has ML-KEM in this mode: older FIPS providers have none. */
+  readonly hasMlKem: boolean;
+}
+
 /**
- * Checks `fips: "required"` at start: the policy must be a FIPS policy without legacy algorithms, and the OpenSSL under
- * Node must run in FIPS mode. `moduleIsFips` is `crypto.getFips() === 1`. Throws ConfigError at `jsonPath` of `file`.
+ * Checks `fips: "required"` at start: OpenSSL must run in FIPS mode, the policy must be a FIPS policy without legacy
+ * algorithms, and each of its key exchange methods must have its approved secret from the module. Throws ConfigError at
+ * `jsonPath` of `file`. A bare boolean for `module` stands for a module with ML-KEM.
  */
 export function checkFipsMode(
   mode: FipsMode,
   policy: SecurityPolicy,
-  moduleIsFips: boolean,
+  module: boolean | FipsModule,
   file: string,
   jsonPath: string,
 ): void {
   if (mode === 'off') return;
-  if (!moduleIsFips) {
-    throw new ConfigError(
-      file,
-      jsonPath,
-      'FIPS mode is required, but the OpenSSL under this Node does not run in it (crypto.getFips() is not 1): ' +
+  const { enabled, hasMlKem } = typeof module === 'boolean' ? { enabled: module, hasMlKem: true } : module;
+  const refuse = (problem: string): never => {
+    throw new ConfigError(file, jsonPath, `FIPS mode is required, but ${problem}`);
+  };
+  if (!enabled) {
+    refuse(
+      'the OpenSSL under this Node does not run in it (crypto.getFips() is not 1): ' +
         'start Node with --enable-fips on an OpenSSL that has a FIPS provider, see docs/fips.md',
     );
   }
-  if (!policy.fips) {
-    throw new ConfigError(file, jsonPath, `FIPS mode is required, but ${policy.name} is not a FIPS policy`);
-  }
+  if (!policy.fips) refuse(`${policy.name} is not a FIPS policy`);
   const legacy = algorithmsOf(policy.algorithms).filter((algorithm) => algorithm.fips !== 'approved');
   if (legacy.length > 0) {
     const names = legacy.map((algorithm) => `${algorithm.name} (${algorithm.fipsWhy})`).join(', ');
-    throw new ConfigError(
-      file,
-      jsonPath,
-      `FIPS mode is required, but ${policy.name} lists ${names}: choose a policy without, such as ` +
-        'TransferSecurityPolicy-FIPS-2025-03 or TransferSecurityPolicy-FIPS-2024-05',
+    const others = 'TransferSecurityPolicy-FIPS-2025-03 or TransferSecurityPolicy-FIPS-2024-05';
+    refuse(`${policy.name} lists ${names}: choose a policy without, such as ${others}`);
+  }
+  if (hasMlKem) return;
+  // Neither half of such a hybrid would come from the module.
+  const unapproved = policy.algorithms.kex.filter((name) => {
+    const facts = KEX_BY_NAME.get(name);
+    return facts?.family === 'pq-hybrid' && facts.classical === 'X25519';
+  });
+  if (unapproved.length > 0) {
+    refuse(
+      `the module has no ML-KEM, so that ${policy.name}'s ${unapproved.join(', ')} would have no approved secret: ` +
+        'use a newer FIPS provider, or a policy whose hybrids have a NIST curve',
     );
   }
 }

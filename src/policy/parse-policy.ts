@@ -24,6 +24,9 @@ const LISTS = [
   table: ReadonlyMap<string, Algorithm>;
 }[];
 
+/** More problems of a kind than this are not reported: a hostile file must not flood the log, nor cost much time. */
+const MAX_PROBLEMS = 20;
+
 /**
  * Reads one policy file. `text` is its content. Throws ConfigError, and nothing else, for everything that is wrong:
  * not JSON, not the shape, an unknown or unimplemented name, a name twice, an empty list, a cipher that would run
@@ -33,8 +36,8 @@ export function parsePolicy(file: string, text: string): SecurityPolicy {
   const raw = parseJson(file, text);
   const parsed = policyFileSchema.safeParse(raw, { reportInput: true });
   if (!parsed.success) {
-    const problems = parsed.error.issues.flatMap((issue) => problemsOfIssue(issue, raw));
-    const [first, ...further] = problems;
+    const issues = parsed.error.issues.slice(0, MAX_PROBLEMS);
+    const [first, ...further] = issues.flatMap((issue) => problemsOfIssue(issue, raw));
     throw new ConfigError(file, first?.jsonPath ?? '$', first?.problem ?? 'is not a policy', further);
   }
   const [first, ...further] = meaningProblems(parsed.data);
@@ -75,7 +78,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue, raw: unknown): ConfigProblem[]
   const list = LISTS.find(({ key }) => issue.path[0] === 'SecurityPolicy' && issue.path[1] === key);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, MAX_PROBLEMS).map((key) => ({
         jsonPath: jsonPathOf([...issue.path, key]),
         problem: `${quoted(key)} is not a key of a policy file; nearest known: ${nearestKeys(issue.path, key)}`,
       }));
