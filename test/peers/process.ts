@@ -200,15 +200,40 @@ async function accepts(port: number): Promise<boolean> {
   }
 }
 
+/** Process groups that were started here and have not ended. */
+const groups = new Set<number>();
+process.once('exit', () => {
+  for (const pid of groups) killGroup(pid, 'SIGKILL');
+});
+
+/** For programs of their own (not under jest): a signal ends this process and all that it started. */
+export function endGroupsOnSignals(cleanUp: () => void = () => undefined): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      for (const pid of groups) killGroup(pid, 'SIGKILL');
+      cleanUp();
+      process.exit(1);
+    });
+  }
+}
+
 function spawnGroup(command: readonly string[], options: RunOptions, stdin: 'ignore' | 'pipe') {
   const [program, ...programArguments] = command;
   if (program === undefined) throw new Error('an empty command');
-  return spawn(program, programArguments, {
+  const child = spawn(program, programArguments, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: [stdin, 'pipe', 'pipe'],
     detached: true,
   });
+  const { pid } = child;
+  if (pid !== undefined) {
+    groups.add(pid);
+    child.once('exit', () => {
+      groups.delete(pid);
+    });
+  }
+  return child;
 }
 
 function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {

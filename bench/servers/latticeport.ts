@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { startLatticeport } from '../../test/interop/server-harness.ts';
+import { pinned } from '../measure/cores.ts';
+import type { BenchServer, Bucket, Place, RunningBenchServer } from './bench-server.ts';
+
+const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8')) as {
+  version: string;
+};
+
+/** Our own server, as built into dist/. */
+export const latticeport: BenchServer = {
+  name: 'latticeport',
+  version: `${version}, Node ${process.versions.node}`,
+  storesInS3: true,
+  async start(place: Place): Promise<RunningBenchServer> {
+    const server = await startLatticeport({
+      directory: place.directory,
+      identity: place.identity,
+      storage: place.bucket === undefined ? { type: 'local', root: place.files } : s3Storage(place.bucket),
+      node: pinned(place.cores, [process.execPath]),
+      nodeArguments: (process.env['BENCH_NODE_ARGUMENTS'] ?? '').split(' ').filter((argument) => argument !== ''),
+      config: { log: { level: 'warn', format: 'json' }, ...place.latticeport },
+    });
+    return {
+      port: server.port,
+      user: place.identity.user,
+      pid: server.pid,
+      remoteRoot: '/',
+      stop: async () => {
+        await server.stop();
+      },
+    };
+  },
+};
+
+function s3Storage(bucket: Bucket): Record<string, unknown> {
+  return {
+    type: 's3',
+    bucket: bucket.name,
+    endpoint: bucket.endpoint,
+    region: bucket.region,
+    credentials: { accessKeyId: bucket.accessKeyId, secretAccessKey: bucket.secretAccessKey },
+  };
+}
