@@ -29,6 +29,13 @@ function dhKex(name: string, prime: Buffer, parameters: DhParameters, hash: KexH
     secret.fill(0);
     return encoded;
   };
+  const clientKeyPair = (): DhKeyPair => {
+    try {
+      return generateDhKeyPairSync(parameters);
+    } catch (cause) {
+      throw new KexError(`${name}: unusable group`, { cause });
+    }
+  };
   const check = (peerPublicValue: Buffer): void => {
     if (!isUsablePublicValue(peerPublicValue, prime)) throw new KexError(`${name}: public value out of range`);
   };
@@ -41,7 +48,7 @@ function dhKex(name: string, prime: Buffer, parameters: DhParameters, hash: KexH
     replyBytes: null,
 
     startClient(): ClientExchange {
-      const pair = generateDhKeyPairSync(parameters);
+      const pair = clientKeyPair();
       return {
         init: pair.publicValue,
         async finish(reply: Buffer): Promise<Buffer> {

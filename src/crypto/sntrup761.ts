@@ -1,3 +1,4 @@
+import type { createSntrup761 } from '@oqs/liboqs-js/kem';
 import type { Encapsulation, Kem, KemKeyPair } from './kem.ts';
 import { KexError } from './kex-method.ts';
 
@@ -5,7 +6,7 @@ import { KexError } from './kex-method.ts';
  * Streamlined NTRU Prime 761 (RFC 9941), from liboqs compiled to WebAssembly: neither Node nor noble has it. The module is
  * loaded on first use (about 0.1 s), so that a policy without sntrup761 does not pay for it.
  */
-type Engine = Awaited<ReturnType<(typeof import('@oqs/liboqs-js/kem'))['createSntrup761']>>;
+type Engine = Awaited<ReturnType<typeof createSntrup761>>;
 
 const PUBLIC_KEY_BYTES = 1158;
 const CIPHERTEXT_BYTES = 1039;
@@ -14,8 +15,8 @@ let engine: Engine | undefined;
 let loading: Promise<void> | undefined;
 
 async function loadEngine(): Promise<void> {
-  const { createSntrup761 } = await import('@oqs/liboqs-js/kem');
-  engine = await createSntrup761();
+  const liboqs = await import('@oqs/liboqs-js/kem');
+  engine = await liboqs.createSntrup761();
 }
 
 function loadedEngine(): Engine {
