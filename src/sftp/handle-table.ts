@@ -23,7 +23,7 @@ export class HandleTable {
   /** @throws SftpStatus FAILURE where no further handle may be opened */
   requireRoom(): void {
     if (this.#handles.size >= this.#limit) {
-      throw new SftpStatus(SSH_FX.FAILURE, `too many open files: at most ${this.#limit} in one session`);
+      throw new SftpStatus(SSH_FX.FAILURE, `Too many open files: at most ${this.#limit} in one session.`);
     }
   }
 
@@ -34,7 +34,7 @@ export class HandleTable {
   async add(handle: OpenHandle): Promise<Buffer> {
     if (this.#ended) {
       await giveUp(handle);
-      throw new SftpStatus(SSH_FX.CONNECTION_LOST, 'the session has ended');
+      throw new SftpStatus(SSH_FX.CONNECTION_LOST, 'The session has ended.');
     }
     this.#lastNumber = (this.#lastNumber + 1) >>> 0;
     while (this.#handles.has(this.#lastNumber)) this.#lastNumber = (this.#lastNumber + 1) >>> 0;
@@ -47,14 +47,14 @@ export class HandleTable {
   /** @throws SftpStatus FAILURE for what names no open handle (version 3 has no code for that) */
   find(name: Buffer): OpenHandle {
     const handle = name.length === HANDLE_BYTES ? this.#handles.get(name.readUInt32BE()) : undefined;
-    if (handle === undefined || handle.closing) throw new SftpStatus(SSH_FX.FAILURE, 'no such handle');
+    if (handle === undefined || handle.closing) throw new SftpStatus(SSH_FX.FAILURE, 'No such handle.');
     return handle;
   }
 
   /** As `find`, for files only. */
   findFile(name: Buffer): OpenFile {
     const handle = this.find(name);
-    if (handle.kind === 'directory') throw new SftpStatus(SSH_FX.FAILURE, 'the handle is of a directory');
+    if (handle.kind === 'directory') throw new SftpStatus(SSH_FX.FAILURE, 'The handle is of a directory.');
     return handle;
   }
 

@@ -19,8 +19,8 @@ export type Reply =
   | { readonly kind: 'attributes'; readonly entry: Entry }
   | { readonly kind: 'extended'; readonly body: Buffer };
 
-export const OK: Reply = { kind: 'status', code: SSH_FX.OK, message: 'success' };
-export const END_OF_FILE: Reply = { kind: 'status', code: SSH_FX.EOF, message: 'end of file' };
+export const OK: Reply = { kind: 'status', code: SSH_FX.OK, message: 'Success.' };
+export const END_OF_FILE: Reply = { kind: 'status', code: SSH_FX.EOF, message: 'End of file.' };
 
 export function statusOf(reply: Reply): StatusCode {
   return reply.kind === 'status' ? reply.code : SSH_FX.OK;

@@ -38,27 +38,33 @@ export class RequestRouter {
       type === SSH_FXP.EXTENDED && reader !== undefined
         ? this.#extensions.get(reader.string(MAX_EXTENSION_NAME_BYTES).toString('latin1'))
         : REQUESTS.get(type);
-    if (row === undefined) throw new SftpStatus(SSH_FX.OP_UNSUPPORTED, 'operation unsupported');
+    if (row === undefined) throw new SftpStatus(SSH_FX.OP_UNSUPPORTED, 'Operation unsupported.');
     return row;
   }
 
+  /** Reads the request. Where that fails and the request would have been refused anyway, the refusal is what is told. */
   prepare(row: RequestRow, packet: IncomingPacket, reader: SshReader | undefined): Plan {
-    if (row.packet === 'write' && packet.kind === 'write') return row.prepare(this.#context, packet);
-    if (row.packet === 'plain' && reader !== undefined) return row.prepare(this.#context, reader);
-    throw new SftpStatus(SSH_FX.BAD_MESSAGE, 'bad message');
+    try {
+      if (row.packet === 'write' && packet.kind === 'write') return row.prepare(this.#context, packet);
+      if (row.packet === 'plain' && reader !== undefined) return row.prepare(this.#context, reader);
+    } catch (error) {
+      this.authorize(row, undefined);
+      throw error;
+    }
+    throw new SftpStatus(SSH_FX.BAD_MESSAGE, 'Bad message.');
   }
 
   /** @throws SftpStatus PERMISSION_DENIED where the session or the user may not */
-  authorize(row: RequestRow, plan: Plan): void {
-    const writes = row.writes === 'by flags' ? plan.writes === true : row.writes;
+  authorize(row: RequestRow, plan: Plan | undefined): void {
+    const writes = row.writes === 'by flags' ? plan?.writes === true : row.writes;
     if (!this.#isPermitted(row, writes)) {
-      throw new SftpStatus(SSH_FX.PERMISSION_DENIED, `permission denied: ${row.name} is not allowed in this session`);
+      throw new SftpStatus(SSH_FX.PERMISSION_DENIED, `Permission denied: ${row.name} is not allowed in this session.`);
     }
     const { permission } = row;
-    const needs = permission === 'by flags' ? (plan.needs ?? []) : permission === 'none' ? [] : [permission];
+    const needs = permission === 'by flags' ? (plan?.needs ?? []) : permission === 'none' ? [] : [permission];
     for (const need of needs) {
       if (!this.#context.view.permissions.has(need)) {
-        throw new SftpStatus(SSH_FX.PERMISSION_DENIED, `permission denied: you have no right to ${need}`);
+        throw new SftpStatus(SSH_FX.PERMISSION_DENIED, `Permission denied: you have no right to ${need}.`);
       }
     }
   }

@@ -168,7 +168,7 @@ export class SftpSession {
     this.#slots.push(slot);
     let plan: Plan | undefined;
     try {
-      if (incoming.kind === 'malformed') throw new SftpStatus(SSH_FX.BAD_MESSAGE, 'the lengths in WRITE do not fit');
+      if (incoming.kind === 'malformed') throw new SftpStatus(SSH_FX.BAD_MESSAGE, 'The lengths in WRITE do not fit.');
       const reader = incoming.kind === 'plain' ? new SshReader(incoming.body, 4) : undefined;
       const row = this.#router.find(incoming, reader);
       slot.name = row.name;
@@ -220,7 +220,7 @@ export class SftpSession {
   async #run(slot: Slot, plan: Plan): Promise<Reply> {
     try {
       if (this.#state === 'closed' && plan.closes === undefined) {
-        throw new SftpStatus(SSH_FX.CONNECTION_LOST, 'the session has ended');
+        throw new SftpStatus(SSH_FX.CONNECTION_LOST, 'The session has ended.');
       }
       const reply = await plan.run();
       if (plan.action !== undefined) this.#observer.action?.(plan.action(), undefined);

@@ -41,7 +41,7 @@ export function toSftpStatus(error: unknown): SftpStatus {
     return new SftpStatus(STATUS_OF_STORAGE_ERROR[error.code], error.message, { cause: error });
   }
   if (error instanceof WireError) return new SftpStatus(SSH_FX.BAD_MESSAGE, error.message, { cause: error });
-  return new SftpStatus(SSH_FX.FAILURE, 'internal error', { cause: error });
+  return new SftpStatus(SSH_FX.FAILURE, 'Internal error.', { cause: error });
 }
 
 /** Whether a handler threw what no layer throws on purpose. */

@@ -21,15 +21,15 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export function decodePath(bytes: Uint8Array): string {
   if (bytes.length > MAX_PATH_BYTES) {
-    throw new StorageError('invalid-name', `the path is longer than ${MAX_PATH_BYTES} bytes`);
+    throw new StorageError('invalid-name', `The path is longer than ${MAX_PATH_BYTES} bytes.`);
   }
   let text: string;
   try {
     text = strictUtf8.decode(bytes);
   } catch {
-    throw new StorageError('invalid-name', 'the path is not valid UTF-8');
+    throw new StorageError('invalid-name', 'The path is not valid UTF-8.');
   }
-  if (text.includes('\0')) throw new StorageError('invalid-name', 'the path holds a NUL byte');
+  if (text.includes('\0')) throw new StorageError('invalid-name', 'The path holds a NUL byte.');
   return text;
 }
 

@@ -66,7 +66,7 @@ export class MountTable {
       return { kind: 'store', clientPath, directory, path, isMountPoint: rest === '' };
     }
     if (clientPath === ROOT || this.hasEntriesBelow(clientPath)) return { kind: 'virtual', clientPath };
-    throw new StorageError('not-found', 'no such file or directory');
+    throw new StorageError('not-found', 'No such file or directory.');
   }
 
   hasEntriesBelow(clientPath: ClientPath): boolean {

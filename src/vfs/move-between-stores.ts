@@ -12,7 +12,7 @@ const COPY_BYTES = 1024 * 1024;
 export async function moveBetweenStores(from: StoreLocation, to: StoreLocation, overwrite: boolean): Promise<void> {
   const source = await from.directory.store.stat(from.path, { followSymlinks: false });
   if (source.kind !== 'file') {
-    throw new StorageError('unsupported', 'only files can be moved from one store to another');
+    throw new StorageError('unsupported', 'Only files can be moved from one store to another.');
   }
   const { mtime, atime, mode } = source.attributes;
   const reader = await from.directory.store.openRead(from.path);
@@ -48,7 +48,7 @@ async function copyExactly(
   let offset = 0;
   while (offset < size) {
     const bytes = await read(offset, Math.min(COPY_BYTES, size - offset));
-    if (bytes.length === 0) throw new StorageError('changed', 'the file became shorter while it was being moved');
+    if (bytes.length === 0) throw new StorageError('changed', 'The file became shorter while it was being moved.');
     await writer.write(offset, [bytes]);
     offset += bytes.length;
   }

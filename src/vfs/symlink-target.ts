@@ -11,7 +11,7 @@ export function storeLinkTarget(target: string, link: StoreLocation, mounts: Mou
   if (!target.startsWith('/') || isWholeStore(link)) return target;
   const location = mounts.locate(normalizePath(target, ROOT));
   if (location.kind === 'virtual' || location.directory.store !== link.directory.store) {
-    throw new StorageError('permission-denied', 'permission denied: the link would lead to another store');
+    throw new StorageError('permission-denied', 'Permission denied: the link would lead to another store.');
   }
   return `/${location.path}`;
 }

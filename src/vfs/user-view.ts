@@ -108,7 +108,7 @@ export class UserView {
     const location = this.#mounts.locate(path);
     this.#require('list', location);
     const self = await this.stat(path, { followSymlinks: true });
-    if (self.kind !== 'directory') throw new StorageError('not-a-directory', 'not a directory');
+    if (self.kind !== 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
     const first: DirectoryEntry[] = [
       { ...self, name: '.' },
       { ...self, name: '..' },
@@ -140,7 +140,7 @@ export class UserView {
   }
 
   async mkdir(path: ClientPath, attributes: AttributeChange): Promise<void> {
-    if (this.#isFixed(path)) throw new StorageError('exists', 'the directory exists already');
+    if (this.#isFixed(path)) throw new StorageError('exists', 'The directory exists already.');
     const location = this.#locateWritable(path, 'mkdir');
     await location.directory.store.mkdir(location.path, attributes);
   }
@@ -154,7 +154,7 @@ export class UserView {
     const source = this.#locateMovable(from, 'rename');
     const target = this.#locateMovable(to, 'rename');
     if (options.overwrite) this.#require('write', target);
-    if (from !== to && isWithin(to, from)) throw new StorageError('failure', 'a directory cannot move into itself');
+    if (from !== to && isWithin(to, from)) throw new StorageError('failure', 'A directory cannot move into itself.');
     if (source.directory.store === target.directory.store) {
       await source.directory.store.rename(source.path, target.path, options);
       return;
@@ -187,7 +187,7 @@ export class UserView {
     this.#require('read', source);
     const target = this.#locateWritable(link, 'write');
     if (source.directory.store !== target.directory.store) {
-      throw new StorageError('unsupported', 'a hard link cannot lead to another store');
+      throw new StorageError('unsupported', 'A hard link cannot lead to another store.');
     }
     await source.directory.store.hardlink(source.path, target.path);
   }
@@ -204,14 +204,12 @@ export class UserView {
     return clientLinkTarget(target, location);
   }
 
-  /** Whether the user may `permission` at `path`, as far as that is known without asking a store. */
-  allows(permission: Permission, path: ClientPath): boolean {
-    try {
-      this.#require(permission, this.#mounts.locate(path));
-      return true;
-    } catch {
-      return false;
-    }
+  /**
+   * For what is done with a file that is open already.
+   * @throws StorageError 'permission-denied' if the user may not `permission` at `path`
+   */
+  require(permission: Permission, path: ClientPath): void {
+    this.#require(permission, this.#mounts.locate(path));
   }
 
   #isFixed(path: ClientPath): boolean {
@@ -220,20 +218,20 @@ export class UserView {
 
   #anyBelow(path: ClientPath): StoreLocation {
     const directory = this.#mounts.directories.find(({ entry }) => isWithin(entry, path));
-    if (directory === undefined) throw new StorageError('not-found', 'no such file or directory');
+    if (directory === undefined) throw new StorageError('not-found', 'No such file or directory.');
     return { kind: 'store', clientPath: path, directory, path: directory.path, isMountPoint: true };
   }
 
   #require(permission: Permission, location: Location): void {
     const own = location.kind === 'store' ? location.directory.permissions : undefined;
     if (!this.permissions.has(permission) || own?.has(permission) === false) {
-      throw new StorageError('permission-denied', `permission denied: ${permission} is not allowed here`);
+      throw new StorageError('permission-denied', `Permission denied: ${permission} is not allowed here.`);
     }
   }
 
   #locateStored(path: ClientPath): StoreLocation {
     const location = this.#mounts.locate(path);
-    if (location.kind === 'virtual') throw new StorageError('is-a-directory', 'this is a directory');
+    if (location.kind === 'virtual') throw new StorageError('is-a-directory', 'This is a directory.');
     return location;
   }
 
@@ -256,7 +254,7 @@ export class UserView {
   #locateMovable(path: ClientPath, permission: Permission): StoreLocation {
     const location = this.#locateWritable(path, permission);
     if (path === ROOT || location.isMountPoint || this.#mounts.hasEntriesBelow(path)) {
-      throw new StorageError('permission-denied', 'permission denied: this directory is part of the configuration');
+      throw new StorageError('permission-denied', 'Permission denied: this directory is part of the configuration.');
     }
     return location;
   }
@@ -264,7 +262,10 @@ export class UserView {
 
 function notWritable(path: ClientPath): StorageError {
   const name = lastSegment(path);
-  return new StorageError('permission-denied', `permission denied: "${name}" is in no directory that you can write to`);
+  return new StorageError(
+    'permission-denied',
+    `Permission denied: "${name}" is in no directory that you can write to.`,
+  );
 }
 
 function isNotFound(error: unknown): boolean {

@@ -28,13 +28,13 @@ export const copyData: ExtensionRow = {
     const target = context.handles.findFile(readHandle(reader));
     const to = reader.uint64AsNumber();
     if (source.kind === 'write' && !source.readable) {
-      throw new SftpStatus(SSH_FX.FAILURE, 'the source is not open for reading');
+      throw new SftpStatus(SSH_FX.FAILURE, 'The source is not open for reading.');
     }
     if (target.kind !== 'write' || !target.writable) {
-      throw new SftpStatus(SSH_FX.FAILURE, 'the target is not open for writing');
+      throw new SftpStatus(SSH_FX.FAILURE, 'The target is not open for writing.');
     }
     // It might read what it has written, without end.
-    if (source.path === target.path) throw new SftpStatus(SSH_FX.FAILURE, 'a file cannot be copied into itself');
+    if (source.path === target.path) throw new SftpStatus(SSH_FX.FAILURE, 'A file cannot be copied into itself.');
     let copied = 0;
     return {
       handles: [source, target],

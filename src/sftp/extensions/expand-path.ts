@@ -34,5 +34,5 @@ function expandTilde(path: string, view: UserView): string {
 /** The home of the user `name`, or of the session's own user where it is empty; those of others are not told. */
 export function homeOf(name: string, view: UserView): string {
   if (name === '' || name === view.userName) return view.home;
-  throw new SftpStatus(SSH_FX.FAILURE, 'no such user');
+  throw new SftpStatus(SSH_FX.FAILURE, 'No such user.');
 }

@@ -18,7 +18,7 @@ export const fsync: ExtensionRow = {
   available: () => true,
   prepare: (context, reader) => {
     const handle = context.handles.findFile(readHandle(reader));
-    if (handle.kind !== 'write') throw new SftpStatus(SSH_FX.FAILURE, 'the file is not open for writing');
+    if (handle.kind !== 'write') throw new SftpStatus(SSH_FX.FAILURE, 'The file is not open for writing.');
     return {
       handles: [handle],
       run: async () => {

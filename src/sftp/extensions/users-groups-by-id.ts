@@ -38,7 +38,7 @@ export const usersGroupsById: ExtensionRow = {
 
 function readIds(packed: Buffer): number[] {
   if (packed.length % 4 !== 0 || packed.length > MAX_IDS * 4) {
-    throw new SftpStatus(SSH_FX.BAD_MESSAGE, 'the numbers are cut off or too many');
+    throw new SftpStatus(SSH_FX.BAD_MESSAGE, 'The numbers are cut off or too many.');
   }
   const ids: number[] = [];
   for (let offset = 0; offset < packed.length; offset += 4) ids.push(packed.readUInt32BE(offset));

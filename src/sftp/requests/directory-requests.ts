@@ -38,7 +38,7 @@ export const readdir: PlainRow = {
   writes: false,
   prepare: (context, reader) => {
     const handle = context.handles.find(readHandle(reader));
-    if (handle.kind !== 'directory') throw new SftpStatus(SSH_FX.FAILURE, 'the handle is not of a directory');
+    if (handle.kind !== 'directory') throw new SftpStatus(SSH_FX.FAILURE, 'The handle is not of a directory.');
     return {
       handles: [handle],
       run: async () => {

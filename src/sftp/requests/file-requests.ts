@@ -121,7 +121,7 @@ export const read: PlainRow = {
     const low = reader.uint32();
     const length = Math.min(reader.uint32(), MAX_READ_BYTES);
     if (handle.kind === 'write' && !handle.readable) {
-      throw new SftpStatus(SSH_FX.FAILURE, 'the file is not open for reading');
+      throw new SftpStatus(SSH_FX.FAILURE, 'The file is not open for reading.');
     }
     return {
       io: 'read',
@@ -147,10 +147,10 @@ export const write: WriteRow = {
   prepare: (context, { handle: name, offset, data, dataBytes }) => {
     const handle = context.handles.findFile(name);
     if (handle.kind !== 'write' || !handle.writable) {
-      throw new SftpStatus(SSH_FX.FAILURE, 'the file is not open for writing');
+      throw new SftpStatus(SSH_FX.FAILURE, 'The file is not open for writing.');
     }
     if (offset === undefined || offset + dataBytes > Number.MAX_SAFE_INTEGER) {
-      throw new SftpStatus(SSH_FX.FAILURE, 'the offset is beyond every file size');
+      throw new SftpStatus(SSH_FX.FAILURE, 'The offset is beyond every file size.');
     }
     return {
       io: 'write',

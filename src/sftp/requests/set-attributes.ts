@@ -25,5 +25,8 @@ export async function setOpenFileAttributes(
     return;
   }
   if (requested.size !== undefined) await handle.file.truncate(requested.size);
-  if (Object.keys(requested.change).length > 0) await handle.file.setAttributes(requested.change);
+  if (Object.keys(requested.change).length > 0) {
+    context.view.require('setAttributes', handle.path);
+    await handle.file.setAttributes(requested.change);
+  }
 }
