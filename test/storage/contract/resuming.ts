@@ -38,7 +38,7 @@ export function describeResuming(context: ContractContext): void {
     test('appends in flight follow each other in the order of their calls', async () => {
       const { driver } = context;
       const handle = await driver.openWrite('f', { append: true, truncate: false });
-      const letters = [...'abcdefghijklmnopqrstuvwxyz'];
+      const letters = Array.from('abcdefghijklmnopqrstuvwxyz');
       await Promise.all(letters.map((letter) => writeAt(handle, 0, letter.repeat(5000))));
       await handle.close();
       expectSameBytes(await driver.get('f'), Buffer.from(letters.map((letter) => letter.repeat(5000)).join('')));

@@ -40,7 +40,7 @@ export function describeWriting(context: ContractContext): void {
       await handle.write(3, [Buffer.alloc(0)]);
       await handle.write(
         3,
-        [...'defghij'].map((letter) => Buffer.from(letter)),
+        Array.from('defghij').map((letter) => Buffer.from(letter)),
       );
       await handle.close();
       expect(await driver.text('f')).toBe('abcdefghij');
@@ -98,7 +98,7 @@ export function describeWriting(context: ContractContext): void {
       const { driver } = context;
       const handle = await driver.openWrite('f');
       const length = 200_000;
-      await Promise.all([...'abcdefgh'].map((letter) => writeAt(handle, 0, letter.repeat(length))));
+      await Promise.all(Array.from('abcdefgh').map((letter) => writeAt(handle, 0, letter.repeat(length))));
       await handle.close();
       expectSameBytes(await driver.get('f'), Buffer.alloc(length, 'h'));
     });

@@ -1,0 +1,74 @@
+import { closeSync, constants, readlinkSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { closeDescriptor, openDescriptor } from './descriptor.ts';
+
+/** O_PATH of Linux, which node:fs does not name: a descriptor that only says where, without a right to read. */
+const O_PATH = 0o10000000;
+
+/**
+ * A directory held fast. Names under it are reached through the descriptor, as openat(2) does, so that nobody who
+ * renames a directory or puts a symbolic link in its place between a check and its use can lead us elsewhere.
+ */
+export interface DirectoryRef {
+  /** Where the directory was when it was pinned: absolute, without symbolic links. */
+  readonly realPath: string;
+  /** A path to `name` in the directory; '.' is the directory itself. Good until `release`. */
+  path(name: string): string;
+  release(): void;
+}
+
+export type PinDirectory = (path: string) => Promise<DirectoryRef>;
+
+/** Through /proc/self/fd: Linux. Closing an O_PATH descriptor never waits for a disk, so it is done in place. */
+export const pinByDescriptor: PinDirectory = async (path) => {
+  const fd = await openDescriptor(path, O_PATH | constants.O_DIRECTORY);
+  let open = true;
+  const release = () => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+  try {
+    return { realPath: readlinkSync(`/proc/self/fd/${fd}`), path: (name) => `/proc/self/fd/${fd}/${name}`, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+};
+
+/**
+ * By its real path, where there is no /proc: the path is checked in the same way, but a directory that another process
+ * of this machine exchanges right after the check is not noticed. SFTP clients cannot hit that moment by links, since
+ * what they make is checked when it is followed.
+ */
+export const pinByPath: PinDirectory = async (path) => {
+  const realPath = await realpath(path);
+  const prefix = realPath === '/' ? '' : realPath;
+  // realpath of a file succeeds; as a directory it must not.
+  await realpath(`${prefix}/.`);
+  return { realPath, path: (name) => `${prefix}/${name}`, release: () => undefined };
+};
+
+/** Whether descriptors can be reached as paths here. */
+export async function descriptorsWork(): Promise<boolean> {
+  if (process.platform !== 'linux') return false;
+  try {
+    const ref = await pinByDescriptor('/');
+    try {
+      return ref.realPath === '/';
+    } finally {
+      ref.release();
+    }
+  } catch {
+    return false;
+  }
+}
+
+/** A file or directory held fast by a path that means this very inode; a symbolic link is not followed. */
+export async function pinEntry(
+  path: string,
+  byDescriptor: boolean,
+): Promise<{ path: string; release(): Promise<void> }> {
+  if (!byDescriptor) return { path, release: () => Promise.resolve() };
+  const fd = await openDescriptor(path, O_PATH | constants.O_NOFOLLOW);
+  return { path: `/proc/self/fd/${fd}`, release: () => closeDescriptor(fd) };
+}

@@ -1,0 +1,55 @@
+import { chmod, chown, lchown, lutimes, stat, utimes } from 'node:fs/promises';
+import { StorageError } from '../object-store.ts';
+import type { AttributeChange } from '../object-store.ts';
+import { pinEntry } from './directory-ref.ts';
+import type { Located } from './path-resolver.ts';
+
+/**
+ * Sets what `change` names on the entry itself. Every part is tried, as sftp-server of OpenSSH does it, and the first
+ * failure is thrown at the end: a client that sends times and an owner together gets its times.
+ */
+export async function applyToEntry(place: Located, change: AttributeChange, byDescriptor: boolean): Promise<void> {
+  if (place.stats === undefined) throw new StorageError('not-found', 'No such file or directory');
+  const path = place.directory.path(place.name);
+  const { uid, gid, mode, mtime, atime } = change;
+  const steps: (() => Promise<void>)[] = [];
+  const hasOwner = uid !== undefined || gid !== undefined;
+  const hasTime = mtime !== undefined || atime !== undefined;
+
+  if (place.stats.isSymbolicLink()) {
+    const { atimeMs, mtimeMs } = place.stats;
+    if (hasOwner) steps.push(() => lchown(path, uid ?? -1, gid ?? -1));
+    if (mode !== undefined) steps.push(() => Promise.reject(new StorageError('unsupported', 'A link has no mode')));
+    if (hasTime) steps.push(() => lutimes(path, atime ?? atimeMs / 1000, mtime ?? mtimeMs / 1000));
+    await allOf(steps);
+    return;
+  }
+
+  const entry = await pinEntry(path, byDescriptor);
+  try {
+    // Owner first: a change of it clears the set-user-id bits that a mode may ask for.
+    if (hasOwner) steps.push(() => chown(entry.path, uid ?? -1, gid ?? -1));
+    if (mode !== undefined) steps.push(() => chmod(entry.path, mode & 0o7777));
+    if (hasTime) {
+      steps.push(async () => {
+        const { atimeMs, mtimeMs } = await stat(entry.path);
+        await utimes(entry.path, atime ?? atimeMs / 1000, mtime ?? mtimeMs / 1000);
+      });
+    }
+    await allOf(steps);
+  } finally {
+    await entry.release();
+  }
+}
+
+async function allOf(steps: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}

@@ -1,0 +1,76 @@
+import { constants } from 'node:fs';
+import { lstat, rename } from 'node:fs/promises';
+import { StorageError } from '../object-store.ts';
+import type { FileCopier } from './copy-bytes.ts';
+import { closeDescriptor, openDescriptor, statDescriptor, utimesDescriptor } from './descriptor.ts';
+import { errnoOf } from './errno.ts';
+import { checkRegular } from './local-entry.ts';
+import { lstatOrUndefined } from './path-resolver.ts';
+import type { Place } from './path-resolver.ts';
+import { moveOntoNothing, TemporaryFile, unlinkVersion } from './temporary-file.ts';
+
+export interface RenameOptions {
+  readonly overwrite: boolean;
+  readonly sync: boolean;
+  readonly copier: FileCopier;
+}
+
+/** Renames what is at one place, itself, to another; a link is moved, not followed. Does not release the places. */
+export async function renameEntry(from: Place, to: Place, options: RenameOptions): Promise<void> {
+  const source = from.directory.path(from.name);
+  if ((await lstat(source)).isDirectory()) {
+    await renameDirectory(source, to.directory.path(to.name));
+    return;
+  }
+  try {
+    if (options.overwrite) await rename(source, to.directory.path(to.name));
+    else await moveOntoNothing(from.directory, from.name, to.directory, to.name);
+  } catch (error) {
+    if (errnoOf(error) !== 'EXDEV') throw error;
+    await moveAcross(from, to, options);
+  }
+}
+
+/**
+ * rename(2) would let a directory take the place of an empty one; here nothing is replaced. One that is made between
+ * the look and the rename is empty, so nothing can be lost.
+ */
+async function renameDirectory(source: string, target: string): Promise<void> {
+  if ((await lstatOrUndefined(target)) !== undefined) throw new StorageError('exists', 'It exists already');
+  try {
+    await rename(source, target);
+  } catch (error) {
+    switch (errnoOf(error)) {
+      case 'ENOTEMPTY':
+      case 'ENOTDIR':
+        throw new StorageError('exists', 'It exists already', { cause: error });
+      case 'EINVAL':
+        throw new StorageError('failure', 'A directory cannot be moved into itself', { cause: error });
+      default:
+        throw error;
+    }
+  }
+}
+
+/** To another file system that is mounted under the root: copied whole, then removed. */
+async function moveAcross(from: Place, to: Place, { overwrite, sync, copier }: RenameOptions): Promise<void> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const source = await openDescriptor(from.directory.path(from.name), flags);
+  try {
+    const stats = await statDescriptor(source);
+    checkRegular(stats);
+    const copy = await TemporaryFile.create(to.directory, 0o600);
+    try {
+      await copier.copy(source, copy.fd, stats.size, true);
+      await copy.takeAfter(stats);
+      await utimesDescriptor(copy.fd, stats.atimeMs / 1000, stats.mtimeMs / 1000);
+    } catch (error) {
+      await copy.discard();
+      throw error;
+    }
+    await copy.commit(to.name, { replace: overwrite, sync });
+    await unlinkVersion(from.directory, from.name, stats);
+  } finally {
+    await closeDescriptor(source);
+  }
+}

@@ -1,0 +1,391 @@
+import { constants } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { access, link, lstat, mkdir, readlink, realpath, rmdir, stat, statfs, symlink, unlink } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { StorageError } from '../object-store.ts';
+import type {
+  AttributeChange,
+  DirectoryEntry,
+  Entry,
+  ObjectStore,
+  OpenWriteOptions,
+  ReadHandle,
+  StoreCapabilities,
+  StoreEventSink,
+  StorePath,
+  StoreStatistics,
+  WriteHandle,
+} from '../object-store.ts';
+import { isWithin } from '../store-path.ts';
+import { FileCopier } from './copy-bytes.ts';
+import { closeDescriptor, openDescriptor, statDescriptor } from './descriptor.ts';
+import { descriptorsWork, pinByDescriptor, pinByPath } from './directory-ref.ts';
+import { asStorageError, errnoOf } from './errno.ts';
+import { applyToEntry } from './local-attributes.ts';
+import { checkRegular, entryOf } from './local-entry.ts';
+import { listDirectory } from './local-listing.ts';
+import { LocalReadHandle } from './local-read-handle.ts';
+import { renameEntry } from './local-rename.ts';
+import { LocalWriteHandle } from './local-write-handle.ts';
+import { sweepDirectory, sweepTree } from './part-sweep.ts';
+import { checkClientPath, PathResolver } from './path-resolver.ts';
+import type { Located, Place } from './path-resolver.ts';
+
+export interface LocalStoreOptions {
+  /** Whether the close of an upload waits until the disk has the file and its name. Default 'always'. */
+  readonly fsync?: 'always' | 'never';
+  readonly hardlinks?: boolean;
+  /** Whether clients make and read symbolic links. Links that are there are followed inside the root in any case. */
+  readonly symlinks?: boolean;
+  readonly partialUploads?: 'store' | 'discard';
+  /** Entries that the sweep at start looks at; 0 for none, which is the default where the root is `/`. */
+  readonly sweepEntries?: number;
+  /** Default: whether /proc/self/fd is there. Without it paths are checked but not pinned (`pinByPath`). */
+  readonly pinDescriptors?: boolean;
+  readonly onEvent?: StoreEventSink;
+}
+
+const DEFAULT_SWEEP_ENTRIES = 50_000;
+/** NAME_MAX of the common file systems of Linux, in bytes. */
+const MAX_NAME_BYTES = 255;
+/** The longest target that symlink(2) takes, in bytes. */
+const MAX_TARGET_BYTES = 4095;
+/** O_NONBLOCK: the open of a pipe that was put there just now does not wait for a writer. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/** As `put` opens a file. */
+const OVERWRITE: OpenWriteOptions = {
+  create: true,
+  exclusive: false,
+  truncate: true,
+  append: false,
+  read: false,
+  attributes: {},
+};
+
+interface Settings {
+  readonly root: string;
+  readonly sync: boolean;
+  readonly partialUploads: 'store' | 'discard';
+  readonly byDescriptor: boolean;
+}
+
+/**
+ * A directory of this machine. No path and no symbolic link leads out of it; a new version of a file takes the place
+ * of the old one in one step. What another program changes in place is served as it is at the moment.
+ *
+ * Since a file is replaced, not written into, hard links to it are broken by an upload, and access lists and extended
+ * attributes beyond those of its directory are lost; mode, owner and group stay.
+ */
+export class LocalStore implements ObjectStore {
+  readonly kind = 'local';
+  readonly capabilities: StoreCapabilities;
+  readonly #settings: Settings;
+  readonly #resolver: PathResolver;
+  readonly #copier: FileCopier;
+
+  private constructor(settings: Settings, capabilities: StoreCapabilities, resolver: PathResolver) {
+    this.#settings = settings;
+    this.capabilities = capabilities;
+    this.#resolver = resolver;
+    this.#copier = new FileCopier(settings.byDescriptor);
+  }
+
+  /**
+   * Makes the root if it is not there, and removes temporary files that crashes left. Throws StorageError:
+   * 'not-a-directory', 'permission-denied', ...
+   */
+  static async open(root: string, options: LocalStoreOptions = {}): Promise<LocalStore> {
+    return asStorageError(async () => {
+      const configured = resolve(root);
+      await mkdir(configured, { recursive: true });
+      const real = await realpath(configured);
+      if (!(await stat(real)).isDirectory()) throw new StorageError('not-a-directory', 'The root is not a directory');
+      const limit = options.sweepEntries ?? (real === '/' ? 0 : DEFAULT_SWEEP_ENTRIES);
+      const removed = limit > 0 ? await sweepTree(real, limit) : 0;
+      if (removed > 0) options.onEvent?.('leftovers-removed', { count: removed });
+
+      const byDescriptor = options.pinDescriptors ?? (await descriptorsWork());
+      return new LocalStore(
+        {
+          root: real,
+          sync: options.fsync !== 'never',
+          partialUploads: options.partialUploads ?? 'store',
+          byDescriptor,
+        },
+        { hardlink: options.hardlinks ?? true, symlink: options.symlinks ?? false, serverSideCopy: true },
+        new PathResolver(real, configured, byDescriptor ? pinByDescriptor : pinByPath),
+      );
+    });
+  }
+
+  async stat(path: StorePath, { followSymlinks }: { followSymlinks: boolean }): Promise<Entry> {
+    return this.#located(path, followSymlinks, ({ stats }) => {
+      if (stats === undefined) throw notFound();
+      return Promise.resolve(entryOf(stats));
+    });
+  }
+
+  async *list(path: StorePath): AsyncGenerator<readonly DirectoryEntry[]> {
+    yield* listDirectory(await asStorageError(() => this.#resolver.directory(path)));
+  }
+
+  async openRead(path: StorePath): Promise<ReadHandle> {
+    return this.#located(path, true, async (place) => {
+      const { fd, stats } = await openRegular(place);
+      return new LocalReadHandle(fd, stats);
+    });
+  }
+
+  async openWrite(path: StorePath, options: OpenWriteOptions): Promise<WriteHandle> {
+    return asStorageError(() => this.#openWrite(path, options));
+  }
+
+  async remove(path: StorePath): Promise<void> {
+    if (path === '') throw isADirectory();
+    return this.#place(path, async ({ directory, name }) => {
+      try {
+        await unlink(directory.path(name));
+      } catch (error) {
+        // POSIX lets unlink(2) of a directory fail with EPERM; Linux says EISDIR.
+        if (errnoOf(error) === 'EPERM' && (await lstat(directory.path(name))).isDirectory()) throw isADirectory();
+        throw error;
+      }
+    });
+  }
+
+  async mkdir(path: StorePath, attributes: AttributeChange): Promise<void> {
+    if (path === '') throw exists();
+    return this.#place(path, async (place) => {
+      const { mode, ...others } = attributes;
+      await mkdir(place.directory.path(place.name), { mode: (mode ?? 0o777) & 0o7777 });
+      const made = { ...place, stats: await lstat(place.directory.path(place.name)) };
+      if (Object.keys(others).length > 0) await applyToEntry(made, others, this.#settings.byDescriptor);
+    });
+  }
+
+  async rmdir(path: StorePath): Promise<void> {
+    if (path === '') throw new StorageError('permission-denied', 'The root cannot be removed');
+    return this.#place(path, async ({ directory, name }) => {
+      try {
+        await rmdir(directory.path(name));
+      } catch (error) {
+        if (!isNotEmpty(error)) throw error;
+        // It may only look empty to the client: what a crash left there is hidden.
+        await this.#sweep(path);
+        await rmdir(directory.path(name)).catch((again: unknown) => {
+          throw isNotEmpty(again) ? new StorageError('not-empty', 'The directory is not empty') : again;
+        });
+      }
+    });
+  }
+
+  async rename(from: StorePath, to: StorePath, { overwrite }: { overwrite: boolean }): Promise<void> {
+    checkClientPath(to);
+    return this.#located(from, false, async (source) => {
+      if (from === '') throw new StorageError('permission-denied', 'The root cannot be renamed');
+      if (source.stats === undefined) throw notFound();
+      if (from === to) return;
+      if (to === '') throw exists();
+      if (source.stats.isDirectory() && isWithin(from, to)) {
+        throw new StorageError('failure', 'A directory cannot be moved into itself');
+      }
+      await this.#place(to, (target) =>
+        renameEntry(source, target, { overwrite, sync: this.#settings.sync, copier: this.#copier }),
+      );
+    });
+  }
+
+  async setAttributes(
+    path: StorePath,
+    change: AttributeChange,
+    { followSymlinks }: { followSymlinks: boolean },
+  ): Promise<void> {
+    return this.#located(path, followSymlinks, (place) => applyToEntry(place, change, this.#settings.byDescriptor));
+  }
+
+  async truncate(path: StorePath, size: number): Promise<void> {
+    const handle = await asStorageError(() => this.#openWrite(path, { ...OVERWRITE, create: false, truncate: false }));
+    await closeAfter(handle, () => handle.truncate(size));
+  }
+
+  async copyFile(from: StorePath, to: StorePath): Promise<void> {
+    checkClientPath(to);
+    return this.#located(from, true, async (place) => {
+      const source = await openRegular(place);
+      try {
+        if (from === to) return;
+        const attributes = { mode: source.stats.mode & 0o777 };
+        const handle = await this.#openWrite(to, { ...OVERWRITE, attributes });
+        await closeAfter(handle, () => handle.copyFrom(source.fd, source.stats.size));
+      } finally {
+        await closeDescriptor(source.fd);
+      }
+    });
+  }
+
+  async statistics(path: StorePath): Promise<StoreStatistics> {
+    return this.#located(path, true, async ({ directory, name, stats }) => {
+      if (stats === undefined) throw notFound();
+      const { bsize, blocks, bavail, files, ffree } = await statfs(directory.path(name));
+      return {
+        blockSize: bsize,
+        totalBlocks: blocks,
+        freeBlocks: bavail,
+        totalFiles: files,
+        freeFiles: ffree,
+        maxNameBytes: MAX_NAME_BYTES,
+      };
+    });
+  }
+
+  async hardlink(existing: StorePath, newLink: StorePath): Promise<void> {
+    if (!this.capabilities.hardlink) throw unsupported();
+    return this.#place(existing, ({ directory, name }) =>
+      this.#place(newLink, (target) => link(directory.path(name), target.directory.path(target.name))),
+    );
+  }
+
+  async symlink(target: string, newLink: StorePath): Promise<void> {
+    if (!this.capabilities.symlink) throw unsupported();
+    if (target === '' || target.includes('\0') || !target.isWellFormed()) {
+      throw new StorageError('invalid-name', 'Invalid name: not a valid target of a link');
+    }
+    if (Buffer.byteLength(target) > MAX_TARGET_BYTES) {
+      throw new StorageError('invalid-name', 'Invalid name: the target is too long');
+    }
+    return this.#place(newLink, ({ directory, name }) => symlink(target, directory.path(name)));
+  }
+
+  /** A target that is an absolute path of the disk inside the root is told as one of the store: `/a/b`. */
+  async readlink(path: StorePath): Promise<string> {
+    if (!this.capabilities.symlink) throw unsupported();
+    return this.#located(path, false, async ({ directory, name, stats }) => {
+      if (stats === undefined) throw notFound();
+      if (!stats.isSymbolicLink()) throw new StorageError('failure', 'Not a symbolic link');
+      const target = await readlink(directory.path(name));
+      const inside = target.startsWith('/') ? this.#resolver.relativeToRoot(target) : undefined;
+      return inside === undefined ? target : `/${inside}`;
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #openWrite(path: StorePath, options: OpenWriteOptions): Promise<LocalWriteHandle> {
+    const exclusive = options.create && options.exclusive;
+    // O_EXCL does not follow a link, not even one that leads to nothing.
+    const place = await (exclusive ? this.#resolver.located(path) : this.#resolver.followed(path));
+    let base: { fd: number; stats: Stats } | undefined;
+    try {
+      const { directory, name } = place;
+      if (place.stats === undefined) {
+        if (!options.create) throw notFound();
+      } else {
+        if (path === '') throw isADirectory();
+        if (exclusive) throw exists();
+        checkRegular(place.stats);
+        // What open(2) would have refused is refused, though replacing needs no right to the file itself.
+        await access(directory.path(name), constants.W_OK);
+        if (!options.truncate) {
+          base = await openRegular(place);
+          await access(directory.path('.'), constants.W_OK | constants.X_OK);
+        }
+      }
+    } catch (error) {
+      if (base !== undefined) await closeDescriptor(base.fd);
+      place.directory.release();
+      throw error;
+    }
+    const { sync, partialUploads } = this.#settings;
+    return LocalWriteHandle.open({
+      directory: place.directory,
+      name: place.name,
+      options,
+      partialUploads,
+      sync,
+      copier: this.#copier,
+      existing: base?.stats ?? place.stats,
+      base: base?.fd,
+    });
+  }
+
+  async #sweep(path: StorePath): Promise<void> {
+    const directory = await this.#resolver.directory(path);
+    try {
+      await sweepDirectory(directory);
+    } finally {
+      directory.release();
+    }
+  }
+
+  /** Runs `action` with the place of the path; a link there is not followed. Every error is a StorageError. */
+  async #place<T>(path: StorePath, action: (place: Place) => Promise<T>): Promise<T> {
+    return asStorageError(async () => {
+      const place = await this.#resolver.place(path);
+      try {
+        return await action(place);
+      } finally {
+        place.directory.release();
+      }
+    });
+  }
+
+  async #located<T>(path: StorePath, follow: boolean, action: (place: Located) => Promise<T>): Promise<T> {
+    return asStorageError(async () => {
+      const place = await (follow ? this.#resolver.followed(path) : this.#resolver.located(path));
+      try {
+        return await action(place);
+      } finally {
+        place.directory.release();
+      }
+    });
+  }
+}
+
+/** Opens what is at the place for reading. Throws unless it is a regular file, also if something else was put there since. */
+async function openRegular({ directory, name, stats }: Located): Promise<{ fd: number; stats: Stats }> {
+  if (stats === undefined) throw notFound();
+  checkRegular(stats);
+  const fd = await openDescriptor(directory.path(name), READ_FLAGS);
+  try {
+    const opened = await statDescriptor(fd);
+    checkRegular(opened);
+    return { fd, stats: opened };
+  } catch (error) {
+    await closeDescriptor(fd);
+    throw error;
+  }
+}
+
+async function closeAfter(handle: LocalWriteHandle, action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    await handle.abandon();
+    throw error;
+  }
+  await handle.close();
+}
+
+/** Some file systems say EEXIST. */
+function isNotEmpty(error: unknown): boolean {
+  return ['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '');
+}
+
+function notFound(): StorageError {
+  return new StorageError('not-found', 'No such file or directory');
+}
+
+function exists(): StorageError {
+  return new StorageError('exists', 'It exists already');
+}
+
+function isADirectory(): StorageError {
+  return new StorageError('is-a-directory', 'Is a directory');
+}
+
+function unsupported(): StorageError {
+  return new StorageError('unsupported', 'Links are not supported here');
+}

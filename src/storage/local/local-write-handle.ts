@@ -1,0 +1,275 @@
+import type { Stats } from 'node:fs';
+import { StorageError } from '../object-store.ts';
+import type { AttributeChange, Entry, OpenWriteOptions, WriteHandle } from '../object-store.ts';
+import type { FileCopier } from './copy-bytes.ts';
+import {
+  byteLength,
+  chmodDescriptor,
+  chownDescriptor,
+  closeDescriptor,
+  readFully,
+  statDescriptor,
+  syncDescriptor,
+  truncateDescriptor,
+  utimesDescriptor,
+  writeFully,
+} from './descriptor.ts';
+import type { DirectoryRef } from './directory-ref.ts';
+import { asStorageError, toStorageError } from './errno.ts';
+import { entryOf } from './local-entry.ts';
+import { RangeQueue } from './range-queue.ts';
+import { TemporaryFile } from './temporary-file.ts';
+
+/** What a write handle starts from. The handle releases the directory and closes the base. */
+export interface LocalUpload {
+  readonly directory: DirectoryRef;
+  readonly name: string;
+  readonly options: OpenWriteOptions;
+  readonly partialUploads: 'store' | 'discard';
+  /** Whether close and sync wait for the disk. */
+  readonly sync: boolean;
+  readonly copier: FileCopier;
+  /** The file that is at the name, undefined where none is. */
+  readonly existing: Stats | undefined;
+  /** That file, open for reading, where its bytes are kept. */
+  readonly base: number | undefined;
+}
+
+type Outcome = 'stored' | 'discarded';
+
+/** The mode of a file whose client names none, as with open(2): the umask takes the rest. */
+const DEFAULT_MODE = 0o666;
+
+/**
+ * Writes a new version beside the file and puts it in place at close.
+ *
+ * A file that is opened to keep its bytes is copied at the first change only: until then the handle reads the old
+ * file, and if no change comes, nothing is replaced. The old file stays as it is in any case until the close.
+ */
+export class LocalWriteHandle implements WriteHandle {
+  readonly #upload: LocalUpload;
+  /** Everything that uses a descriptor runs in here, so that closing can wait for it. */
+  readonly #ranges = new RangeQueue();
+  /** There once it holds everything that the file has so far. */
+  #temporary: TemporaryFile | undefined;
+  #preparing: Promise<TemporaryFile> | undefined;
+  /** As the calls so far leave it, in flight or not. */
+  #size: number;
+  /** Bytes were received, or a size was set. */
+  #dirty = false;
+  /** Mode and times, applied at the end: later writes would change the times again. */
+  #change: AttributeChange;
+  #failure: StorageError | undefined;
+  #outcome: Promise<Outcome> | undefined;
+
+  private constructor(upload: LocalUpload) {
+    const { mtime, atime } = upload.options.attributes;
+    this.#upload = upload;
+    this.#size = upload.base === undefined ? 0 : (upload.existing?.size ?? 0);
+    this.#change = { ...(mtime !== undefined && { mtime }), ...(atime !== undefined && { atime }) };
+  }
+
+  static async open(upload: LocalUpload): Promise<LocalWriteHandle> {
+    const handle = new LocalWriteHandle(upload);
+    try {
+      if (upload.base === undefined) await handle.#prepare(0);
+      return handle;
+    } catch (error) {
+      await handle.#release();
+      throw error;
+    }
+  }
+
+  async stat(): Promise<Entry> {
+    this.#check();
+    const { mode, ...times } = this.#change;
+    const size = this.#size;
+    return this.#ranges.run(0, 0, true, async () => {
+      const { kind, attributes } = entryOf(await asStorageError(() => statDescriptor(this.#readable())));
+      const bits = mode === undefined ? attributes.mode : (attributes.mode & ~0o7777) | mode;
+      return { kind, attributes: { ...attributes, ...times, mode: bits, size } };
+    });
+  }
+
+  async write(offset: number, chunks: readonly Buffer[]): Promise<void> {
+    this.#check();
+    const length = byteLength(chunks);
+    if (length === 0) return;
+    const start = this.#upload.options.append ? this.#size : offset;
+    checkSize(start + length);
+    this.#size = Math.max(this.#size, start + length);
+    this.#dirty = true;
+    return this.#mutate(start, start + length, async () => {
+      const { fd } = this.#temporary ?? (await this.#prepare(Infinity));
+      await writeFully(fd, chunks, start);
+    });
+  }
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    this.#check();
+    if (!this.#upload.options.read) throw new StorageError('permission-denied', 'The file is open for writing only');
+    const end = Math.min(offset + length, this.#size);
+    if (end <= offset) return Buffer.alloc(0);
+    return this.#ranges.run(offset, end, true, async () => {
+      const buffer = Buffer.allocUnsafeSlow(end - offset);
+      const filled = await asStorageError(() => readFully(this.#readable(), buffer, offset));
+      // A write further on is in flight: what lies before it is a hole.
+      return filled < buffer.length ? buffer.fill(0, filled) : buffer;
+    });
+  }
+
+  async truncate(size: number): Promise<void> {
+    this.#check();
+    checkSize(size);
+    this.#size = size;
+    this.#dirty = true;
+    return this.#mutate(0, Infinity, async () => {
+      const { fd } = this.#temporary ?? (await this.#prepare(size));
+      await truncateDescriptor(fd, size);
+    });
+  }
+
+  async setAttributes(change: AttributeChange): Promise<void> {
+    this.#check();
+    const { uid, gid, ...others } = change;
+    this.#change = { ...this.#change, ...others };
+    if (uid === undefined && gid === undefined) return;
+    // At once, so that the client is told when it is not allowed to. That does not spoil the upload.
+    await this.#ranges.run(0, Infinity, false, () =>
+      asStorageError(async () => {
+        const { fd } = this.#temporary ?? (await this.#prepare(Infinity));
+        await chownDescriptor(fd, uid ?? -1, gid ?? -1);
+      }),
+    );
+  }
+
+  /** The whole of another file instead of writes: `size` bytes of the descriptor. */
+  async copyFrom(source: number, size: number): Promise<void> {
+    this.#check();
+    this.#size = size;
+    this.#dirty = true;
+    return this.#mutate(0, Infinity, async () => {
+      const { fd } = this.#temporary ?? (await this.#prepare(0));
+      await this.#upload.copier.copy(source, fd, size, true);
+    });
+  }
+
+  async sync(): Promise<void> {
+    this.#check();
+    // Over everything, since the writes before it must have ended; those after it wait for it.
+    return this.#mutate(0, Infinity, async () => {
+      if (this.#upload.sync && this.#temporary !== undefined) await syncDescriptor(this.#temporary.fd);
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#outcome !== undefined) throw closed();
+    const outcome = this.#end(true);
+    this.#outcome = outcome.catch(() => 'discarded');
+    await outcome;
+  }
+
+  abandon(): Promise<Outcome> {
+    const store = this.#dirty && this.#upload.partialUploads === 'store';
+    this.#outcome ??= this.#end(store).catch(() => 'discarded');
+    return this.#outcome;
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#outcome !== undefined) throw closed();
+  }
+
+  /** An operation on the bytes: one that fails makes all later ones fail, and the close. */
+  #mutate(start: number, end: number, action: () => Promise<void>): Promise<void> {
+    return this.#ranges.run(start, end, false, async () => {
+      if (this.#failure !== undefined) throw this.#failure;
+      try {
+        await action();
+      } catch (error) {
+        this.#failure ??= toStorageError(error);
+        throw this.#failure;
+      }
+    });
+  }
+
+  /** The descriptor that has the bytes as they are. */
+  #readable(): number {
+    const fd = this.#temporary?.fd ?? this.#upload.base;
+    if (fd === undefined) throw closed();
+    return fd;
+  }
+
+  /** Makes the temporary file, with the first `keep` bytes of the old one. Once; the first caller's `keep` counts. */
+  #prepare(keep: number): Promise<TemporaryFile> {
+    this.#preparing ??= this.#makeTemporary(keep);
+    return this.#preparing;
+  }
+
+  async #makeTemporary(keep: number): Promise<TemporaryFile> {
+    const { directory, existing, base, options, copier } = this.#upload;
+    const { mode = DEFAULT_MODE, uid, gid } = options.attributes;
+    const temporary = await TemporaryFile.create(directory, existing === undefined ? mode & 0o7777 : 0o600);
+    try {
+      if (existing !== undefined) {
+        if (base !== undefined) {
+          await copier.copy(base, temporary.fd, Math.min(keep, existing.size), keep >= existing.size);
+        }
+        await temporary.takeAfter(existing);
+      } else if (uid !== undefined || gid !== undefined) {
+        // Who may not give files away gets the file all the same, as with the attributes of SSH_FXP_OPEN elsewhere.
+        await chownDescriptor(temporary.fd, uid ?? -1, gid ?? -1).catch(() => undefined);
+      }
+    } catch (error) {
+      await temporary.discard();
+      throw error;
+    }
+    this.#temporary = temporary;
+    return temporary;
+  }
+
+  async #end(commit: boolean): Promise<Outcome> {
+    try {
+      await this.#ranges.idle();
+      if (this.#failure !== undefined) throw this.#failure;
+      if (!commit) return 'discarded';
+      await asStorageError(() => this.#commit());
+      return 'stored';
+    } finally {
+      await this.#release();
+    }
+  }
+
+  async #commit(): Promise<void> {
+    const { base, name, options, sync } = this.#upload;
+    if (this.#temporary !== undefined) {
+      await applyToDescriptor(this.#temporary.fd, this.#change);
+      await this.#temporary.commit(name, { replace: !(options.create && options.exclusive), sync });
+    } else if (base !== undefined) {
+      await applyToDescriptor(base, this.#change);
+    }
+  }
+
+  /** Never throws. */
+  async #release(): Promise<void> {
+    const { base, directory } = this.#upload;
+    await this.#temporary?.discard();
+    if (base !== undefined) await closeDescriptor(base).catch(() => undefined);
+    directory.release();
+  }
+}
+
+async function applyToDescriptor(fd: number, { mode, mtime, atime }: AttributeChange): Promise<void> {
+  if (mode !== undefined) await chmodDescriptor(fd, mode & 0o7777);
+  if (mtime === undefined && atime === undefined) return;
+  const stats = await statDescriptor(fd);
+  await utimesDescriptor(fd, atime ?? stats.atimeMs / 1000, mtime ?? stats.mtimeMs / 1000);
+}
+
+function checkSize(size: number): void {
+  if (!Number.isSafeInteger(size) || size < 0) throw new StorageError('too-large', 'The file would be too large');
+}
+
+function closed(): StorageError {
+  return new StorageError('failure', 'The file is closed');
+}

@@ -1,0 +1,157 @@
+import { constants } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { link, lstat, open, rename, unlink } from 'node:fs/promises';
+import { chmodDescriptor, chownDescriptor, closeDescriptor, openDescriptor, syncDescriptor } from './descriptor.ts';
+import type { DirectoryRef } from './directory-ref.ts';
+import { errnoOf } from './errno.ts';
+import { newPartName } from './part-name.ts';
+
+/**
+ * A file under a hidden name that becomes the target in one step, or vanishes. Does not own the directory.
+ */
+export class TemporaryFile {
+  readonly fd: number;
+  readonly #directory: DirectoryRef;
+  readonly #name: string;
+  #open = true;
+  #named = true;
+
+  private constructor(directory: DirectoryRef, name: string, fd: number) {
+    this.#directory = directory;
+    this.#name = name;
+    this.fd = fd;
+  }
+
+  /** `mode` goes through the umask, as with open(2). */
+  static async create(directory: DirectoryRef, mode: number): Promise<TemporaryFile> {
+    const name = newPartName();
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+    return new TemporaryFile(directory, name, await openDescriptor(directory.path(name), flags, mode));
+  }
+
+  /**
+   * Gives it the owner and mode of the file that it will replace, as far as we may. The set-user-id and set-group-id
+   * bits go, as they do with a write(2).
+   */
+  async takeAfter(stats: Stats): Promise<void> {
+    try {
+      await chownDescriptor(this.fd, stats.uid, stats.gid);
+    } catch (error) {
+      if (errnoOf(error) !== 'EPERM') throw error;
+      // Only root gives files away; the group may still be one of ours.
+      await chownDescriptor(this.fd, -1, stats.gid).catch(() => undefined);
+    }
+    await chmodDescriptor(this.fd, stats.mode & 0o1777);
+  }
+
+  /**
+   * Puts the file at `name`. Without `replace` it fails with EEXIST where something is there. With `sync` it resolves
+   * only when the disk has the bytes and the name. Whatever goes wrong, the temporary file is gone after it.
+   */
+  async commit(name: string, options: { replace: boolean; sync: boolean }): Promise<void> {
+    try {
+      if (options.sync) await syncDescriptor(this.fd);
+      // NFS tells of failed writes at close: before the old file goes.
+      await this.#close();
+      const [from, to] = [this.#directory.path(this.#name), this.#directory.path(name)];
+      if (options.replace) {
+        await rename(from, to);
+        this.#named = false;
+      } else if (await renameOntoNothing(from, to)) {
+        this.#named = false;
+      }
+      if (options.sync) await syncDirectory(this.#directory);
+    } finally {
+      await this.discard();
+    }
+  }
+
+  /** Closes and removes it, unless it has become the target. Never throws: the sweep finds what stays behind. */
+  async discard(): Promise<void> {
+    await this.#close().catch(() => undefined);
+    if (!this.#named) return;
+    this.#named = false;
+    await unlink(this.#directory.path(this.#name)).catch(() => undefined);
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await closeDescriptor(this.fd);
+  }
+}
+
+/**
+ * Gives a file that nobody else touches a name that must be free, else EEXIST. Node has no renameat2(2) with
+ * RENAME_NOREPLACE; link(2) does not replace either. Returns whether the old name is gone already.
+ *
+ * Some file systems have no hard links: there an empty file holds the name for the moment until the rename.
+ */
+async function renameOntoNothing(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return false;
+  } catch (error) {
+    if (!linksFail(error)) throw error;
+  }
+  const placeholder = await open(to, 'wx', 0o600);
+  await placeholder.close();
+  await rename(from, to);
+  return true;
+}
+
+/** EPERM: no links on this file system, or not for files of others (protected_hardlinks in proc(5)). */
+function linksFail(error: unknown): boolean {
+  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errnoOf(error) ?? '');
+}
+
+/** A file or link, which others may replace at the same time, under a new name that must be free, else EEXIST. */
+export async function moveOntoNothing(
+  from: DirectoryRef,
+  fromName: string,
+  to: DirectoryRef,
+  toName: string,
+): Promise<void> {
+  const source = await lstat(from.path(fromName));
+  if (await renameOntoNothing(from.path(fromName), to.path(toName))) return;
+  await unlinkVersion(from, fromName, source);
+}
+
+/**
+ * Takes its name from the file that `version` describes, but never from a newer one that was put there since: that one
+ * was acknowledged to somebody. The name is taken aside in one step and looked at there.
+ */
+export async function unlinkVersion(directory: DirectoryRef, name: string, version: Stats): Promise<void> {
+  const aside = newPartName();
+  try {
+    await rename(directory.path(name), directory.path(aside));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  const taken = await lstat(directory.path(aside));
+  if (taken.ino !== version.ino || taken.dev !== version.dev) {
+    await link(directory.path(aside), directory.path(name)).catch((error: unknown) => {
+      // Something newer still is there by now.
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    });
+  }
+  await unlink(directory.path(aside));
+}
+
+/** So that the new name survives a power failure. Some directories cannot be opened or synced: they do what they can. */
+async function syncDirectory(directory: DirectoryRef): Promise<void> {
+  let fd: number;
+  try {
+    fd = await openDescriptor(directory.path('.'), constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch {
+    return;
+  }
+  try {
+    await syncDescriptor(fd);
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EBADF', 'EACCES'].includes(errnoOf(error) ?? '')) throw error;
+  } finally {
+    await closeDescriptor(fd);
+  }
+}
