@@ -20,7 +20,7 @@ export const latticeport: BenchServer = {
       storage: place.bucket === undefined ? { type: 'local', root: place.files } : s3Storage(place.bucket),
       node: pinned(place.cores, [process.execPath]),
       nodeArguments: (process.env['BENCH_NODE_ARGUMENTS'] ?? '').split(' ').filter((argument) => argument !== ''),
-      config: { log: { level: 'warn', format: 'json' }, ...place.latticeport },
+      config: { log: { level: 'info', format: 'json' }, ...place.latticeport },
     });
     return {
       port: server.port,
