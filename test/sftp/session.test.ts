@@ -41,7 +41,7 @@ describe('INIT', () => {
     expect(client.version).toBe(3);
   });
 
-  test('may carry extensions of the client', async () => {
+  test('may carry extensions of the client', () => {
     const client = new SftpTestClient(memoryView().view);
     client.send(hex('0000001b 01 00000003 00000007 6e65776c696e65 00000007 6c696e65626f78'));
     expect(client.version).toBe(3);
