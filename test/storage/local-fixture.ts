@@ -38,6 +38,12 @@ export async function openDescriptorsUnder(folder: string): Promise<string[]> {
   return targets.filter((target) => target.startsWith(folder)).map((target) => `descriptor of ${target}`);
 }
 
+/** Walks by hand: `readdir` with `recursive` would follow links. */
 export async function partFiles(folder: string): Promise<string[]> {
-  return (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('-part'));
+  const found: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) found.push(...(await partFiles(join(folder, entry.name))));
+    else if (entry.name.endsWith('-part')) found.push(entry.name);
+  }
+  return found;
 }

@@ -1,0 +1,273 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StorageError } from '../../src/storage/object-store.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { LocalStore } from '../../src/storage/local/local-store.ts';
+import { expectError, listAll, readToEnd, writeAt, writeOptions } from './contract/store-driver.ts';
+import { openLocal } from './local-fixture.ts';
+import type { LocalFixture } from './local-fixture.ts';
+
+const FOLLOW = { followSymlinks: true };
+
+async function contentOf(store: ObjectStore, path: string): Promise<string> {
+  const handle = await store.openRead(path);
+  try {
+    return (await readToEnd(handle)).toString();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function put(store: ObjectStore, path: string, text: string): Promise<void> {
+  const handle = await store.openWrite(path, writeOptions());
+  await writeAt(handle, 0, text);
+  await handle.close();
+}
+
+for (const pinDescriptors of [true, false]) {
+  describe(`LocalStore, ${pinDescriptors ? 'directories pinned' : 'paths checked only'}`, () => {
+    let fixture: LocalFixture;
+    let store: LocalStore;
+    let outside: string;
+    const link = (target: string, name: string) => symlink(target, join(fixture.root, name));
+
+    beforeEach(async () => {
+      fixture = await openLocal({ symlinks: true, pinDescriptors });
+      store = fixture.store;
+      outside = join(fixture.parent, 'outside');
+      await mkdir(outside);
+      await writeFile(join(outside, 'secret'), 'secret');
+      await mkdir(join(fixture.root, 'd'));
+      await writeFile(join(fixture.root, 'd', 'f'), 'inside');
+    });
+
+    afterEach(async () => {
+      expect(await readdir(outside)).toEqual(['secret']);
+      expect(await readFile(join(outside, 'secret'), 'utf8')).toBe('secret');
+      expect(await fixture.leftovers()).toEqual([]);
+      await fixture.cleanup();
+    });
+
+    test('links that stay inside are followed: relative, absolute, in a chain, up and down', async () => {
+      await link('d', 'relative');
+      await link(join(fixture.root, 'd'), 'absolute');
+      await link('../relative/f', 'd/up');
+      await link('d/up', 'chain');
+      await link('.', 'self');
+      expect(await contentOf(store, 'relative/f')).toBe('inside');
+      expect(await contentOf(store, 'absolute/f')).toBe('inside');
+      expect(await contentOf(store, 'd/up')).toBe('inside');
+      expect(await contentOf(store, 'chain')).toBe('inside');
+      expect(await contentOf(store, 'self/self/d/f')).toBe('inside');
+      expect((await store.stat('chain', FOLLOW)).kind).toBe('file');
+      expect((await store.stat('chain', { followSymlinks: false })).kind).toBe('symlink');
+      expect((await store.stat('self', FOLLOW)).kind).toBe('directory');
+      expect((await listAll(store, 'relative')).map((entry) => entry.name).sort()).toEqual(['f', 'up']);
+    });
+
+    test('a write through a link changes its target, and the link stays', async () => {
+      await link('d/f', 'link');
+      await put(store, 'link', 'written');
+      expect(await contentOf(store, 'd/f')).toBe('written');
+      expect((await store.stat('link', { followSymlinks: false })).kind).toBe('symlink');
+      await link('d/new', 'dangling');
+      await expectError(store.openRead('dangling'), 'not-found');
+      await put(store, 'dangling', 'made');
+      expect(await contentOf(store, 'd/new')).toBe('made');
+      await expectError(store.openWrite('link', writeOptions({ exclusive: true })), 'exists');
+      await store.remove('link');
+      expect(await contentOf(store, 'd/f')).toBe('written');
+      await store.rename('dangling', 'd/moved', { overwrite: false });
+      expect(await store.readlink('d/moved')).toBe('d/new');
+    });
+
+    const escapes: readonly (readonly [string, (outside: string, root: string) => string])[] = [
+      ['absolute', (to) => to],
+      ['relative', () => '../outside'],
+      ['from below', () => 'd/../../outside'],
+      ['out and in again', () => '../root/d'],
+      ['out and in again by an absolute path', (_, root) => `${root}/../root/d`],
+      ['to the root of the machine', () => '/'],
+      ['to /proc', () => '/proc/self/root'],
+      ['to a folder with the same beginning', (_, root) => `${root}-sibling`],
+    ];
+    test.each(escapes)('a link that leads outside (%s) leads nowhere', async (_, target) => {
+      await link(target(outside, fixture.root), 'out');
+      const [denied, answered]: [Promise<unknown>[], Promise<unknown>[]] = [[], []];
+      for (const path of ['out', 'out/secret', 'out/new', 'out/f', 'out/missing/deep']) {
+        denied.push(
+          store.stat(path, FOLLOW),
+          store.openRead(path),
+          listAll(store, path),
+          store.setAttributes(path, { mode: 0o777, mtime: 1 }, FOLLOW),
+          store.truncate(path, 0),
+          store.statistics(path),
+          store.copyFile(path, 'copy'),
+        );
+        if (path !== 'out') {
+          denied.push(
+            store.openWrite(path, writeOptions()),
+            store.openWrite(path, writeOptions({ exclusive: true })),
+            store.mkdir(path, {}),
+            store.rmdir(path),
+            store.remove(path),
+            store.rename('d/f', path, { overwrite: true }),
+            store.rename(path, 'copy', { overwrite: true }),
+            store.copyFile('d/f', path),
+            store.hardlink('d/f', path),
+            store.hardlink(path, 'copy'),
+            store.symlink('x', path),
+            store.readlink(path),
+            store.stat(path, { followSymlinks: false }),
+          );
+        }
+      }
+      answered.push(store.openWrite('out', writeOptions()), store.copyFile('d/f', 'out'));
+      for (const call of denied) await expectError(call, 'permission-denied');
+      for (const call of answered) await expectError(call, 'permission-denied', 'is-a-directory');
+      expect((await listAll(store, '')).map((entry) => entry.name).sort()).toEqual(['d', 'out']);
+      // The link itself can be seen and taken away.
+      expect((await store.stat('out', { followSymlinks: false })).kind).toBe('symlink');
+      await store.rename('out', 'renamed', { overwrite: false });
+      await store.remove('renamed');
+    });
+
+    test('what lies outside gives the same answer whether it is there or not', async () => {
+      const answers: unknown[] = [];
+      for (const target of [outside, `${outside}/secret`, `${outside}/missing`, '/no/such/thing', '/etc/passwd']) {
+        await link(target, 'probe');
+        for (const path of ['probe', 'probe/secret', 'probe/x/y']) {
+          const error: unknown = await store.stat(path, FOLLOW).catch((reason: unknown) => reason);
+          expect(error).toBeInstanceOf(StorageError);
+          const { code, message, detail } = error as StorageError;
+          answers.push({ code, message, detail });
+        }
+        await store.remove('probe');
+      }
+      expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+    });
+
+    test('links in a circle end', async () => {
+      await link('b', 'a');
+      await link('a', 'b');
+      await link('loop/x', 'loop');
+      for (const path of ['a', 'loop', 'loop/y', 'a/y']) {
+        await expectError(store.openRead(path), 'failure');
+        await expectError(store.openWrite(path, writeOptions()), 'failure');
+      }
+    });
+
+    test('attributes of a link itself', async () => {
+      await link(`${outside}/secret`, 'out');
+      await store.setAttributes('out', { mtime: 1_000_000_000 }, { followSymlinks: false });
+      expect((await store.stat('out', { followSymlinks: false })).attributes.mtime).toBe(1_000_000_000);
+      await expectError(store.setAttributes('out', { mode: 0o777 }, { followSymlinks: false }), 'unsupported');
+    });
+
+    test('readlink tells targets inside the root as the client sees them', async () => {
+      await link(join(fixture.root, 'd', 'f'), 'absolute');
+      await link('d/f', 'relative');
+      expect(await store.readlink('absolute')).toBe('/d/f');
+      expect(await store.readlink('relative')).toBe('d/f');
+      await expectError(store.readlink('d/f'), 'failure');
+      await expectError(store.readlink('missing'), 'not-found');
+      await expectError(store.symlink('', 'empty'), 'invalid-name');
+      await expectError(store.symlink('a\0b', 'nul'), 'invalid-name');
+      await expectError(store.symlink('x'.repeat(5000), 'long'), 'invalid-name');
+    });
+
+    test('a root whose name begins like another is not mixed up with it', async () => {
+      const sibling = `${fixture.root}by`;
+      await mkdir(sibling);
+      await writeFile(join(sibling, 'f'), "bobby's");
+      await link('../rootby', 'relative');
+      await link(sibling, 'absolute');
+      for (const path of ['relative/f', 'absolute/f']) await expectError(store.openRead(path), 'permission-denied');
+    });
+
+    test('a root that is a link itself, and links that use its name', async () => {
+      const name = join(fixture.parent, 'name of the root');
+      await symlink(fixture.root, name);
+      const second = await LocalStore.open(name, { pinDescriptors });
+      await link(join(name, 'd', 'f'), 'by name');
+      expect(await contentOf(second, 'd/f')).toBe('inside');
+      expect(await contentOf(second, 'by name')).toBe('inside');
+      await second.close();
+    });
+
+    test('with the root / everything is inside', async () => {
+      const all = await LocalStore.open('/', { pinDescriptors, symlinks: true, fsync: 'never' });
+      const path = (name: string) => join(fixture.parent, name).slice(1);
+      expect(await contentOf(all, path('root/d/f'))).toBe('inside');
+      await link(outside, 'out');
+      await link('../../../../../../../../..', 'top');
+      expect(await contentOf(all, path('root/out/secret'))).toBe('secret');
+      expect(await contentOf(all, path(`root/top${outside}/secret`))).toBe('secret');
+      await put(all, path('root/d/g'), 'written');
+      expect(await readFile(join(fixture.root, 'd', 'g'), 'utf8')).toBe('written');
+      await all.rename(path('root/d/g'), path('root/g'), { overwrite: false });
+      expect((await listAll(all, '')).map((entry) => entry.name)).toContain('etc');
+      expect((await all.stat('', FOLLOW)).kind).toBe('directory');
+      await all.close();
+    });
+
+    (pinDescriptors ? test : test.skip)(
+      'a directory that is exchanged for a link in between is never left',
+      async () => {
+        await mkdir(join(fixture.root, 'work'));
+        await writeFile(join(fixture.root, 'work', 'secret'), 'inside');
+        await link(outside, 'evil');
+        const [work, evil, away] = ['work', 'evil', 'away'].map((name) => join(fixture.root, name)) as [
+          string,
+          string,
+          string,
+        ];
+        let swapping = true;
+        let swaps = 0;
+        const swap = async () => {
+          while (swapping) {
+            await rename(work, away);
+            await rename(evil, work);
+            await rename(work, evil);
+            await rename(away, work);
+            swaps += 1;
+          }
+        };
+        const outcomes = { done: 0, refused: 0 };
+        const attempt = async (action: () => Promise<void>) => {
+          try {
+            await action();
+            outcomes.done += 1;
+          } catch (error) {
+            expect(error).toBeInstanceOf(StorageError);
+            expect(['not-found', 'permission-denied', 'failure']).toContain((error as StorageError).code);
+            outcomes.refused += 1;
+          }
+        };
+        const use = async (user: string) => {
+          for (let round = 0; round < 200; round += 1) {
+            await attempt(async () => {
+              expect(await contentOf(store, 'work/secret')).toBe('inside');
+            });
+            await attempt(() => put(store, `work/new ${user} ${round}`, 'x'));
+            await attempt(() => store.mkdir(`work/dir ${user} ${round}`, {}));
+            await attempt(async () => {
+              for (const entry of await listAll(store, 'work')) expect(entry.name).toMatch(/^(secret|new|dir)/);
+            });
+            await attempt(() => store.setAttributes('work/secret', { mode: 0o600 }, FOLLOW));
+          }
+        };
+        await Promise.all([
+          swap(),
+          Promise.all([use('one'), use('two')]).finally(() => {
+            swapping = false;
+          }),
+        ]);
+        expect(swaps).toBeGreaterThan(10);
+        expect(outcomes.done).toBeGreaterThan(10);
+        expect(outcomes.refused).toBeGreaterThan(10);
+      },
+    );
+  });
+}
