@@ -37,7 +37,10 @@ export function parseConfig(text: string, file: string): LoadedConfig {
 
 /** The JSON Schema that editors use; `$schema` in a configuration may point to it. */
 export function configJsonSchema(): Record<string, unknown> {
-  return { ...z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }), title: 'Latticeport configuration' };
+  return {
+    ...z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }),
+    title: 'Latticeport configuration',
+  };
 }
 
 function schemaError(file: string, error: z.ZodError): ConfigError {

@@ -21,7 +21,9 @@ const mapping = z.strictObject({
 });
 
 /** Transfer Family's pattern for user names, and shorter ones. */
-const userName = z.string().regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.@+-]{0,99}$/u, 'expected 1 to 100 letters, digits, or _ . @ + -');
+const userName = z
+  .string()
+  .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.@+-]{0,99}$/u, 'expected 1 to 100 letters, digits, or _ . @ + -');
 
 const user = z.strictObject({
   name: userName,
@@ -58,18 +60,31 @@ const s3Storage = z.strictObject({
   endpoint: z.url().optional().describe('For stores other than AWS S3.'),
   forcePathStyle: z.boolean().optional().describe('Default: true where an endpoint is given.'),
   credentials: z
-    .strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1), sessionToken: z.string().optional() })
+    .strictObject({
+      accessKeyId: z.string().min(1),
+      secretAccessKey: z.string().min(1),
+      sessionToken: z.string().optional(),
+    })
     .optional()
     .describe("Default: the SDK's chain (environment, shared files, container and instance roles)."),
   requestChecksumCalculation: z.enum(['WHEN_SUPPORTED', 'WHEN_REQUIRED']).default('WHEN_REQUIRED'),
   responseChecksumValidation: z.enum(['WHEN_SUPPORTED', 'WHEN_REQUIRED']).default('WHEN_REQUIRED'),
   partBytes: bytes(5 * MIB, 5 * GIB).default(8 * MIB),
   partsInFlight: z.int().min(1).max(64).default(4),
-  uploadBudgetBytes: bytes(16 * MIB, 64 * GIB).default(256 * MIB).describe('Upload buffers of the whole process.'),
-  readAheadBytes: bytes(256 * KIB, 64 * MIB).default(8 * MIB).describe('One ranged GET.'),
+  uploadBudgetBytes: bytes(16 * MIB, 64 * GIB)
+    .default(256 * MIB)
+    .describe('Upload buffers of the whole process.'),
+  readAheadBytes: bytes(256 * KIB, 64 * MIB)
+    .default(8 * MIB)
+    .describe('One ranged GET.'),
   readAheadInFlight: z.int().min(1).max(32).default(3),
-  readAheadBudgetBytes: bytes(16 * MIB, 64 * GIB).default(256 * MIB).describe('Read-ahead of the whole process.'),
-  spoolDirectory: z.string().optional().describe('For out-of-order uploads. Default: a private directory in the system temporary one.'),
+  readAheadBudgetBytes: bytes(16 * MIB, 64 * GIB)
+    .default(256 * MIB)
+    .describe('Read-ahead of the whole process.'),
+  spoolDirectory: z
+    .string()
+    .optional()
+    .describe('For out-of-order uploads. Default: a private directory in the system temporary one.'),
   spoolMaxBytes: bytes(0, 16 * 1024 * GIB).default(10 * GIB),
   partialUploads: z.enum(['store', 'discard']).default('store'),
   setStat: z.enum(['store', 'ignore', 'refuse']).default('store'),
@@ -83,12 +98,18 @@ export const configSchema = z.strictObject({
   hostKeys: z.array(z.string().min(1)).min(1).describe('Private key files.'),
   securityPolicy: z.string().min(1).default('TransferPQSecurityPolicy-2026-11'),
   policyDirectories: z.array(z.string().min(1)).default([]).describe('More security policies, one JSON file each.'),
-  fips: z.enum(['off', 'required']).default('off').describe('required: refuse to start unless OpenSSL is in FIPS mode.'),
+  fips: z
+    .enum(['off', 'required'])
+    .default('off')
+    .describe('required: refuse to start unless OpenSSL is in FIPS mode.'),
   storage: z.discriminatedUnion('type', [localStorage, s3Storage, memoryStorage]),
   users: z.array(user).default([]),
   auth: z
     .strictObject({
-      methods: z.array(z.enum(['publickey', 'password'])).min(1).default(['publickey', 'password']),
+      methods: z
+        .array(z.enum(['publickey', 'password']))
+        .min(1)
+        .default(['publickey', 'password']),
       maxAttempts: z.int().min(1).max(20).default(6),
       loginGraceSeconds: seconds(3600).default(120),
       banner: z.string().max(4096).default('').describe('Shown before authentication.'),
@@ -116,9 +137,15 @@ export const configSchema = z.strictObject({
       keepaliveSeconds: seconds(3600).default(60),
       unansweredKeepalives: z.int().min(1).max(100).default(5),
       requestsInFlight: z.int().min(1).max(4096).default(64).describe('SFTP requests being worked on, a session.'),
-      writeBytesInFlight: bytes(256 * KIB, GIB).default(8 * MIB).describe('Write data being stored, a session.'),
+      writeBytesInFlight: bytes(256 * KIB, GIB)
+        .default(8 * MIB)
+        .describe('Write data being stored, a session.'),
     })
     .prefault({}),
+  workers: z
+    .union([z.int().min(1).max(256), z.literal('auto')])
+    .default(1)
+    .describe('Processes that share the port; auto: one a core. Memory settings are for each of them.'),
   log: z
     .strictObject({
       level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),

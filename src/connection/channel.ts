@@ -82,7 +82,8 @@ export class Channel {
   /** The user has dealt with `bytes` of what came: the peer may send as many more. */
   consume(bytes: number): void {
     this.#consumed += bytes;
-    if (this.#consumed < WINDOW_TOP_UP_BYTES || this.#eofReceived || this.#closeReceived || this.#ending !== 'no') return;
+    if (this.#consumed < WINDOW_TOP_UP_BYTES || this.#eofReceived || this.#closeReceived || this.#ending !== 'no')
+      return;
     this.#localWindow += this.#consumed;
     this.#carrier.send(
       new SshWriter(16)

@@ -90,7 +90,7 @@ export interface TransportHandler {
   onKeyExchange(info: KeyExchangeInfo): void;
   /** Service requests, EXT_INFO and all messages from 50 up. The payload is a view that the handler may keep. */
   onMessage(message: number, payload: Buffer): void;
-  /** `send` answered false before and would answer true now. */
+  /** `writable` is true: called whenever it may have been false before, so also without need. */
   onDrain(): void;
   /** Once, when the connection is over for whatever reason. */
   onClose(reason: SshDisconnect): void;
@@ -130,7 +130,6 @@ export class Transport {
   #closed = false;
   #queued: { head: Buffer; body: readonly Buffer[] }[] = [];
   #queuedBytes = 0;
-  #wantsDrain = false;
   bytesReceived = 0;
 
   constructor(socket: Duplex, options: TransportOptions) {
@@ -199,14 +198,11 @@ export class Transport {
       if (this.#queuedBytes > MAX_QUEUED_DURING_KEX_BYTES) {
         this.disconnect(new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'key exchange takes too long'));
       }
-      this.#wantsDrain = true;
       return false;
     }
     this.#sendNow(head, body);
     this.#maybeRekey();
-    if (this.writable) return true;
-    this.#wantsDrain = true;
-    return false;
+    return this.writable;
   }
 
   /** Answers the message last received: we do not know it (RFC 4253 §11.4). */
@@ -531,8 +527,7 @@ export class Transport {
   }
 
   #maybeDrain(): void {
-    if (!this.#wantsDrain || !this.writable) return;
-    this.#wantsDrain = false;
+    if (!this.writable) return;
     this.#guard(() => {
       this.#handler.onDrain();
     });

@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import { configJsonSchema, loadConfig } from '../config/load.ts';
+import { prepareConfig } from '../server/prepared-config.ts';
+
+/** `latticeport check-config FILE` and `latticeport config-schema`. */
+export function registerCheckConfigCommand(program: Command): void {
+  program
+    .command('check-config')
+    .description('check a configuration as a start would, without opening a port')
+    .argument('[file]', 'the configuration', 'latticeport.json')
+    .action((file: string) => {
+      const { policy, hostKeys, users } = prepareConfig(loadConfig(file));
+      process.stdout.write(
+        `${file}: good. Policy ${policy.name}, ${hostKeys.length} host keys, ${users.size} users.\n`,
+      );
+    });
+  program
+    .command('config-schema')
+    .description('print the JSON Schema of the configuration, for editors')
+    .action(() => {
+      process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+    });
+}

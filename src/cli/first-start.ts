@@ -1,0 +1,57 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { LoadedConfig } from '../config/load.ts';
+import { parseConfig } from '../config/load.ts';
+import { generatePrivateKey } from '../crypto/private-key.ts';
+
+/** What a start without a configuration uses, all under the present directory. */
+const HOST_KEYS = [
+  { file: 'keys/ssh_host_ed25519_key', type: 'ed25519' },
+  { file: 'keys/ssh_host_ecdsa_key', type: 'ecdsa-256' },
+  { file: 'keys/ssh_host_rsa_key', type: 'rsa' },
+] as const;
+const DEMO_USER = 'demo';
+const DEMO_KEY = 'keys/demo_key';
+const DATA = 'data';
+
+export interface Demo {
+  readonly loaded: LoadedConfig;
+  /** The demo user's private key, as a path relative to the present directory. */
+  readonly keyFile: string;
+  readonly userName: string;
+}
+
+/**
+ * The embedded default: host keys and a demo user's key pair in `keys/`, files in `data/`, on 127.0.0.1. What is there
+ * already is kept, so that a second start is the same endpoint.
+ */
+export function firstStart(folder: string, port: number): Demo {
+  for (const { file, type } of HOST_KEYS) makeKey(path.join(folder, file), type, 'latticeport host key');
+  makeKey(path.join(folder, DEMO_KEY), 'ed25519', 'latticeport demo user');
+  mkdirSync(path.join(folder, DATA), { recursive: true });
+  const config = {
+    listen: { host: '127.0.0.1', port },
+    hostKeys: HOST_KEYS.map(({ file }) => file),
+    storage: { type: 'local', root: DATA },
+    users: [{ name: DEMO_USER, publicKeys: [readFileSync(path.join(folder, `${DEMO_KEY}.pub`), 'utf8').trim()] }],
+  };
+  const loaded = parseConfig(JSON.stringify(config), path.join(folder, '(embedded default)'));
+  return { loaded, keyFile: DEMO_KEY, userName: DEMO_USER };
+}
+
+/** Lines for known_hosts, so that the printed command asks no question; returns the file's relative path. */
+export function writeKnownHosts(folder: string, host: string, port: number, publicKeyLines: readonly string[]): string {
+  const name = port === 22 ? host : `[${host}]:${port}`;
+  const file = 'keys/known_hosts';
+  writeFileSync(path.join(folder, file), publicKeyLines.map((line) => `${name} ${line}\n`).join(''));
+  return file;
+}
+
+function makeKey(file: string, type: Parameters<typeof generatePrivateKey>[0], comment: string): void {
+  if (existsSync(file)) return;
+  mkdirSync(path.dirname(file), { recursive: true });
+  const key = generatePrivateKey(type, undefined, comment);
+  writeFileSync(file, key.privateKey, { mode: 0o600, flag: 'wx' });
+  chmodSync(file, 0o600);
+  writeFileSync(`${file}.pub`, `${key.publicKey.trim()}\n`);
+}

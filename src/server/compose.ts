@@ -1,0 +1,168 @@
+import type { AddressInfo } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
+import { prepareKexMethods } from '../crypto/kex-methods.ts';
+import { fipsRules } from '../policy/fips-rules.ts';
+import type { PolicyWatcher } from '../policy/policy-watcher.ts';
+import { watchPolicies } from '../policy/policy-watcher.ts';
+import type { SecurityPolicy } from '../policy/security-policy.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Admission } from './admission.ts';
+import { localAdmission } from './admission.ts';
+import { ConnectionThrottle } from './connection-throttle.ts';
+import type { PreparedConfig } from './prepared-config.ts';
+import { offeredAlgorithms, usableHostKeys } from './prepared-config.ts';
+import { SftpServer } from './server.ts';
+import type { SessionEnvironment } from './session.ts';
+import { SftpSessions } from './sftp-sessions.ts';
+import { openStore } from './store.ts';
+import { SSH_VERSION } from './version.ts';
+
+/** A server that listens. */
+export class RunningServer {
+  readonly address: AddressInfo;
+  readonly store: ObjectStore;
+  readonly server: SftpServer;
+  readonly #log: Logger;
+  readonly #sftpSessions: SftpSessions[];
+  #prepared: PreparedConfig;
+  #watcher: PolicyWatcher;
+
+  constructor(parts: {
+    address: AddressInfo;
+    store: ObjectStore;
+    server: SftpServer;
+    prepared: PreparedConfig;
+    sftpSessions: SftpSessions;
+    log: Logger;
+  }) {
+    this.address = parts.address;
+    this.store = parts.store;
+    this.server = parts.server;
+    this.#prepared = parts.prepared;
+    this.#sftpSessions = [parts.sftpSessions];
+    this.#log = parts.log;
+    this.#watcher = this.#watch();
+  }
+
+  get prepared(): PreparedConfig {
+    return this.#prepared;
+  }
+
+  /** New connections follow another configuration. The listening address and the store stay what they were. */
+  async reload(prepared: PreparedConfig): Promise<void> {
+    const { config: before } = this.#prepared.loaded;
+    const { config } = prepared.loaded;
+    await prepareKexMethods(prepared.policy.algorithms.kex);
+    for (const setting of ['listen', 'storage', 'workers', 'log'] as const) {
+      if (isDeepStrictEqual(before[setting], config[setting])) continue;
+      this.#log.warn({ event: 'config.needs-restart', setting }, `a change of "${setting}" needs a restart`);
+    }
+    this.#watcher.close();
+    this.#prepared = prepared;
+    this.#apply();
+    this.#watcher = this.#watch();
+  }
+
+  /** Looks for changed policy files now, without waiting for the system to report them. */
+  checkPolicies(): void {
+    this.#watcher.check();
+  }
+
+  /** Drains and stops; resolves to the number of connections that were cut off. */
+  async stop(): Promise<number> {
+    this.#watcher.close();
+    const cutOff = await this.server.stop(this.#prepared.loaded.config.shutdown.drainSeconds);
+    for (const sessions of this.#sftpSessions) await sessions.settled();
+    await this.store.close();
+    this.#log.info({ event: 'server.stopped', cutOff }, 'stopped');
+    return cutOff;
+  }
+
+  #apply(): void {
+    const { environment, sftpSessions } = environmentOf(this.#prepared, this.store, this.#log);
+    this.#sftpSessions.push(sftpSessions);
+    this.server.use(environment);
+  }
+
+  #watch(): PolicyWatcher {
+    const { catalogue, hostKeys, loaded } = this.#prepared;
+    const inForce = (policy: SecurityPolicy): boolean => policy.name === loaded.config.securityPolicy;
+    return watchPolicies({
+      catalogue,
+      accept: (policy) => {
+        // A policy that our host keys cannot serve must not replace the one in force.
+        if (inForce(policy)) offeredAlgorithms(policy, hostKeys, policy.file);
+      },
+      onChange: (policy) => {
+        if (!inForce(policy)) return;
+        this.#prepared = { ...this.#prepared, policy };
+        this.#apply();
+        this.#log.info(
+          { event: 'policy.reloaded', policy: policy.name, file: policy.file },
+          'new connections follow it',
+        );
+      },
+      onProblem: (error) => {
+        this.#log.error({ event: 'policy.refused', file: error.file, jsonPath: error.jsonPath }, error.message);
+      },
+    });
+  }
+}
+
+/** Opens the store and the port. Rejects with ConfigError, or with the system's error for the port. */
+export async function startServer(
+  prepared: PreparedConfig,
+  log: Logger,
+  admission: Admission = localAdmission(
+    new ConnectionThrottle(prepared.loaded.config.limits.connectionsPerSecondPerSource),
+  ),
+): Promise<RunningServer> {
+  const { config, file } = prepared.loaded;
+  await prepareKexMethods(prepared.policy.algorithms.kex);
+  const store = await openStore(config.storage, file, log);
+  const { environment, sftpSessions } = environmentOf(prepared, store, log);
+  const server = new SftpServer(environment, admission);
+  let address: AddressInfo;
+  try {
+    address = await server.listen(config.listen.host, config.listen.port);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  log.info(
+    {
+      event: 'server.listening',
+      host: address.address,
+      port: address.port,
+      policy: prepared.policy.name,
+      fips: config.fips,
+      storage: store.kind,
+      users: prepared.users.size,
+      hostKeys: prepared.hostKeys.map(({ publicKey }) => `${publicKey.type} ${publicKey.fingerprint}`),
+      version: SSH_VERSION,
+    },
+    `listening on ${address.address} port ${address.port}`,
+  );
+  return new RunningServer({ address, store, server, prepared, sftpSessions, log });
+}
+
+function environmentOf(
+  prepared: PreparedConfig,
+  store: ObjectStore,
+  log: Logger,
+): { environment: SessionEnvironment; sftpSessions: SftpSessions } {
+  const { config, file } = prepared.loaded;
+  const sftpSessions = new SftpSessions(store, config);
+  const environment: SessionEnvironment = {
+    config,
+    version: SSH_VERSION,
+    algorithms: offeredAlgorithms(prepared.policy, prepared.hostKeys, file),
+    hostKeys: usableHostKeys(prepared),
+    userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
+    users: prepared.users,
+    openSftp: (user, channel, sessionLog) => sftpSessions.open(user, channel, sessionLog),
+    log,
+  };
+  return { environment, sftpSessions };
+}

@@ -1,0 +1,42 @@
+/** A source that is refused waits at most so long before its banner. */
+const MAX_WAIT_SECONDS = 5;
+
+/** Connections that may come at once before waiting begins. */
+const BURST = 5;
+
+/** Sources remembered; the oldest are forgotten first. An attacker with more addresses is not stopped by this anyway. */
+const MAX_SOURCES = 65_536;
+
+/**
+ * A token bucket for each source address, before any key exchange is computed: the defence against connection floods that
+ * make the server compute (DHEat, CVE-2002-20001).
+ */
+export class ConnectionThrottle {
+  readonly #perSecond: number;
+  readonly #now: () => number;
+  /** Tokens may be negative: that is the queue. */
+  readonly #sources = new Map<string, { tokens: number; at: number }>();
+
+  /** `perSecond` 0 turns it off. `now` in seconds. */
+  constructor(perSecond: number, now: () => number = () => performance.now() / 1000) {
+    this.#perSecond = perSecond;
+    this.#now = now;
+  }
+
+  /** Seconds that a new connection has to wait before it is served (0: none), or null where it is refused. */
+  admit(source: string): number | null {
+    if (this.#perSecond === 0) return 0;
+    const now = this.#now();
+    const known = this.#sources.get(source);
+    const tokens = known === undefined ? BURST : Math.min(BURST, known.tokens + (now - known.at) * this.#perSecond);
+    const wait = tokens >= 1 ? 0 : (1 - tokens) / this.#perSecond;
+    const admitted = wait <= MAX_WAIT_SECONDS;
+    this.#sources.delete(source);
+    this.#sources.set(source, { tokens: admitted ? tokens - 1 : tokens, at: now });
+    if (this.#sources.size > MAX_SOURCES) {
+      const oldest = this.#sources.keys().next();
+      if (oldest.done !== true) this.#sources.delete(oldest.value);
+    }
+    return admitted ? wait : null;
+  }
+}

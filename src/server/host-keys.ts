@@ -1,0 +1,28 @@
+import { readFileSync, statSync } from 'node:fs';
+import type { PrivateKey } from '../crypto/keys.ts';
+import { KeyFormatError } from '../crypto/keys.ts';
+import { parsePrivateKey } from '../crypto/private-key.ts';
+import { ConfigError } from '../policy/config-error.ts';
+
+/** Reads the host keys that a configuration names. Throws ConfigError naming the one that cannot be used. */
+export function loadHostKeys(files: readonly string[], configFile: string): PrivateKey[] {
+  return files.map((file, index) => {
+    const at = `$.hostKeys[${index}]`;
+    let text: string;
+    try {
+      text = readFileSync(file, 'utf8');
+    } catch (error) {
+      throw new ConfigError(configFile, at, `host key cannot be read: ${(error as Error).message}`);
+    }
+    // Another user of the machine who can read a host key can impersonate the server.
+    if ((statSync(file).mode & 0o077) !== 0) {
+      throw new ConfigError(configFile, at, `${file} can be read by others: run chmod 600 on it`);
+    }
+    try {
+      return parsePrivateKey(text);
+    } catch (error) {
+      if (error instanceof KeyFormatError) throw new ConfigError(configFile, at, `${file}: ${error.message}`);
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,53 @@
+import { getFips } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import type { LoadedConfig } from '../config/load.ts';
+import type { PrivateKey } from '../crypto/keys.ts';
+import type { PolicyCatalogue } from '../policy/catalogue.ts';
+import { loadPolicies } from '../policy/catalogue.ts';
+import { checkFipsMode, fipsRules } from '../policy/fips-rules.ts';
+import { selectHostKeyAlgorithms } from '../policy/host-key-selection.ts';
+import type { AlgorithmLists, SecurityPolicy } from '../policy/security-policy.ts';
+import { loadHostKeys } from './host-keys.ts';
+import { ConfiguredUsers } from './users.ts';
+
+/** The policies that come with the server. */
+const BUILT_IN_POLICIES = fileURLToPath(new URL('../../security-policies', import.meta.url));
+
+/** Everything of a configuration that is checked before a port opens. */
+export interface PreparedConfig {
+  readonly loaded: LoadedConfig;
+  readonly catalogue: PolicyCatalogue;
+  readonly policy: SecurityPolicy;
+  readonly hostKeys: readonly PrivateKey[];
+  readonly users: ConfiguredUsers;
+}
+
+/**
+ * Checks a configuration as far as is possible without opening a port or asking the store: policy, FIPS mode, host keys,
+ * users. Throws ConfigError.
+ */
+export function prepareConfig(loaded: LoadedConfig): PreparedConfig {
+  const { config, file } = loaded;
+  const catalogue = loadPolicies([BUILT_IN_POLICIES, ...config.policyDirectories]);
+  const policy = catalogue.require(config.securityPolicy, file, '$.securityPolicy');
+  checkFipsMode(config.fips, policy, getFips() === 1, file, '$.fips');
+  const hostKeys = loadHostKeys(config.hostKeys, file);
+  offeredAlgorithms(policy, hostKeys, file);
+  return { loaded, catalogue, policy, hostKeys, users: new ConfiguredUsers(config.users, file) };
+}
+
+/** The policy's lists, with the host key algorithms that the configured keys can serve. Throws ConfigError. */
+export function offeredAlgorithms(
+  policy: SecurityPolicy,
+  hostKeys: readonly PrivateKey[],
+  file: string,
+): AlgorithmLists {
+  const configured = hostKeys.map(({ publicKey }) => ({ type: publicKey.type, bits: publicKey.bits }));
+  return { ...policy.algorithms, hostKeys: selectHostKeyAlgorithms(policy, configured, file, '$.hostKeys') };
+}
+
+/** Under a FIPS policy RSA keys that are too short do not sign, even where another RSA key makes the type available. */
+export function usableHostKeys({ policy, hostKeys }: PreparedConfig): PrivateKey[] {
+  const { minRsaBits } = fipsRules(policy);
+  return hostKeys.filter(({ publicKey }) => publicKey.type !== 'ssh-rsa' || publicKey.bits >= minRsaBits);
+}

@@ -1,0 +1,159 @@
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import type { Logger } from '../telemetry/logger.ts';
+import { DISCONNECT_REASON } from '../transport/disconnect.ts';
+import type { Admission } from './admission.ts';
+import type { SessionEnvironment } from './session.ts';
+import { Session } from './session.ts';
+
+/** The kernel's queue of connections not accepted yet. */
+const BACKLOG = 1024;
+
+/** Listens, and turns connections into sessions. */
+export class SftpServer {
+  #environment: SessionEnvironment;
+  readonly #log: Logger;
+  readonly #listener = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
+  readonly #admission: Admission;
+  readonly #sessions = new Set<Session>();
+  readonly #unauthenticated = new Set<Session>();
+  readonly #waiting = new Set<Socket>();
+  #stopping = false;
+  #whenEmpty: (() => void) | null = null;
+
+  constructor(environment: SessionEnvironment, admission: Admission) {
+    this.#environment = environment;
+    this.#log = environment.log;
+    this.#admission = admission;
+    this.#listener.on('connection', (socket) => {
+      this.#accept(socket);
+    });
+  }
+
+  /** Connections that have been accepted and not ended. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** New connections use it; those that are there keep what they began with. */
+  use(environment: SessionEnvironment): void {
+    this.#environment = environment;
+  }
+
+  listen(host: string, port: number): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#listener.once('error', reject);
+      this.#listener.listen({ host, port, backlog: BACKLOG }, () => {
+        this.#listener.off('error', reject);
+        this.#listener.on('error', (error) => {
+          this.#log.error({ event: 'server.listener-error', err: error }, 'the listening socket failed');
+        });
+        const address = this.#listener.address();
+        if (address === null || typeof address === 'string') reject(new Error('not a TCP address'));
+        else resolve(address);
+      });
+    });
+  }
+
+  /**
+   * Takes no new connections, ends idle ones, lets running transfers finish until the deadline, then cuts off the rest.
+   * Resolves to the number that was cut off.
+   */
+  async stop(drainSeconds: number): Promise<number> {
+    this.#stopping = true;
+    this.#listener.close();
+    for (const socket of this.#waiting) socket.destroy();
+    for (const session of [...this.#sessions]) {
+      if (session.authenticated) session.drain();
+      else session.end(DISCONNECT_REASON.BY_APPLICATION, 'the server is shutting down');
+    }
+    if (this.#sessions.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, drainSeconds * 1000);
+        this.#whenEmpty = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    const cutOff = this.#sessions.size;
+    for (const session of [...this.#sessions]) {
+      session.end(DISCONNECT_REASON.BY_APPLICATION, 'the server is shutting down');
+    }
+    return cutOff;
+  }
+
+  #accept(socket: Socket): void {
+    const answer = this.#admission.admit(socket.remoteAddress ?? '');
+    if (typeof answer === 'number' || answer === null) {
+      this.#admitted(socket, answer);
+      return;
+    }
+    const onError = (): void => {
+      socket.destroy();
+    };
+    socket.on('error', onError);
+    this.#waiting.add(socket);
+    void answer.then((wait) => {
+      this.#waiting.delete(socket);
+      socket.off('error', onError);
+      if (!socket.destroyed) this.#admitted(socket, wait);
+    });
+  }
+
+  #admitted(socket: Socket, wait: number | null): void {
+    if (wait === 0) {
+      this.#begin(socket);
+      return;
+    }
+    socket.on('error', () => {
+      socket.destroy();
+    });
+    if (wait === null) {
+      this.#log.warn(
+        { event: 'connection.refused', remoteAddress: socket.remoteAddress, reason: 'rate' },
+        'too many connections a second',
+      );
+      socket.destroy();
+      return;
+    }
+    this.#waiting.add(socket);
+    const timer = setTimeout(() => {
+      this.#waiting.delete(socket);
+      if (!socket.destroyed) this.#begin(socket);
+    }, wait * 1000);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#waiting.delete(socket);
+    });
+  }
+
+  #begin(socket: Socket): void {
+    const { limits } = this.#environment.config;
+    const unauthenticated = this.#unauthenticated.size;
+    if (
+      this.#stopping ||
+      this.#sessions.size >= limits.connections ||
+      unauthenticated >= limits.unauthenticatedConnections
+    ) {
+      this.#log.warn(
+        { event: 'connection.refused', remoteAddress: socket.remoteAddress, reason: 'limit', unauthenticated },
+        'too many connections',
+      );
+      socket.destroy();
+      return;
+    }
+    const session = new Session(socket, this.#environment, {
+      onAuthenticated: () => {
+        this.#unauthenticated.delete(session);
+      },
+      onClosed: () => {
+        this.#unauthenticated.delete(session);
+        this.#sessions.delete(session);
+        if (this.#sessions.size === 0) this.#whenEmpty?.();
+      },
+    });
+    this.#sessions.add(session);
+    this.#unauthenticated.add(session);
+  }
+}

@@ -1,0 +1,322 @@
+import type { Socket } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import type { AuthFailure, AuthSuccess } from '../auth/server-auth.ts';
+import { ServerAuth, SSH_MSG_USERAUTH } from '../auth/server-auth.ts';
+import type { IdentityProvider } from '../auth/identity.ts';
+import type { Config } from '../config/schema.ts';
+import type { Channel, ChannelUser } from '../connection/channel.ts';
+import { Connection } from '../connection/connection.ts';
+import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
+import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
+import type { AlgorithmLists } from '../policy/security-policy.ts';
+import { describeKex } from '../policy/session-kex.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
+import { SSH_MSG } from '../transport/messages.ts';
+import type { KeyExchangeInfo, TransportHandler } from '../transport/transport.ts';
+import { Transport } from '../transport/transport.ts';
+import { SshReader } from '../wire/reader.ts';
+import { SshWriter } from '../wire/writer.ts';
+import type { User } from './users.ts';
+
+/** What every session of a server shares. */
+export interface SessionEnvironment {
+  readonly config: Config;
+  /** `SSH-2.0-Latticeport_x.y`. */
+  readonly version: string;
+  readonly algorithms: AlgorithmLists;
+  readonly hostKeys: readonly PrivateKey[];
+  readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
+  readonly users: IdentityProvider<User>;
+  /** Makes the program of an `sftp` subsystem. */
+  openSftp(user: User, channel: Channel, log: Logger): SftpUser;
+  readonly log: Logger;
+}
+
+/** Whoever counts sessions. */
+export interface SessionObserver {
+  onAuthenticated(): void;
+  onClosed(): void;
+}
+
+/** An SFTP session on a channel. `idle` tells a drain whether it may be cut off. */
+export interface SftpUser extends ChannelUser {
+  readonly idle: boolean;
+}
+
+type Phase =
+  | { readonly name: 'kex' }
+  | { readonly name: 'service' }
+  | { readonly name: 'auth'; readonly auth: ServerAuth<User> }
+  | { readonly name: 'open'; readonly user: User; readonly connection: Connection }
+  | { readonly name: 'closed' };
+
+/** One client's connection, from its first byte to its last. */
+export class Session implements TransportHandler {
+  readonly id = randomBytes(8).toString('hex');
+  readonly #environment: SessionEnvironment;
+  readonly #log: Logger;
+  readonly #remoteAddress: string;
+  readonly #transport: Transport;
+  readonly #startedAt = Date.now();
+  readonly #graceTimer: NodeJS.Timeout;
+  readonly #observer: SessionObserver;
+  readonly #sftp = new Set<SftpUser>();
+  #phase: Phase = { name: 'kex' };
+  #keepaliveTimer: NodeJS.Timeout | null = null;
+  #lastActivity = performance.now();
+  #draining = false;
+  #userName: string | null = null;
+
+  constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
+    this.#environment = environment;
+    this.#observer = observer;
+    this.#remoteAddress = socket.remoteAddress ?? 'unknown';
+    this.#log = environment.log.child({ sessionId: this.id });
+    this.#log.info(
+      { event: 'session.opened', remoteAddress: this.#remoteAddress, remotePort: socket.remotePort },
+      'connection opened',
+    );
+    const { config } = environment;
+    this.#graceTimer = setTimeout(() => {
+      this.end(DISCONNECT_REASON.BY_APPLICATION, 'login took too long');
+    }, config.auth.loginGraceSeconds * 1000).unref();
+    this.#transport = new Transport(socket, {
+      role: 'server',
+      version: environment.version,
+      algorithms: environment.algorithms,
+      hostKeys: environment.hostKeys,
+      userKeyAlgorithms: environment.userKeyAlgorithms,
+      rekey: config.rekey,
+      handler: this,
+    });
+  }
+
+  get authenticated(): boolean {
+    return this.#phase.name === 'open';
+  }
+
+  /** True when ending it now would interrupt nothing. */
+  get idle(): boolean {
+    for (const sftp of this.#sftp) if (!sftp.idle) return false;
+    return true;
+  }
+
+  end(reason: (typeof DISCONNECT_REASON)[keyof typeof DISCONNECT_REASON], message: string): void {
+    this.#transport.disconnect(new SshDisconnect(reason, message));
+  }
+
+  /** Ends the session now if it is idle, otherwise as soon as its open files are closed. */
+  drain(): void {
+    this.#draining = true;
+    this.#endIfDrained();
+  }
+
+  onKeyExchange(info: KeyExchangeInfo): void {
+    const { config, algorithms } = this.#environment;
+    const kex = describeKex(
+      { ...info.negotiated, strictKex: info.strict, publicBytes: info.publicBytes, clientVersion: info.clientVersion },
+      info.client,
+      algorithms,
+    );
+    if (info.number === 1) {
+      this.#phase = { name: 'service' };
+      this.#log.info(
+        {
+          event: 'session.negotiated',
+          policy: config.securityPolicy,
+          kex,
+          milliseconds: Math.round(info.milliseconds),
+        },
+        `${kex.family === 'pq-hybrid' ? 'post-quantum' : 'classical'} key exchange: ${info.negotiated.kex}`,
+      );
+    } else {
+      this.#log.debug({ event: 'session.rekeyed', kex, number: info.number }, 'new keys');
+    }
+  }
+
+  onMessage(message: number, payload: Buffer): void {
+    const phase = this.#phase;
+    switch (phase.name) {
+      case 'open':
+        // Answers to our keep-alives are not activity.
+        if (message >= SSH_MSG_CONNECTION.CHANNEL_OPEN) this.#lastActivity = performance.now();
+        if (message >= SSH_MSG_CONNECTION.GLOBAL_REQUEST) phase.connection.receive(message, payload);
+        else if (message === SSH_MSG.EXT_INFO || message === SSH_MSG_USERAUTH.REQUEST) return;
+        else this.#transport.sendUnimplemented();
+        return;
+      case 'auth':
+        if (message === SSH_MSG_USERAUTH.REQUEST) phase.auth.receive(payload);
+        else if (message === SSH_MSG.EXT_INFO) return;
+        else if (message >= SSH_MSG_CONNECTION.GLOBAL_REQUEST) throw outOfPlace(message);
+        else this.#transport.sendUnimplemented();
+        return;
+      case 'service':
+        if (message === SSH_MSG.EXT_INFO) return;
+        if (message !== SSH_MSG.SERVICE_REQUEST) throw outOfPlace(message);
+        this.#serviceRequest(payload);
+        return;
+      case 'kex':
+      case 'closed':
+        throw outOfPlace(message);
+    }
+  }
+
+  onDrain(): void {
+    if (this.#phase.name === 'open') this.#phase.connection.drained();
+  }
+
+  onClose(reason: SshDisconnect): void {
+    const phase = this.#phase;
+    this.#phase = { name: 'closed' };
+    clearTimeout(this.#graceTimer);
+    if (this.#keepaliveTimer !== null) clearInterval(this.#keepaliveTimer);
+    if (phase.name === 'open') phase.connection.lost();
+    const fields = {
+      event: 'session.closed',
+      user: this.#userName,
+      reason: reason.reason,
+      byPeer: reason.byPeer,
+      bytesIn: this.#transport.bytesReceived,
+      bytesOut: this.#transport.bytesSent,
+      seconds: (Date.now() - this.#startedAt) / 1000,
+      clientVersion: this.#transport.peerVersion,
+      ...reason.detail,
+    };
+    const message = `connection closed: ${reason.message}`;
+    if (reason.cause !== undefined && reason.reason === DISCONNECT_REASON.BY_APPLICATION) {
+      this.#log.error({ ...fields, err: reason.cause }, message);
+    } else if (reason.byPeer || reason.reason === DISCONNECT_REASON.BY_APPLICATION) {
+      this.#log.info(fields, message);
+    } else {
+      this.#log.warn({ ...fields, cause: reason.cause instanceof Error ? reason.cause.message : undefined }, message);
+    }
+    this.#observer.onClosed();
+  }
+
+  #serviceRequest(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    const service = reader.ascii(64);
+    reader.end();
+    if (service !== 'ssh-userauth') {
+      throw new SshDisconnect(DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, 'only ssh-userauth is available here');
+    }
+    this.#transport.send(new SshWriter(32).byte(SSH_MSG.SERVICE_ACCEPT).string(service).finish());
+    const { config, users, userKeyAlgorithms } = this.#environment;
+    const auth = new ServerAuth<User>({
+      provider: users,
+      remoteAddress: this.#remoteAddress,
+      sessionId: this.#transport.sessionId,
+      userKeyAlgorithms,
+      methods: config.auth.methods,
+      maxAttempts: config.auth.maxAttempts,
+      banner: config.auth.banner,
+      send: (message) => this.#transport.send(message),
+      disconnect: (reason) => {
+        this.#transport.disconnect(reason);
+      },
+      onSuccess: (success) => {
+        this.#authenticated(success);
+      },
+      onFailure: (failure) => {
+        this.#authenticationFailed(failure);
+      },
+    });
+    this.#phase = { name: 'auth', auth };
+  }
+
+  #authenticationFailed(failure: AuthFailure): void {
+    const fields = {
+      event: 'auth.failure',
+      user: failure.userName.slice(0, 100),
+      method: failure.method,
+      reason: failure.reason,
+      fingerprint: failure.fingerprint,
+      remoteAddress: this.#remoteAddress,
+    };
+    if (failure.reason === 'provider-failed')
+      this.#log.error({ ...fields, err: failure.error }, 'users cannot be looked up');
+    else this.#log.warn(fields, 'authentication failed');
+  }
+
+  #authenticated(success: AuthSuccess<User>): void {
+    if (this.#phase.name !== 'auth') return;
+    clearTimeout(this.#graceTimer);
+    const { config } = this.#environment;
+    const user = success.identity;
+    this.#userName = user.name;
+    this.#log.info(
+      {
+        event: 'auth.success',
+        user: user.name,
+        method: success.method,
+        fingerprint: success.publicKey?.fingerprint,
+        keyType: success.publicKey?.type,
+        signatureAlgorithm: success.signatureAlgorithm ?? undefined,
+        remoteAddress: this.#remoteAddress,
+      },
+      `${user.name} logged in`,
+    );
+    this.#observer.onAuthenticated();
+    this.#transport.allowLargePackets();
+    this.#lastActivity = performance.now();
+    const connection = new Connection({
+      carrier: this.#transport,
+      maxChannels: config.limits.sessionsPerConnection,
+      sendUnimplemented: () => {
+        this.#transport.sendUnimplemented();
+      },
+      openSubsystem: (name, channel) => (name === 'sftp' ? this.#openSftp(user, channel) : null),
+      onRefused: (what) => {
+        this.#log.info({ event: 'session.refused', user: user.name, request: what.slice(0, 200) }, 'request refused');
+      },
+    });
+    this.#phase = { name: 'open', user, connection };
+    this.#keepaliveTimer = setInterval(() => {
+      this.#checkLiveness(connection);
+    }, config.limits.keepaliveSeconds * 1000).unref();
+    if (this.#draining) this.#endIfDrained();
+  }
+
+  #openSftp(user: User, channel: Channel): ChannelUser {
+    const sftp = this.#environment.openSftp(user, channel, this.#log.child({ user: user.name }));
+    this.#sftp.add(sftp);
+    return {
+      onData: (chunk) => {
+        sftp.onData(chunk);
+      },
+      onEof: () => {
+        sftp.onEof();
+      },
+      onDrain: () => {
+        sftp.onDrain();
+      },
+      onClose: () => {
+        sftp.onClose();
+        this.#sftp.delete(sftp);
+        if (this.#draining) this.#endIfDrained();
+      },
+    };
+  }
+
+  #checkLiveness(connection: Connection): void {
+    const { limits } = this.#environment.config;
+    const idleSeconds = (performance.now() - this.#lastActivity) / 1000;
+    if (idleSeconds >= limits.idleSeconds && this.idle) {
+      this.end(DISCONNECT_REASON.BY_APPLICATION, 'idle for too long');
+    } else if (connection.unansweredKeepalives >= limits.unansweredKeepalives) {
+      this.end(DISCONNECT_REASON.CONNECTION_LOST, 'the client does not answer');
+    } else if (idleSeconds >= limits.keepaliveSeconds / 2) {
+      connection.sendKeepalive();
+    }
+    if (this.#draining) this.#endIfDrained();
+  }
+
+  #endIfDrained(): void {
+    if (this.idle) this.end(DISCONNECT_REASON.BY_APPLICATION, 'the server is shutting down');
+  }
+}
+
+function outOfPlace(message: number): SshDisconnect {
+  return new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, `unexpected message ${message} at this point`);
+}

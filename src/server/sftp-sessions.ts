@@ -1,0 +1,128 @@
+import type { Config } from '../config/schema.ts';
+import type { Channel } from '../connection/channel.ts';
+import type { SftpObserver } from '../sftp/events.ts';
+import { DEFAULT_SFTP_LIMITS } from '../sftp/limits.ts';
+import { SftpSession } from '../sftp/session.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { UserView } from '../vfs/user-view.ts';
+import type { SftpUser } from './session.ts';
+import { viewOf } from './user-views.ts';
+import type { User } from './users.ts';
+
+/** Starts SFTP sessions on channels, and knows which of them are still tidying up. */
+export class SftpSessions {
+  readonly #store: ObjectStore;
+  readonly #config: Config;
+  readonly #ending = new Set<Promise<void>>();
+  readonly #views = new WeakMap<User, { view: UserView; ready: Promise<void> }>();
+
+  constructor(store: ObjectStore, config: Config) {
+    this.#store = store;
+    this.#config = config;
+  }
+
+  /** Resolves when every session that has ended has let go of its files. */
+  async settled(): Promise<void> {
+    while (this.#ending.size > 0) await Promise.all(this.#ending);
+  }
+
+  open(user: User, channel: Channel, log: Logger): SftpUser {
+    const { view, ready } = this.#viewOf(user);
+    const { limits } = this.#config;
+    const session = new SftpSession(
+      {
+        write: (chunks) => channel.write(chunks),
+        consumed: (bytes) => {
+          channel.consume(bytes);
+        },
+        close: (exitStatus) => {
+          channel.close(exitStatus);
+        },
+      },
+      view,
+      {
+        limits: {
+          ...DEFAULT_SFTP_LIMITS,
+          requestsInFlight: limits.requestsInFlight,
+          writeBytesInFlight: limits.writeBytesInFlight,
+          openHandles: limits.openFilesPerSession,
+        },
+        observer: observerFor(log),
+      },
+    );
+    // The client's first bytes wait until its home is there.
+    const early: Buffer[] = [];
+    let state: 'preparing' | 'running' | 'closed' = 'preparing';
+    let ended = false;
+    void ready.then(
+      () => {
+        if (state === 'closed') return;
+        state = 'running';
+        for (const chunk of early) session.receive(chunk);
+        if (ended) session.end();
+      },
+      (error: unknown) => {
+        log.error({ event: 'sftp.home-failed', err: error }, "the user's home cannot be made");
+        channel.writeStderr('The home directory is not available.\r\n');
+        channel.close(1);
+      },
+    );
+    return {
+      get idle() {
+        return session.openHandles === 0 && session.requestsInFlight === 0;
+      },
+      onData: (chunk) => {
+        if (state === 'running') session.receive(chunk);
+        else early.push(chunk);
+      },
+      onEof: () => {
+        ended = true;
+        if (state === 'running') session.end();
+      },
+      onDrain: () => {
+        session.drained();
+      },
+      onClose: () => {
+        state = 'closed';
+        const ending = session.abort('the connection is gone').finally(() => this.#ending.delete(ending));
+        this.#ending.add(ending);
+      },
+    };
+  }
+
+  #viewOf(user: User): { view: UserView; ready: Promise<void> } {
+    const known = this.#views.get(user);
+    if (known !== undefined) return known;
+    const view = viewOf(user.settings, this.#store);
+    const made = { view, ready: view.prepare() };
+    // A failure is tried again at the next login.
+    made.ready.catch(() => this.#views.delete(user));
+    this.#views.set(user, made);
+    return made;
+  }
+}
+
+/** Names of the events as Transfer Family's structured logs have them, so that existing queries carry over. */
+function observerFor(log: Logger): SftpObserver {
+  return {
+    action: (action, failure) => {
+      const { kind, ...fields } = action;
+      const activity = kind === 'partial-close' ? 'PARTIAL_CLOSE' : kind.toUpperCase();
+      const line = { event: `sftp.${kind}`, activity, ...fields };
+      if (failure === undefined) {
+        log.info(line, `${activity} ${action.path}`);
+      } else {
+        const { cause } = failure;
+        const detail = cause instanceof Error && 'detail' in cause ? cause.detail : undefined;
+        log.warn(
+          { ...line, status: failure.code, error: failure.message, detail },
+          `${activity} ${action.path}: ${failure.message}`,
+        );
+      }
+    },
+    internalError: (request, error) => {
+      log.error({ event: 'sftp.internal-error', request, err: error }, 'a bug: please report it');
+    },
+  };
+}

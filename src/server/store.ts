@@ -1,0 +1,70 @@
+import { LocalStore } from '../storage/local/local-store.ts';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { StorageConfig } from '../config/schema.ts';
+import { ConfigError } from '../policy/config-error.ts';
+import { MemoryStore } from '../storage/memory/memory-store.ts';
+import type { ObjectStore, StoreEventSink } from '../storage/object-store.ts';
+import { StorageError } from '../storage/object-store.ts';
+import type { S3Credentials } from '../storage/s3/s3-client.ts';
+import type { S3StoreOptions } from '../storage/s3/s3-options.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** Opens the configured store. Throws ConfigError where it cannot be used. */
+export async function openStore(storage: StorageConfig, file: string, log: Logger): Promise<ObjectStore> {
+  const onEvent: StoreEventSink = (event, fields) => {
+    log.info({ event: `storage.${event}`, ...fields }, event);
+  };
+  try {
+    switch (storage.type) {
+      case 'local': {
+        const { root, fsync, hardlinks, symlinks, partialUploads } = storage;
+        return await LocalStore.open(root, { fsync, hardlinks, symlinks, partialUploads, onEvent });
+      }
+      case 'memory':
+        return new MemoryStore({ partialUploads: storage.partialUploads });
+      case 's3': {
+        // The SDK is large: only those who use it load it.
+        const { S3Store } = await import('../storage/s3/s3-store.ts');
+        return await S3Store.open(s3Options(storage, onEvent));
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    throw new ConfigError(
+      file,
+      '$.storage',
+      `the store cannot be opened: ${error.message} ${error.detail ?? ''}`.trim(),
+    );
+  }
+}
+
+function s3Options(storage: Extract<StorageConfig, { type: 's3' }>, events: StoreEventSink): S3StoreOptions {
+  const { endpoint, credentials } = storage;
+  return {
+    bucket: storage.bucket,
+    prefix: storage.prefix,
+    region: storage.region,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    forcePathStyle: storage.forcePathStyle ?? endpoint !== undefined,
+    ...(credentials === undefined ? {} : { credentials: withoutUndefined(credentials) }),
+    requestChecksumCalculation: storage.requestChecksumCalculation,
+    responseChecksumValidation: storage.responseChecksumValidation,
+    partBytes: storage.partBytes,
+    partsInFlight: storage.partsInFlight,
+    uploadBudgetBytes: storage.uploadBudgetBytes,
+    spool: {
+      directory: storage.spoolDirectory ?? path.join(tmpdir(), `latticeport-spool-${process.getuid?.() ?? 0}`),
+      maxBytes: storage.spoolMaxBytes,
+    },
+    partialUploads: storage.partialUploads,
+    setStat: storage.setStat,
+    events,
+  };
+}
+
+type ConfiguredCredentials = NonNullable<Extract<StorageConfig, { type: 's3' }>['credentials']>;
+
+function withoutUndefined({ sessionToken, ...credentials }: ConfiguredCredentials): S3Credentials {
+  return sessionToken === undefined ? credentials : { ...credentials, sessionToken };
+}

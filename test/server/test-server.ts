@@ -1,0 +1,113 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { hashPassword } from '../../src/auth/password-hash.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import type { configSchema } from '../../src/config/schema.ts';
+import { generatePrivateKey } from '../../src/crypto/private-key.ts';
+import type { RunningServer } from '../../src/server/compose.ts';
+import { startServer } from '../../src/server/compose.ts';
+import { prepareConfig } from '../../src/server/prepared-config.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import type { z } from 'zod';
+
+export type ConfigInput = z.input<typeof configSchema>;
+export type LogLine = Record<string, unknown> & { event?: string; level: string };
+
+export const PASSWORD = 'correct horse battery staple';
+
+/** A server in this process, with keys of every type for user "demo", and its log as objects. */
+export interface TestServer {
+  readonly folder: string;
+  readonly data: string;
+  readonly port: number;
+  readonly running: RunningServer;
+  readonly log: LogLine[];
+  /** Private key file of the demo user by type. */
+  userKey(type: KeyName): string;
+  /** A known_hosts file with the server's keys. */
+  readonly knownHosts: string;
+  readonly hostKeyLines: readonly string[];
+  stop(): Promise<number>;
+}
+
+export const KEY_NAMES = ['ed25519', 'ecdsa-256', 'ecdsa-384', 'ecdsa-521', 'rsa'] as const;
+export type KeyName = (typeof KEY_NAMES)[number];
+
+/** Keys are made once for a test process: RSA takes a while. */
+let keys: Promise<{ folder: string; publicLines: Record<KeyName, string>; passwordHash: string }> | null = null;
+
+function sharedKeys(): NonNullable<typeof keys> {
+  keys ??= (async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'latticeport-keys-'));
+    process.on('exit', () => {
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const publicLines = {} as Record<KeyName, string>;
+    for (const name of KEY_NAMES) {
+      for (const purpose of ['user', 'host']) {
+        const key = generatePrivateKey(name, name === 'rsa' ? 2048 : undefined, `${purpose} ${name}`);
+        writeFileSync(path.join(folder, `${purpose}_${name}`), key.privateKey, { mode: 0o600 });
+        writeFileSync(path.join(folder, `${purpose}_${name}.pub`), `${key.publicKey.trim()}\n`);
+        if (purpose === 'user') publicLines[name] = key.publicKey.trim();
+      }
+    }
+    return { folder, publicLines, passwordHash: await hashPassword(PASSWORD) };
+  })();
+  return keys;
+}
+
+export async function startTestServer(changes: Partial<ConfigInput> = {}): Promise<TestServer> {
+  const shared = await sharedKeys();
+  const folder = mkdtempSync(path.join(tmpdir(), 'latticeport-test-'));
+  chmodSync(folder, 0o700);
+  const data = path.join(folder, 'data');
+  mkdirSync(data);
+  const input: ConfigInput = {
+    listen: { host: '127.0.0.1', port: 0 },
+    hostKeys: KEY_NAMES.map((name) => path.join(shared.folder, `host_${name}`)),
+    storage: { type: 'local', root: data, fsync: 'never' },
+    users: [
+      { name: 'demo', publicKeys: Object.values(shared.publicLines), passwordHash: shared.passwordHash },
+      { name: 'reader', passwordHash: shared.passwordHash, permissions: 'read-only' },
+    ],
+    ...changes,
+    limits: { connectionsPerSecondPerSource: 0, ...changes.limits },
+  };
+  const log: LogLine[] = [];
+  const logger = createLogger(
+    { level: 'debug', format: 'json' },
+    {
+      write: (line: string) => {
+        log.push(JSON.parse(line) as LogLine);
+      },
+    },
+  );
+  const running = await startServer(
+    prepareConfig(parseConfig(JSON.stringify(input), path.join(folder, 'latticeport.json'))),
+    logger,
+  );
+  const { port } = running.address;
+  const hostKeyLines = running.prepared.hostKeys.map(
+    ({ publicKey }) => `${publicKey.type} ${publicKey.blob.toString('base64')}`,
+  );
+  const knownHosts = path.join(folder, 'known_hosts');
+  writeFileSync(knownHosts, hostKeyLines.map((line) => `[127.0.0.1]:${port} ${line}\n`).join(''));
+  let stopped: Promise<number> | null = null;
+  return {
+    folder,
+    data,
+    port,
+    running,
+    log,
+    knownHosts,
+    hostKeyLines,
+    userKey: (type) => path.join(shared.folder, `user_${type}`),
+    stop: () => {
+      stopped ??= running.stop().finally(() => {
+        rmSync(folder, { recursive: true, force: true });
+      });
+      return stopped;
+    },
+  };
+}
