@@ -75,6 +75,15 @@ export function applyChange(
   return result;
 }
 
+/**
+ * What the metadata of a file becomes when its bytes are written anew: its mode and owner stay, as with open(2), and
+ * its times are new ones.
+ */
+export function withoutTimes(metadata: ObjectMetadata): ObjectMetadata {
+  const { mtime: _mtime, atime: _atime, ctime: _ctime, ...kept } = metadata;
+  return kept;
+}
+
 /** True if the change says nothing that the metadata does not say already. */
 export function isNoChange(kind: 'file' | 'directory', metadata: ObjectMetadata, change: AttributeChange): boolean {
   const changed = applyChange(kind, metadata, change);
@@ -86,7 +95,8 @@ export function mergeChanges(first: AttributeChange, second: AttributeChange): A
   return { ...first, ...definedOnly(second) };
 }
 
-function definedOnly(change: AttributeChange): AttributeChange {
+/** The change without names whose value is undefined. */
+export function definedOnly(change: { readonly [Name in keyof AttributeChange]: number | undefined }): AttributeChange {
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
 }
 

@@ -72,9 +72,10 @@ export class Directories {
   async make(path: StorePath, change: AttributeChange): Promise<void> {
     const exists = new StorageError('exists', 'The name exists already.');
     if (path === '') throw exists;
+    const key = this.#keys.fileKey(path);
     const [, file, directory] = await Promise.all([
       this.requireParent(path),
-      this.#objects.head(this.#keys.fileKey(path)),
+      this.#objects.head(key),
       this.hasKeys(path),
     ]);
     if (file !== undefined || directory) throw exists;

@@ -63,7 +63,7 @@ export class KeySpace {
 /** Throws 'invalid-name' for what is no store path (the vfs never sends one), or is hidden in listings. */
 function checkPath(path: StorePath): StorePath {
   checkStorePath(path);
-  if (hasControlByte(path) || path.includes('\uFFFD')) {
+  if (hasControlByte(path)) {
     throw new StorageError('invalid-name', 'The name has characters that the store cannot keep.');
   }
   if (path === RESERVED_NAME || path.startsWith(`${RESERVED_NAME}/`)) {
@@ -79,8 +79,7 @@ function checkPath(path: StorePath): StorePath {
  */
 export function listedName(relative: string): string | undefined {
   if (relative === '' || relative === '.' || relative === '..' || relative.includes('/')) return undefined;
-  if (!relative.isWellFormed() || relative.includes('\uFFFD') || hasControlByte(relative)) return undefined;
-  return relative;
+  return hasControlByte(relative) ? undefined : relative;
 }
 
 /**

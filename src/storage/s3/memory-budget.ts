@@ -40,16 +40,18 @@ export class MemoryBudget {
 
   /** At once or not at all; never ahead of a waiter. */
   tryAcquire(bytes: number): MemoryLease | undefined {
+    if (this.#waiters.size === 0 && this.#used + bytes <= this.capacity) return this.#grant(bytes);
+    for (const reclaim of this.#reclaimers) reclaim();
     if (this.#waiters.size > 0 || this.#used + bytes > this.capacity) return undefined;
     return this.#grant(bytes);
   }
 
-  /** Waits its turn. Rejects with the signal's reason. Throws RangeError for more than the capacity. */
+  /** Waits its turn; a signal that has fired ends only waits, and the reason is thrown. Throws RangeError for more than the capacity. */
   async acquire(bytes: number, signal?: AbortSignal): Promise<MemoryLease> {
     if (bytes > this.capacity) throw new RangeError('more than the whole budget');
-    if (signal?.aborted === true) throw abortReason(signal);
     const now = this.tryAcquire(bytes);
     if (now !== undefined) return now;
+    if (signal?.aborted === true) throw abortReason(signal);
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#waiters.delete(waiter);
@@ -65,11 +67,10 @@ export class MemoryBudget {
       };
       this.#waiters.add(waiter);
       signal?.addEventListener('abort', onAbort, { once: true });
-      for (const reclaim of this.#reclaimers) reclaim();
     });
   }
 
-  /** Asks `reclaim` to give bytes back whenever somebody begins to wait. Returns the end of that. */
+  /** Asks `reclaim` to give idle bytes back whenever there are too few. Returns the end of that. */
   onShortage(reclaim: () => void): () => void {
     this.#reclaimers.add(reclaim);
     return () => {

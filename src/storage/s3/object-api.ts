@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../object-store.ts';
 import type { ObjectMetadata } from './attributes.ts';
-import { isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
+import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
 import { decodeListedKey } from './keys.ts';
 import type { Requester } from './requester.ts';
 
@@ -113,7 +113,7 @@ export class ObjectApi {
     const body = answer.Body as Readable | undefined;
     if (body === undefined) throw new SyntaxError('GetObject without a body');
     // A store that ignores If-Match or Range must not lead to a mixture of two files.
-    if (answer.ETag !== etag || answer.ContentLength !== to - from) {
+    if (!sameEtag(answer.ETag ?? '', etag) || answer.ContentLength !== to - from) {
       body.destroy();
       throw new StorageError('changed', 'The file has changed in the meantime.', {
         detail: `GetObject: asked for ${from}-${to} of ${etag}, got ${answer.ContentLength ?? '?'} bytes of ${answer.ETag ?? '?'}`,
@@ -169,6 +169,22 @@ export class ObjectApi {
       );
     } catch (error) {
       if (!isMissing(error)) throw toStorageError(error, 'DeleteObject');
+    }
+  }
+
+  /**
+   * Deletes the object only if it is the version `etag`, as far as the store heeds the condition (AWS and newer
+   * radosgw do): otherwise 'changed'.
+   */
+  async deleteVersion(key: string, etag: string): Promise<void> {
+    try {
+      await this.#requester.runRaw('DeleteObject', async ({ client, options }) =>
+        client.send(new DeleteObjectCommand({ Bucket: this.#requester.bucket, Key: key, IfMatch: etag }), options),
+      );
+    } catch (error) {
+      if (isMissing(error)) return;
+      if (codeOf(error) !== 'NotImplemented') throw toStorageError(error, 'DeleteObject');
+      await this.delete(key);
     }
   }
 
@@ -266,6 +282,15 @@ export class ObjectApi {
       throw toStorageError(error, 'CopyObject');
     }
   }
+}
+
+/** ETags come with quotes or without, even from one and the same store. */
+export function sameEtag(a: string, b: string): boolean {
+  return bareEtag(a) === bareEtag(b);
+}
+
+function bareEtag(etag: string): string {
+  return etag.replaceAll('"', '');
 }
 
 /** The CopySource of a request: bucket and key, each byte that needs it percent-encoded. */

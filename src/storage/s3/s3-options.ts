@@ -1,7 +1,10 @@
 import type { StoreEventSink, StoreStatistics } from '../object-store.ts';
 import { DEFAULT_ATTRIBUTES, type AttributeDefaults } from './attributes.ts';
 import { systemClock, type Clock } from './clock.ts';
+import type { ReadAheadOptions } from './download/read-ahead.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { StorageClassOptions } from './object-api.ts';
+import { DEFAULT_RENAME, type RenameOptions } from './rename.ts';
 import { DEFAULT_RETRY, type RetryOptions } from './retry.ts';
 import type { ChecksumMode, S3Credentials } from './s3-client.ts';
 import type { PartBuffers } from './upload/part-buffers.ts';
@@ -40,6 +43,10 @@ export interface S3StoreOptions extends StorageClassOptions {
    */
   readonly uploadBudgetBytes?: number;
   readonly uploadBuffers?: PartBuffers;
+  /** Requests ahead of sequential readers. Default 8 MiB each, 3 in flight, 128 MiB for all. */
+  readonly readAhead?: Partial<ReadAheadOptions> & { readonly budgetBytes?: number };
+  /** Instead of `readAhead.budgetBytes`, shared by stores of one process. */
+  readonly readBudget?: MemoryBudget;
   /** Local disk for files that are not written in order. Without it such writes are refused. */
   readonly spool?: SpoolOptions;
   /** What a disconnect leaves: the bytes received as the file, or the old file. Default 'store'. */
@@ -50,6 +57,8 @@ export interface S3StoreOptions extends StorageClassOptions {
   readonly attributeDefaults?: Partial<AttributeDefaults>;
   /** What statvfs says: S3 has no figures of its own. */
   readonly statistics?: Partial<StoreStatistics>;
+  /** Limits of renaming directories. Default 100,000 entries, 16 copies in flight. */
+  readonly rename?: Partial<RenameOptions>;
   readonly retry?: Partial<RetryOptions>;
 
   readonly events?: StoreEventSink;
@@ -77,6 +86,8 @@ export interface ResolvedOptions {
   readonly setStat: SetStatPolicy;
   readonly attributeDefaults: AttributeDefaults;
   readonly statistics: StoreStatistics;
+  readonly readAhead: ReadAheadOptions & { readonly budgetBytes: number };
+  readonly rename: RenameOptions;
   readonly retry: RetryOptions;
   readonly events: StoreEventSink;
   readonly clock: Clock;
@@ -92,6 +103,8 @@ export function resolveOptions(options: S3StoreOptions): ResolvedOptions {
     setStat: options.setStat ?? 'store',
     attributeDefaults: { ...DEFAULT_ATTRIBUTES, ...options.attributeDefaults },
     statistics: { ...STATISTICS, ...options.statistics },
+    readAhead: { rangeBytes: 8 * MIB, inFlight: 3, budgetBytes: 128 * MIB, ...options.readAhead },
+    rename: { ...DEFAULT_RENAME, ...options.rename },
     retry: { ...DEFAULT_RETRY, ...options.retry },
     events: options.events ?? (() => undefined),
     clock: options.clock ?? systemClock,

@@ -11,16 +11,17 @@ import {
   type StoreStatistics,
   type WriteHandle,
 } from '../object-store.ts';
-import { isWithin } from '../store-path.ts';
-import { applyChange, attributesFrom, isNoChange, plainEntry } from './attributes.ts';
+import { applyChange, attributesFrom, isNoChange, plainEntry, withoutTimes } from './attributes.ts';
 import { copyObject, DEFAULT_SINGLE_COPY_BYTES, type CopyTools } from './copy.ts';
 import { Directories } from './directories.ts';
 import { DownloadHandle, type DownloadTools } from './download/download-handle.ts';
 import { fetchInto } from './download/range-fetch.ts';
 import { KeySpace } from './keys.ts';
 import { listDirectory, type ListingTools } from './listing.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { MultipartApi } from './multipart-api.ts';
 import { ObjectApi, UPLOAD_TAG, type ObjectInfo } from './object-api.ts';
+import { rename, type RenameTools } from './rename.ts';
 import { Requester } from './requester.ts';
 import { S3Connections } from './s3-client.ts';
 import { resolveOptions, type ResolvedOptions, type S3StoreOptions } from './s3-options.ts';
@@ -31,6 +32,22 @@ import { PartBuffers } from './upload/part-buffers.ts';
 import { PartPlan } from './upload/part-plan.ts';
 import { SpoolSpace } from './upload/spool.ts';
 import { UploadHandle, type UploadTools } from './upload/upload-handle.ts';
+
+/** What the store holds at this moment, for metrics and for tests of what it leaves behind. */
+export interface S3StoreUsage {
+  /** Memory of uploads, of all stores that share it. Bytes. */
+  readonly uploadBytes: number;
+  /** Uploads that wait for memory. */
+  readonly uploadsWaiting: number;
+  readonly spoolFiles: number;
+  /** Bytes. */
+  readonly spoolBytes: number;
+  /** Handles that were opened for writing and have not ended. */
+  readonly openWrites: number;
+  /** Read-ahead memory, of all stores that share it. Bytes. */
+  readonly readBytes: number;
+  readonly openReads: number;
+}
 
 /** Files in an S3 bucket. What it promises is the table in docs/storage-s3.md. */
 export class S3Store implements ObjectStore {
@@ -44,10 +61,13 @@ export class S3Store implements ObjectStore {
   readonly #directories: Directories;
   readonly #uploadTools: UploadTools;
   readonly #copyTools: CopyTools;
+  readonly #renameTools: RenameTools;
   readonly #downloadTools: DownloadTools;
   readonly #listingTools: ListingTools;
   /** Keys of files that are being created with `exclusive`. */
   readonly #reserved = new Set<string>();
+  #openWrites = 0;
+  #openReads = 0;
 
   private constructor(
     connections: S3Connections,
@@ -80,6 +100,15 @@ export class S3Store implements ObjectStore {
       plan: new PartPlan(resolved.partBytes),
     };
     this.#copyTools = { ...parts, singleCopyBytes: DEFAULT_SINGLE_COPY_BYTES };
+    this.#renameTools = {
+      keys: this.#keys,
+      objects: this.#objects,
+      directories: this.#directories,
+      copy: this.#copyTools,
+      options: resolved.rename,
+      clock,
+      events,
+    };
     this.#uploadTools = {
       ...parts,
       buffers: options.uploadBuffers ?? new PartBuffers(resolved.uploadBudgetBytes),
@@ -93,7 +122,12 @@ export class S3Store implements ObjectStore {
       clock,
       events,
     };
-    this.#downloadTools = { objects: this.#objects, retry: context };
+    this.#downloadTools = {
+      objects: this.#objects,
+      retry: context,
+      readAhead: resolved.readAhead,
+      budget: options.readBudget ?? new MemoryBudget(resolved.readAhead.budgetBytes),
+    };
     this.#listingTools = {
       keys: this.#keys,
       objects: this.#objects,
@@ -142,28 +176,29 @@ export class S3Store implements ObjectStore {
 
   async openRead(path: StorePath): Promise<ReadHandle> {
     const file = await this.#requireFile(path);
-    return new DownloadHandle(this.#downloadTools, file, this.#fileEntry(file));
+    this.#openReads += 1;
+    return new DownloadHandle(this.#downloadTools, file, this.#fileEntry(file), () => {
+      this.#openReads -= 1;
+    });
   }
 
   async openWrite(path: StorePath, options: OpenWriteOptions): Promise<WriteHandle> {
     const key = this.#keys.fileKey(path);
     const exclusive = options.create && options.exclusive;
-    const mustLook = !options.truncate || !options.create || exclusive;
     const [existing, directory] = await Promise.all([
-      mustLook ? this.#objects.head(key) : undefined,
+      this.#objects.head(key),
       this.#directories.hasKeys(path),
       this.#directories.requireParent(path),
     ]);
-    if (directory && (existing ?? (await this.#objects.head(key))) === undefined) {
-      throw new StorageError('is-a-directory', 'This is a directory.');
-    }
+    if (directory && existing === undefined) throw new StorageError('is-a-directory', 'This is a directory.');
     if (exclusive && (existing !== undefined || this.#reserved.has(key))) {
       throw new StorageError('exists', 'The file exists already.');
     }
     if (!options.create && existing === undefined) throw new StorageError('not-found', 'No such file.');
     if (exclusive) this.#reserved.add(key);
-    const base = options.truncate ? undefined : existing;
-    return new UploadHandle(this.#uploadTools, { path, key }, { ...options, exclusive }, base, () => {
+    this.#openWrites += 1;
+    return new UploadHandle(this.#uploadTools, { path, key }, { ...options, exclusive }, existing, () => {
+      this.#openWrites -= 1;
       if (exclusive) this.#reserved.delete(key);
     });
   }
@@ -182,23 +217,7 @@ export class S3Store implements ObjectStore {
   }
 
   async rename(from: StorePath, to: StorePath, options: { overwrite: boolean }): Promise<void> {
-    const source = await this.#objects.head(this.#keys.fileKey(from));
-    if (source === undefined) {
-      if (!(await this.#directories.hasKeys(from))) throw new StorageError('not-found', 'No such file or directory.');
-      throw new StorageError('unsupported', 'not yet');
-    }
-    if (from === to) return;
-    if (isWithin(from, to)) throw new StorageError('not-a-directory', 'The target is inside the source.');
-    const target = this.#keys.fileKey(to);
-    const [existing, directory] = await Promise.all([
-      this.#objects.head(target),
-      this.#directories.hasKeys(to),
-      this.#directories.requireParent(to),
-    ]);
-    if (existing === undefined && directory) throw new StorageError('is-a-directory', 'The target is a directory.');
-    if (existing !== undefined && !options.overwrite) throw new StorageError('exists', 'The target exists already.');
-    await copyObject(this.#copyTools, source, target, undefined, { exclusive: !options.overwrite });
-    await this.#directories.removeEntry(from, async () => this.#objects.delete(source.key));
+    await rename(this.#renameTools, from, to, options);
   }
 
   async setAttributes(path: StorePath, change: AttributeChange, _options: { followSymlinks: boolean }): Promise<void> {
@@ -221,15 +240,18 @@ export class S3Store implements ObjectStore {
     const file = await this.#requireFile(path);
     if (file.size === size) return;
     const overlay = new Overlay(file, this.#uploadTools.readBase, this.#uploadTools.spool);
-    await overlay.truncate(size);
     const tag = randomBytes(16).toString('hex');
-    const properties = { ...file.properties, metadata: { ...file.properties.metadata, [UPLOAD_TAG]: tag } };
-    await assemble(
-      this.#uploadTools,
-      overlay,
-      { key: file.key, properties, tag, exclusive: false },
-      new AbortController().signal,
-    );
+    const properties = {
+      ...file.properties,
+      metadata: { ...withoutTimes(file.properties.metadata), [UPLOAD_TAG]: tag },
+    };
+    const target = { key: file.key, properties, tag, exclusive: false };
+    try {
+      await overlay.truncate(size);
+      await assemble(this.#uploadTools, overlay, target, new AbortController().signal);
+    } finally {
+      await overlay.release();
+    }
   }
 
   async copyFile(from: StorePath, to: StorePath): Promise<void> {
@@ -258,6 +280,19 @@ export class S3Store implements ObjectStore {
 
   async readlink(): Promise<string> {
     return Promise.reject(new StorageError('unsupported', 'This storage has no symbolic links.'));
+  }
+
+  usage(): S3StoreUsage {
+    const { buffers, spool } = this.#uploadTools;
+    return {
+      uploadBytes: buffers.used,
+      uploadsWaiting: buffers.waiting,
+      spoolFiles: spool?.openFiles ?? 0,
+      spoolBytes: spool?.used ?? 0,
+      openWrites: this.#openWrites,
+      readBytes: this.#downloadTools.budget.used,
+      openReads: this.#openReads,
+    };
   }
 
   async close(): Promise<void> {

@@ -1,24 +1,65 @@
-import type { Entry, ReadHandle } from '../../object-store.ts';
+import { StorageError, type Entry, type ReadHandle } from '../../object-store.ts';
+import { toStorageError } from '../errors.ts';
+import type { MemoryBudget } from '../memory-budget.ts';
 import type { ObjectApi } from '../object-api.ts';
 import type { RetryContext } from '../retry.ts';
-import { fetchInto, type PinnedObject } from './range-fetch.ts';
+import { BlockCache } from './block-cache.ts';
+import { fetchInto, fetchRange, type PinnedObject } from './range-fetch.ts';
+import { ReadAhead, type ReadAheadOptions } from './read-ahead.ts';
 
 export interface DownloadTools {
   readonly objects: ObjectApi;
   readonly retry: RetryContext;
+  readonly readAhead: ReadAheadOptions;
+  /** Read-ahead memory of all downloads of the process. */
+  readonly budget: MemoryBudget;
 }
 
-/** An open file that is read. */
-export class DownloadHandle implements ReadHandle {
-  readonly #tools: DownloadTools;
-  readonly #object: PinnedObject;
-  readonly #entry: Entry;
-  readonly #abort = new AbortController();
+/** Ends of random reads that are remembered: a read that begins at one of them goes on in order. */
+const REMEMBERED_ENDS = 64;
 
-  constructor(tools: DownloadTools, object: PinnedObject, entry: Entry) {
+/** A reader that has left its sequence for so many reads will not come back to it. */
+const LOST_AFTER = 16;
+
+/** Read-ahead of a reader that has not asked for so long goes to others who need the memory. Milliseconds. */
+const IDLE_MS = 2_000;
+
+/**
+ * An open file that is read. One HEAD at open has told size and ETag: every request is pinned to that ETag, and reads at
+ * or past the end are answered here. Reads in order are served from a few large requests ahead, others from small ones.
+ */
+export class DownloadHandle implements ReadHandle {
+  readonly #entry: Entry;
+  readonly #size: number;
+  readonly #ahead: ReadAhead;
+  readonly #blocks: BlockCache;
+  readonly #tools: DownloadTools;
+  readonly #abort = new AbortController();
+  readonly #endShortage: () => void;
+  readonly #onEnd: () => void;
+  #ends: number[] = [];
+  #misses = 0;
+  #closed = false;
+  #lastRead: number;
+
+  constructor(tools: DownloadTools, object: PinnedObject, entry: Entry, onEnd: () => void) {
+    const { objects, retry, budget } = tools;
     this.#tools = tools;
-    this.#object = object;
     this.#entry = entry;
+    this.#size = entry.attributes.size;
+    this.#onEnd = onEnd;
+    this.#lastRead = retry.clock.now();
+    this.#ahead = new ReadAhead(tools.readAhead, this.#size, budget, async (from, to, onBytes, signal) =>
+      fetchRange(objects, retry, object, from, to, onBytes, signal),
+    );
+    this.#blocks = new BlockCache(this.#size, budget, async (from, into) =>
+      fetchInto(objects, retry, object, from, into, this.#abort.signal),
+    );
+    this.#endShortage = budget.onShortage(() => {
+      if (retry.clock.now() - this.#lastRead < IDLE_MS) return;
+      this.#ahead.drop(closed());
+      this.#blocks.clear();
+    });
   }
 
   async stat(): Promise<Entry> {
@@ -26,15 +67,54 @@ export class DownloadHandle implements ReadHandle {
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
-    const end = Math.min(offset + length, this.#entry.attributes.size);
+    if (this.#closed) throw closed();
+    const end = Math.min(offset + length, this.#size);
     if (offset >= end) return Buffer.alloc(0);
-    const bytes = Buffer.allocUnsafe(end - offset);
-    await fetchInto(this.#tools.objects, this.#tools.retry, this.#object, offset, bytes, this.#abort.signal);
-    return bytes;
+    this.#lastRead = this.#tools.retry.clock.now();
+    try {
+      return await this.#find(offset, end);
+    } catch (error) {
+      throw this.#isClosed() ? closed() : toStorageError(error, 'GetObject');
+    }
   }
 
   async close(): Promise<void> {
-    this.#abort.abort(new Error('the file was closed'));
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    this.#abort.abort(closed());
+    this.#ahead.drop(closed());
+    this.#blocks.clear();
+    this.#endShortage();
+    this.#onEnd();
     return Promise.resolve();
   }
+
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+
+  #find(from: number, to: number): Promise<Buffer> {
+    const ahead = this.#ahead.take(from, to);
+    if (ahead !== undefined) {
+      this.#misses = 0;
+      return ahead;
+    }
+    this.#misses += 1;
+    const inOrder = (from === 0 && this.#misses === 1) || this.#ends.includes(from);
+    if (inOrder && (!this.#ahead.active || this.#misses > LOST_AFTER)) {
+      this.#ahead.restart(from, closed());
+      const now = this.#ahead.take(from, to);
+      if (now !== undefined) {
+        this.#misses = 0;
+        return now;
+      }
+    }
+    this.#ends.push(to);
+    if (this.#ends.length > REMEMBERED_ENDS) this.#ends = this.#ends.slice(-REMEMBERED_ENDS / 2);
+    return this.#blocks.read(from, to);
+  }
+}
+
+function closed(): StorageError {
+  return new StorageError('failure', 'The file is closed.');
 }

@@ -1,5 +1,5 @@
 import { StorageError } from '../../object-store.ts';
-import type { ObjectApi, ObjectProperties } from '../object-api.ts';
+import { sameEtag, type ObjectApi, type ObjectProperties } from '../object-api.ts';
 import { MultipartUpload, type MultipartTools } from './multipart.ts';
 import type { Overlay } from './overlay.ts';
 import type { PartBuffers } from './part-buffers.ts';
@@ -76,5 +76,6 @@ export async function checkUnchanged(
   base: { readonly key: string; readonly etag: string },
 ): Promise<void> {
   const now = await objects.head(base.key);
-  if (now?.etag !== base.etag) throw new StorageError('changed', 'The file has changed in the meantime.');
+  if (now === undefined || !sameEtag(now.etag, base.etag))
+    throw new StorageError('changed', 'The file has changed in the meantime.');
 }

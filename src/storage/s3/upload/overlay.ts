@@ -1,5 +1,5 @@
 import { StorageError } from '../../object-store.ts';
-import { MAX_OBJECT_BYTES, type CleanRun } from './part-plan.ts';
+import { MAX_OBJECT_BYTES, MIN_PART_BYTES, type CleanRun } from './part-plan.ts';
 import type { BaseObject } from './multipart.ts';
 import type { SpoolFile, SpoolSpace } from './spool.ts';
 
@@ -11,7 +11,8 @@ export type BaseReader = (base: BaseObject, from: number, into: Buffer) => Promi
  * has is zero.
  */
 export class Overlay {
-  readonly base: BaseObject | undefined;
+  #base: BaseObject | undefined;
+  #changed = false;
   readonly #readBase: BaseReader;
   readonly #space: SpoolSpace | undefined;
   #spool: SpoolFile | undefined;
@@ -20,7 +21,7 @@ export class Overlay {
   #baseEnd: number;
 
   constructor(base: BaseObject | undefined, readBase: BaseReader, space: SpoolSpace | undefined, spool?: SpoolFile) {
-    this.base = base;
+    this.#base = base;
     this.#readBase = readBase;
     this.#space = space;
     this.#spool = spool;
@@ -32,14 +33,14 @@ export class Overlay {
     return this.#size;
   }
 
-  /** True if nothing differs from the base. */
+  /** The stored object that bytes are still taken from. */
+  get base(): BaseObject | undefined {
+    return this.#base;
+  }
+
+  /** True if nothing was written or cut off. */
   get unchanged(): boolean {
-    return (
-      this.base !== undefined &&
-      this.#size === this.base.size &&
-      this.#baseEnd === this.base.size &&
-      (this.#spool?.empty ?? true)
-    );
+    return !this.#changed;
   }
 
   /** Throws 'no-space', or 'unsupported' where no spool is configured. */
@@ -48,11 +49,8 @@ export class Overlay {
     for (const chunk of chunks) {
       if (chunk.length === 0) continue;
       if (position + chunk.length > MAX_OBJECT_BYTES) throw tooLarge();
-      this.#spool ??= await this.#space?.create();
-      if (this.#spool === undefined) {
-        throw new StorageError('unsupported', 'This server takes files on this path only in order.');
-      }
-      await this.#spool.write(position, chunk);
+      const spool = await this.#change();
+      await spool.write(position, chunk);
       position += chunk.length;
       this.#size = Math.max(this.#size, position);
     }
@@ -60,6 +58,9 @@ export class Overlay {
 
   async truncate(size: number): Promise<void> {
     if (size > MAX_OBJECT_BYTES) throw tooLarge();
+    if (size === this.#size) return;
+    if (size > 0 && this.#space !== undefined) await this.#change();
+    this.#changed = true;
     this.#baseEnd = Math.min(this.#baseEnd, size);
     await this.#spool?.discard(size, Number.MAX_SAFE_INTEGER);
     this.#size = size;
@@ -106,9 +107,30 @@ export class Overlay {
     this.#spool = undefined;
   }
 
+  /**
+   * Before the first change. A base that is too small to be copied as a part is needed whole in any case: taken now, it
+   * stays what it was even if another writer replaces it before this one is closed.
+   */
+  async #change(): Promise<SpoolFile> {
+    this.#spool ??= await this.#space?.create();
+    const spool = this.#spool;
+    if (spool === undefined) {
+      throw new StorageError('unsupported', 'This server takes files on this path only in order.');
+    }
+    if (!this.#changed && this.#base !== undefined && this.#base.size < MIN_PART_BYTES) {
+      const bytes = Buffer.allocUnsafe(this.#base.size);
+      await this.#readBase(this.#base, 0, bytes);
+      if (bytes.length > 0) await spool.write(0, bytes);
+      this.#base = undefined;
+      this.#baseEnd = 0;
+    }
+    this.#changed = true;
+    return spool;
+  }
+
   async #readBelow(offset: number, into: Buffer): Promise<void> {
     const fromBase = Math.max(0, Math.min(this.#baseEnd - offset, into.length));
-    if (fromBase > 0 && this.base !== undefined) await this.#readBase(this.base, offset, into.subarray(0, fromBase));
+    if (fromBase > 0 && this.#base !== undefined) await this.#readBase(this.#base, offset, into.subarray(0, fromBase));
     into.fill(0, fromBase);
   }
 }

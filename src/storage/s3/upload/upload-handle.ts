@@ -8,7 +8,15 @@ import {
   type StorePath,
   type WriteHandle,
 } from '../../object-store.ts';
-import { applyChange, attributesFrom, isNoChange, mergeChanges, type AttributeDefaults } from '../attributes.ts';
+import {
+  applyChange,
+  attributesFrom,
+  isNoChange,
+  definedOnly,
+  mergeChanges,
+  withoutTimes,
+  type AttributeDefaults,
+} from '../attributes.ts';
 import type { Clock } from '../clock.ts';
 import { toStorageError } from '../errors.ts';
 import { Lane } from '../lane.ts';
@@ -61,8 +69,10 @@ export class UploadHandle implements WriteHandle {
   readonly #path: StorePath;
   readonly #key: string;
   readonly #options: OpenWriteOptions;
-  /** The stored object that is continued, with the metadata that the new one keeps. */
+  /** The stored object whose bytes are kept. */
   readonly #base: ObjectInfo | undefined;
+  /** What a file that replaces another keeps of it, as open(2) does: mode and owner, but not the times. */
+  readonly #kept: ObjectProperties;
   readonly #onEnd: () => void;
   readonly #lane = new Lane();
   readonly #tag = randomBytes(16).toString('hex');
@@ -73,21 +83,26 @@ export class UploadHandle implements WriteHandle {
   #waits = new AbortController();
   #received = 0;
 
-  /** `base` only for a file whose bytes are kept. `onEnd` is called once, when nothing of the handle is left. */
+  /** `existing` is the object at the key, if any. `onEnd` is called once, when nothing of the handle is left. */
   constructor(
     tools: UploadTools,
     target: { readonly path: StorePath; readonly key: string },
     options: OpenWriteOptions,
-    base: ObjectInfo | undefined,
+    existing: ObjectInfo | undefined,
     onEnd: () => void,
   ) {
+    const base = options.truncate ? undefined : existing;
     this.#tools = tools;
     this.#path = target.path;
     this.#key = target.key;
     this.#options = options;
     this.#base = base;
     this.#onEnd = onEnd;
-    this.#change = tools.setStat === 'store' ? options.attributes : {};
+    const { [UPLOAD_TAG]: _, ...metadata } = withoutTimes(existing?.properties.metadata ?? {});
+    this.#kept = options.truncate ? { metadata } : { ...existing?.properties, metadata };
+    const { mtime, atime } = options.attributes;
+    this.#change =
+      tools.setStat !== 'store' ? {} : existing === undefined ? options.attributes : definedOnly({ mtime, atime });
     if (options.read) this.#state = { phase: 'spooled', overlay: this.#newOverlay() };
     else if (base !== undefined) this.#state = { phase: 'untouched', base };
     else this.#state = { phase: 'buffering', stream: this.#newStream({ firstNumber: 1, start: 0 }) };
@@ -99,7 +114,8 @@ export class UploadHandle implements WriteHandle {
 
   async stat(): Promise<Entry> {
     const now = Math.floor(this.#tools.clock.now() / 1000);
-    const metadata = applyChange('file', this.#base?.properties.metadata ?? {}, this.#change);
+    const before = this.#state.phase === 'untouched' ? this.#state.base.properties.metadata : this.#kept.metadata;
+    const metadata = applyChange('file', before, this.#change);
     return Promise.resolve({
       kind: 'file',
       attributes: attributesFrom('file', this.#size(), now, metadata, this.#tools.defaults),
@@ -129,9 +145,9 @@ export class UploadHandle implements WriteHandle {
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
+    if (!this.#options.read) throw new StorageError('permission-denied', 'The file is not open for reading.');
     return this.#step(async () => {
-      if (this.#state.phase !== 'spooled')
-        throw new StorageError('permission-denied', 'The file is not open for reading.');
+      if (this.#state.phase !== 'spooled') throw ended(this.#state);
       const { overlay } = this.#state;
       const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, overlay.size - offset)));
       await overlay.read(offset, bytes);
@@ -185,9 +201,7 @@ export class UploadHandle implements WriteHandle {
   }
 
   async close(): Promise<void> {
-    return this.#step(async () => {
-      await this.#commit();
-    });
+    return this.#step(async () => this.#commit());
   }
 
   async abandon(options?: { readonly discard: boolean }): Promise<'stored' | 'discarded'> {
@@ -409,9 +423,8 @@ export class UploadHandle implements WriteHandle {
   }
 
   #properties(tagged: boolean): ObjectProperties {
-    const kept = this.#base?.properties;
-    const metadata = applyChange('file', kept?.metadata ?? {}, this.#change);
-    return { ...kept, metadata: tagged ? { ...metadata, [UPLOAD_TAG]: this.#tag } : metadata };
+    const metadata = applyChange('file', this.#kept.metadata, this.#change);
+    return { ...this.#kept, metadata: tagged ? { ...metadata, [UPLOAD_TAG]: this.#tag } : metadata };
   }
 }
 

@@ -1,0 +1,111 @@
+import type { MemoryBudget } from '../memory-budget.ts';
+import { RangeWindow, type RangeReader } from './range-window.ts';
+
+export interface ReadAheadOptions {
+  /** Bytes of a request once a download is under way. */
+  readonly rangeBytes: number;
+  /** Requests ahead of the reader. */
+  readonly inFlight: number;
+}
+
+/** The first request is smaller: many readers look at a file's beginning only. It doubles from there. */
+const FIRST_RANGE_BYTES = 1024 ** 2;
+
+/** Reads in flight may overtake each other by so much without finding their window gone. */
+const KEEP_BEHIND_BYTES = 2 * 1024 ** 2;
+
+/**
+ * A few large requests ahead of a reader that goes through a file in order. Windows lie one behind the other; those that
+ * the reader has passed are dropped. Where there is no memory for the next one, it stops, and reads go on by themselves.
+ */
+export class ReadAhead {
+  readonly #options: ReadAheadOptions;
+  readonly #size: number;
+  readonly #budget: MemoryBudget;
+  readonly #read: RangeReader;
+  #windows: RangeWindow[] = [];
+  /** Behind the last byte that was asked for. */
+  #frontier = 0;
+  /** Windows that the reader has come to since the beginning. */
+  #entered = 0;
+  #nextBytes = FIRST_RANGE_BYTES;
+
+  constructor(options: ReadAheadOptions, size: number, budget: MemoryBudget, read: RangeReader) {
+    this.#options = options;
+    this.#size = size;
+    this.#budget = budget;
+    this.#read = read;
+  }
+
+  get active(): boolean {
+    return this.#windows.length > 0;
+  }
+
+  /** Begins at `from`, wherever the reader was before. */
+  restart(from: number, reason: Error): void {
+    this.drop(reason);
+    this.#frontier = from;
+    this.#entered = 0;
+    this.#nextBytes = FIRST_RANGE_BYTES;
+    this.#openNext(from);
+  }
+
+  /** The bytes, if they are in windows; undefined if not. */
+  take(from: number, to: number): Promise<Buffer> | undefined {
+    this.#windows = this.#windows.filter((window) => {
+      if (window.failed) window.drop(new Error('failed'));
+      return !window.failed;
+    });
+    const pieces: { readonly window: RangeWindow; readonly from: number; readonly to: number }[] = [];
+    let position = from;
+    for (
+      let i = this.#windows.findIndex((window) => position >= window.from && position < window.to);
+      position < to;
+      i += 1
+    ) {
+      const window = this.#windows[i] ?? (i > 0 ? this.#openNext(position) : undefined);
+      const end = Math.min(to, window?.to ?? 0);
+      if (window?.has(position, end) !== true) return undefined;
+      pieces.push({ window, from: position, to: end });
+      position = end;
+    }
+    const taken = pieces.map(async (piece) => piece.window.take(piece.from, piece.to));
+    this.#advance(to);
+    const [only] = taken;
+    return taken.length === 1 ? only : Promise.all(taken).then((buffers) => Buffer.concat(buffers));
+  }
+
+  drop(reason: Error): void {
+    for (const window of this.#windows) window.drop(reason);
+    this.#windows = [];
+  }
+
+  #advance(to: number): void {
+    for (const window of this.#windows) if (window.from >= this.#frontier && window.from < to) this.#entered += 1;
+    this.#frontier = Math.max(this.#frontier, to);
+    const passed = new Error('the reader has passed this');
+    while ((this.#windows[0]?.to ?? Number.POSITIVE_INFINITY) + KEEP_BEHIND_BYTES <= this.#frontier) {
+      this.#windows.shift()?.drop(passed);
+    }
+    const depth = Math.min(this.#options.inFlight, this.#entered);
+    for (let ahead = this.#ahead(); ahead < depth; ahead += 1) {
+      const last = this.#windows.at(-1);
+      if (last === undefined || last.to >= this.#size || this.#openNext(last.to) === undefined) return;
+    }
+  }
+
+  #ahead(): number {
+    return this.#windows.filter((window) => window.from >= this.#frontier).length;
+  }
+
+  #openNext(from: number): RangeWindow | undefined {
+    const bytes = Math.min(this.#nextBytes, this.#size - from);
+    if (bytes <= 0) return undefined;
+    const lease = this.#budget.tryAcquire(bytes);
+    if (lease === undefined) return undefined;
+    this.#nextBytes = Math.min(this.#nextBytes * 2, Math.max(FIRST_RANGE_BYTES, this.#options.rangeBytes));
+    const window = new RangeWindow({ from, to: from + bytes }, lease, this.#read);
+    this.#windows.push(window);
+    return window;
+  }
+}

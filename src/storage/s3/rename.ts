@@ -1,0 +1,267 @@
+import { createHash } from 'node:crypto';
+import { StorageError, type StoreEventSink, type StorePath } from '../object-store.ts';
+import { isWithin } from '../store-path.ts';
+import type { Clock } from './clock.ts';
+import { copyObject, type CopyTools } from './copy.ts';
+import type { Directories } from './directories.ts';
+import { MAX_KEY_BYTES, type KeySpace } from './keys.ts';
+import { sameEtag, type ListedObject, type ObjectApi, type ObjectInfo } from './object-api.ts';
+import { inParallel } from './pool.ts';
+
+/** How directories are renamed, which S3 can only do file by file. */
+export interface RenameOptions {
+  /** A directory with more keys is refused. */
+  readonly maxEntries: number;
+  /** Copies in flight. */
+  readonly concurrency: number;
+}
+
+export const DEFAULT_RENAME: RenameOptions = { maxEntries: 100_000, concurrency: 16 };
+
+export interface RenameTools {
+  readonly keys: KeySpace;
+  readonly objects: ObjectApi;
+  readonly directories: Directories;
+  readonly copy: CopyTools;
+  readonly options: RenameOptions;
+  readonly clock: Clock;
+  readonly events: StoreEventSink;
+}
+
+/** A source that is written to all the time is given up after so many rounds. */
+const MAX_ROUNDS = 5;
+const PROGRESS_MS = 5_000;
+const DELETE_BATCH = 1_000;
+
+/**
+ * Copies first and deletes after, for a file as for a directory: whatever interrupts it, every file is whole in at least
+ * one of the two places. What is deleted is what was copied: a source that was overwritten meanwhile is copied again.
+ */
+export async function rename(
+  tools: RenameTools,
+  from: StorePath,
+  to: StorePath,
+  options: { readonly overwrite: boolean },
+): Promise<void> {
+  if (from === '') throw new StorageError('permission-denied', 'The root directory cannot be renamed.');
+  const sourceKey = tools.keys.fileKey(from);
+  if (to === '') throw new StorageError('exists', 'The target exists already.');
+  const targetKey = tools.keys.fileKey(to);
+  const source = await tools.objects.head(sourceKey);
+  if (source === undefined && !(await tools.directories.hasKeys(from))) {
+    throw new StorageError('not-found', 'No such file or directory.');
+  }
+  // Copy and delete of one and the same would lose it.
+  if (from === to) return;
+  const [, target, directory] = await Promise.all([
+    tools.directories.requireParent(to),
+    tools.objects.head(targetKey),
+    tools.directories.hasKeys(to),
+  ]);
+  if (source === undefined) {
+    if (isWithin(from, to)) throw new StorageError('failure', 'A directory cannot be moved into itself.');
+    if (target !== undefined) throw new StorageError('exists', 'The target exists already.');
+    await new DirectoryRename(tools, from, to).run({ targetExists: directory });
+    return;
+  }
+  if (target !== undefined && !options.overwrite) throw new StorageError('exists', 'The target exists already.');
+  if (target === undefined && directory) {
+    throw new StorageError(options.overwrite ? 'is-a-directory' : 'exists', 'The target is a directory.');
+  }
+  await renameFile(tools, from, source, targetKey, options);
+}
+
+async function renameFile(
+  tools: RenameTools,
+  from: StorePath,
+  first: ObjectInfo,
+  target: string,
+  options: { readonly overwrite: boolean },
+): Promise<void> {
+  let source: ObjectInfo | undefined = first;
+  for (let round = 0; round < MAX_ROUNDS && source !== undefined; round += 1) {
+    const { key }: ObjectInfo = source;
+    try {
+      await copyObject(tools.copy, source, target, undefined, { exclusive: !options.overwrite && round === 0 });
+      const copied: ObjectInfo = source;
+      source = await tools.objects.head(key);
+      if (source === undefined) return;
+      if (!sameEtag(source.etag, copied.etag)) continue;
+      await tools.directories.removeEntry(from, async () => tools.objects.deleteVersion(copied.key, copied.etag));
+      return;
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== 'changed') throw error;
+      source = await tools.objects.head(key);
+    }
+  }
+  if (source === undefined) throw new StorageError('not-found', 'No such file.');
+  throw new StorageError('changed', 'The file is being written to and was not moved.');
+}
+
+/** One directory's way from one prefix to another. */
+class DirectoryRename {
+  readonly #tools: RenameTools;
+  readonly #from: StorePath;
+  readonly #to: StorePath;
+  readonly #source: string;
+  readonly #target: string;
+  /** Says that the rename was begun, so that the same rename, asked for again, goes on where it was interrupted. */
+  readonly #record: string;
+  /** Source keys whose copy is complete, and of which version. */
+  readonly #copied = new Map<string, string>();
+  #deleted = 0;
+  #lastProgress: number;
+
+  constructor(tools: RenameTools, from: StorePath, to: StorePath) {
+    this.#tools = tools;
+    this.#from = from;
+    this.#to = to;
+    this.#source = tools.keys.directoryPrefix(from);
+    this.#target = tools.keys.directoryPrefix(to);
+    const name = createHash('sha256')
+      .update(JSON.stringify([from, to]))
+      .digest('hex');
+    this.#record = tools.keys.reservedKey('renames', name);
+    this.#lastProgress = tools.clock.now();
+  }
+
+  async run(state: { readonly targetExists: boolean }): Promise<void> {
+    const { events, objects, directories } = this.#tools;
+    const resumed = state.targetExists && (await objects.head(this.#record)) !== undefined;
+    if (state.targetExists && !resumed) throw new StorageError('exists', 'The target exists already.');
+    const entries = await this.#listSource();
+    this.#checkNames(entries);
+    const fields = { from: this.#from, to: this.#to };
+    await objects.put(this.#record, Buffer.from(JSON.stringify(fields)), { metadata: {} }, { exclusive: false });
+    events('RENAME_BEGIN', { ...fields, entries: entries.length, resumed });
+    try {
+      if (resumed) await this.#skipWhatIsThere(entries);
+      await this.#copyAll(entries);
+      await directories.removeEntry(this.#from, async () => this.#deleteAll(entries));
+    } catch (error) {
+      // Every file is in at least one of the two directories; the same rename can be repeated.
+      events('RENAME_INTERRUPTED', {
+        ...fields,
+        entries: entries.length,
+        copied: this.#copied.size,
+        deleted: this.#deleted,
+        error,
+      });
+      throw error;
+    } finally {
+      directories.forget(this.#from);
+      directories.forget(this.#to);
+    }
+    await objects.delete(this.#record);
+    events('RENAME_END', { ...fields, entries: this.#copied.size });
+  }
+
+  async #listSource(): Promise<ListedObject[]> {
+    const entries: ListedObject[] = [];
+    const { maxEntries } = this.#tools.options;
+    let token: string | undefined;
+    do {
+      const page = await this.#tools.objects.list({ prefix: this.#source, token });
+      entries.push(...page.objects);
+      if (page.objects.length < page.count) {
+        throw new StorageError('failure', 'The directory holds names that the server cannot move.');
+      }
+      if (entries.length > maxEntries) {
+        throw new StorageError('too-large', `The directory has more than ${maxEntries} entries and is not moved.`);
+      }
+      token = page.next;
+    } while (token !== undefined);
+    return entries;
+  }
+
+  #checkNames(entries: readonly ListedObject[]): void {
+    const added = Buffer.byteLength(this.#target) - Buffer.byteLength(this.#source);
+    if (added > 0 && entries.some(({ key }) => Buffer.byteLength(key) + added > MAX_KEY_BYTES)) {
+      throw new StorageError('invalid-name', 'A path in the directory would be longer than the store allows.');
+    }
+  }
+
+  /** After an interruption: what the earlier run has copied, and what somebody wrote into the target since. */
+  async #skipWhatIsThere(entries: readonly ListedObject[]): Promise<void> {
+    const there = new Map<string, ListedObject>();
+    let token: string | undefined;
+    do {
+      const page = await this.#tools.objects.list({ prefix: this.#target, token });
+      for (const object of page.objects) there.set(object.key, object);
+      token = page.next;
+    } while (token !== undefined);
+    for (const entry of entries) {
+      const copy = there.get(this.#targetOf(entry.key));
+      if (copy === undefined || copy.lastModified < entry.lastModified) continue;
+      // A copy in parts has another ETag than its source; it is newer and as long.
+      const same =
+        copy.size === entry.size && (sameEtag(copy.etag, entry.etag) || entry.size > this.#tools.copy.singleCopyBytes);
+      if (!same) throw new StorageError('exists', 'The target has files that are not from this directory.');
+      this.#copied.set(entry.key, entry.etag);
+    }
+  }
+
+  async #copyAll(entries: readonly ListedObject[]): Promise<void> {
+    const missing = entries.filter(({ key, etag }) => this.#copied.get(key) !== etag);
+    await inParallel(missing, this.#tools.options.concurrency, async (entry) => {
+      await this.#copyOne(entry);
+      this.#progress(entries.length);
+    });
+  }
+
+  async #copyOne(entry: ListedObject): Promise<void> {
+    const { objects, copy } = this.#tools;
+    const target = this.#targetOf(entry.key);
+    try {
+      if (entry.size <= copy.singleCopyBytes) {
+        await objects.copy(entry, target, undefined, { exclusive: false });
+      } else {
+        const source = await objects.head(entry.key);
+        if (source === undefined || !sameEtag(source.etag, entry.etag)) return;
+        await copyObject(copy, source, target, undefined, { exclusive: false });
+      }
+      this.#copied.set(entry.key, entry.etag);
+    } catch (error) {
+      // Removed or overwritten since it was listed: the next look at the source says what there is now.
+      if (!(error instanceof StorageError) || (error.code !== 'not-found' && error.code !== 'changed')) throw error;
+    }
+  }
+
+  /** Deletes the source once every version of it that is there has been copied. */
+  async #deleteAll(entries: readonly ListedObject[]): Promise<void> {
+    let present = await this.#listSource();
+    for (let round = 0; ; round += 1) {
+      const changed = present.filter(({ key, etag }) => this.#copied.get(key) !== etag);
+      if (changed.length === 0) break;
+      if (round === MAX_ROUNDS)
+        throw new StorageError('changed', 'The directory is being written to and was not moved.');
+      await this.#copyAll(present);
+      present = await this.#listSource();
+    }
+    // Backwards, so that a directory's marker goes after what is in it.
+    const keys = present.map(({ key }) => key).reverse();
+    for (let i = 0; i < keys.length; i += DELETE_BATCH) {
+      const batch = keys.slice(i, i + DELETE_BATCH);
+      await this.#tools.objects.deleteMany(batch);
+      this.#deleted += batch.length;
+      this.#progress(entries.length);
+    }
+  }
+
+  #targetOf(key: string): string {
+    return this.#target + key.slice(this.#source.length);
+  }
+
+  #progress(entries: number): void {
+    const now = this.#tools.clock.now();
+    if (now - this.#lastProgress < PROGRESS_MS) return;
+    this.#lastProgress = now;
+    this.#tools.events('RENAME_PROGRESS', {
+      from: this.#from,
+      to: this.#to,
+      entries,
+      copied: this.#copied.size,
+      deleted: this.#deleted,
+    });
+  }
+}
