@@ -248,6 +248,29 @@ describe('LocalStore on its disk', () => {
     expect(await driver.text('f')).toBe('n');
   });
 
+  test('a big copy over a file keeps the mode of that file', async () => {
+    await driver.put('big', pattern(2 << 20), { attributes: { mode: 0o600 } });
+    await driver.put('target', 'x', { attributes: { mode: 0o644 } });
+    await driver.store.copyFile('big', 'target');
+    expectSameBytes(await driver.get('target'), pattern(2 << 20));
+    expect((await driver.stat('target')).attributes.mode & 0o7777).toBe(0o644);
+  });
+
+  test('a rename at the moment of an upload to the same name loses neither', async () => {
+    for (let round = 0; round < 300; round += 1) {
+      const version = `version ${round}`;
+      await Promise.all([
+        driver.put('a', version),
+        driver.rename('a', `b${round}`).catch((error: unknown) => {
+          expect(error).toMatchObject({ code: 'not-found' });
+        }),
+      ]);
+      const places = [];
+      for (const name of ['a', `b${round}`]) if (await driver.exists(name)) places.push(await driver.text(name));
+      expect(places).toContain(version);
+    }
+  });
+
   test('set-user-id bits do not pass to new content', async () => {
     await driver.put('f', 'old');
     await chmod(onDisk('f'), 0o4755);

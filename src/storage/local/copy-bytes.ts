@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { promisify } from 'node:util';
-import { readFully, truncateDescriptor, writeFully } from './descriptor.ts';
+import { chmodDescriptor, readFully, statDescriptor, truncateDescriptor, writeFully } from './descriptor.ts';
 
 const copyFile = promisify(fs.copyFile);
 
@@ -39,12 +39,16 @@ export class FileCopier {
   }
 
   async #clone(from: number, to: number): Promise<boolean> {
+    const { mode } = await statDescriptor(to);
     try {
       await copyFile(`/proc/self/fd/${from}`, `/proc/self/fd/${to}`, fs.constants.COPYFILE_FICLONE_FORCE);
       return true;
     } catch {
       this.#clones = false;
       return false;
+    } finally {
+      // libuv gives the copy the mode of its source.
+      await chmodDescriptor(to, mode & 0o7777);
     }
   }
 }

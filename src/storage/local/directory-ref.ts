@@ -1,5 +1,5 @@
 import { closeSync, constants, readlinkSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
 import { closeDescriptor, openDescriptor } from './descriptor.ts';
 
 /** O_PATH of Linux, which node:fs does not name: a descriptor that only says where, without a right to read. */
@@ -54,7 +54,7 @@ export async function descriptorsWork(): Promise<boolean> {
   try {
     const ref = await pinByDescriptor('/');
     try {
-      return ref.realPath === '/';
+      return ref.realPath === '/' && (await lstat(ref.path('proc'))).isDirectory();
     } finally {
       ref.release();
     }

@@ -25,6 +25,7 @@ export async function applyToEntry(place: Located, change: AttributeChange, byDe
     return;
   }
 
+  if (!hasOwner && !hasTime && mode === undefined) return;
   const entry = await pinEntry(path, byDescriptor);
   try {
     // Owner first: a change of it clears the set-user-id bits that a mode may ask for.

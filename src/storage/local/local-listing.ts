@@ -1,13 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import type { Dir } from 'node:fs';
-import { opendir } from 'node:fs/promises';
+import type { Dir, Stats } from 'node:fs';
+import { lstat, opendir } from 'node:fs/promises';
 import type { DirectoryEntry } from '../object-store.ts';
 import type { DirectoryRef } from './directory-ref.ts';
-import { toStorageError } from './errno.ts';
+import { errnoOf, toStorageError } from './errno.ts';
 import { entryOf } from './local-entry.ts';
 import { isReservedName } from './part-name.ts';
 import { sweepPart } from './part-sweep.ts';
-import { lstatOrUndefined } from './path-resolver.ts';
 
 /** Entries of one page: the first names leave soon, and no more than these are in memory. */
 const PAGE_ENTRIES = 256;
@@ -57,17 +56,27 @@ function decodeName(latin1: string): string | undefined {
   return isUtf8(bytes) ? bytes.toString('utf8') : undefined;
 }
 
-/** In the order of `names`. What has vanished since is left out. */
+/** In the order of `names`. What has vanished since, or may not be looked at, is left out. */
 async function statAll(directory: DirectoryRef, names: readonly string[]): Promise<DirectoryEntry[]> {
   const entries: (DirectoryEntry | undefined)[] = Array.from(names, () => undefined);
   let next = 0;
   const work = async () => {
     for (let index = next++; index < names.length; index = next++) {
       const name = names[index] ?? '';
-      const stats = await lstatOrUndefined(directory.path(name));
+      const stats = await statsOf(directory.path(name));
       if (stats !== undefined) entries[index] = { name, ...entryOf(stats) };
     }
   };
   await Promise.all(Array.from({ length: Math.min(STATS_IN_FLIGHT, names.length) }, work));
   return entries.filter((entry) => entry !== undefined);
+}
+
+/** Other errors end the listing: a tool that mirrors directories must not take it for complete. */
+async function statsOf(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (['ENOENT', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
 }

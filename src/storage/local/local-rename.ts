@@ -7,7 +7,7 @@ import { errnoOf } from './errno.ts';
 import { checkRegular } from './local-entry.ts';
 import { lstatOrUndefined } from './path-resolver.ts';
 import type { Place } from './path-resolver.ts';
-import { moveOntoNothing, TemporaryFile, unlinkVersion } from './temporary-file.ts';
+import { moveOntoNothing, syncDirectory, TemporaryFile, unlinkVersion } from './temporary-file.ts';
 
 export interface RenameOptions {
   readonly overwrite: boolean;
@@ -18,10 +18,16 @@ export interface RenameOptions {
 /** Renames what is at one place, itself, to another; a link is moved, not followed. Does not release the places. */
 export async function renameEntry(from: Place, to: Place, options: RenameOptions): Promise<void> {
   const source = from.directory.path(from.name);
-  if ((await lstat(source)).isDirectory()) {
-    await renameDirectory(source, to.directory.path(to.name));
-    return;
-  }
+  if ((await lstat(source)).isDirectory()) await renameDirectory(source, to.directory.path(to.name));
+  else await renameFile(from, to, options);
+  if (!options.sync) return;
+  // First the directory that gains: a crash between the two leaves both names, never none.
+  await syncDirectory(to.directory);
+  if (from.directory.realPath !== to.directory.realPath) await syncDirectory(from.directory);
+}
+
+async function renameFile(from: Place, to: Place, options: RenameOptions): Promise<void> {
+  const source = from.directory.path(from.name);
   try {
     if (options.overwrite) await rename(source, to.directory.path(to.name));
     else await moveOntoNothing(from.directory, from.name, to.directory, to.name);

@@ -32,7 +32,7 @@ import { checkClientPath, PathResolver } from './path-resolver.ts';
 import type { Located, Place } from './path-resolver.ts';
 
 export interface LocalStoreOptions {
-  /** Whether the close of an upload waits until the disk has the file and its name. Default 'always'. */
+  /** Whether the close of an upload, and a rename, wait until the disk has them. Default 'always'. */
   readonly fsync?: 'always' | 'never';
   readonly hardlinks?: boolean;
   /** Whether clients make and read symbolic links. Links that are there are followed inside the root in any case. */
@@ -157,10 +157,15 @@ export class LocalStore implements ObjectStore {
   async mkdir(path: StorePath, attributes: AttributeChange): Promise<void> {
     if (path === '') throw exists();
     return this.#place(path, async (place) => {
-      const { mode, ...others } = attributes;
+      const { mode, uid, gid, ...times } = attributes;
       await mkdir(place.directory.path(place.name), { mode: (mode ?? 0o777) & 0o7777 });
       const made = { ...place, stats: await lstat(place.directory.path(place.name)) };
-      if (Object.keys(others).length > 0) await applyToEntry(made, others, this.#settings.byDescriptor);
+      if (uid !== undefined || gid !== undefined) {
+        // As with a new file: who may not give it away has made it all the same.
+        const owner = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
+        await applyToEntry(made, owner, this.#settings.byDescriptor).catch(() => undefined);
+      }
+      await applyToEntry(made, times, this.#settings.byDescriptor);
     });
   }
 
@@ -206,7 +211,10 @@ export class LocalStore implements ObjectStore {
 
   async truncate(path: StorePath, size: number): Promise<void> {
     const handle = await asStorageError(() => this.#openWrite(path, { ...OVERWRITE, create: false, truncate: false }));
-    await closeAfter(handle, () => handle.truncate(size));
+    // Some clients set the size that the file has: not worth a copy of it.
+    await closeAfter(handle, async () => {
+      if ((await handle.stat()).attributes.size !== size) await handle.truncate(size);
+    });
   }
 
   async copyFile(from: StorePath, to: StorePath): Promise<void> {

@@ -12,6 +12,9 @@ import { errnoOf } from './errno.ts';
  *     .<machine>.<pid>.<start of the process>.<random>.latticeport-part
  *
  * Names of this form are hidden from listings and refused as client paths.
+ *
+ * A machine is its host name. Containers that share a directory must therefore have different ones (by default they
+ * do), or one would take a running upload of the other, whose process it cannot see, for a leftover; that upload fails.
  */
 const SUFFIX = '.latticeport-part';
 const PATTERN = /^\.([0-9a-f]{8})\.([0-9]{1,10})\.([0-9]{1,20})\.[0-9a-f]{16}\.latticeport-part$/;

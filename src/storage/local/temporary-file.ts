@@ -112,9 +112,8 @@ export async function moveOntoNothing(
   to: DirectoryRef,
   toName: string,
 ): Promise<void> {
-  const source = await lstat(from.path(fromName));
   if (await renameOntoNothing(from.path(fromName), to.path(toName))) return;
-  await unlinkVersion(from, fromName, source);
+  await unlinkVersion(from, fromName, await lstat(to.path(toName)));
 }
 
 /**
@@ -131,16 +130,24 @@ export async function unlinkVersion(directory: DirectoryRef, name: string, versi
   }
   const taken = await lstat(directory.path(aside));
   if (taken.ino !== version.ino || taken.dev !== version.dev) {
-    await link(directory.path(aside), directory.path(name)).catch((error: unknown) => {
-      // Something newer still is there by now.
-      if (errnoOf(error) !== 'EEXIST') throw error;
-    });
+    // Back with it, unless something newer still is there by now.
+    if (await putBack(directory.path(aside), directory.path(name))) return;
   }
   await unlink(directory.path(aside));
 }
 
+/** Returns whether the name that it was put aside under is gone already. */
+async function putBack(aside: string, name: string): Promise<boolean> {
+  try {
+    return await renameOntoNothing(aside, name);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
 /** So that the new name survives a power failure. Some directories cannot be opened or synced: they do what they can. */
-async function syncDirectory(directory: DirectoryRef): Promise<void> {
+export async function syncDirectory(directory: DirectoryRef): Promise<void> {
   let fd: number;
   try {
     fd = await openDescriptor(directory.path('.'), constants.O_RDONLY | constants.O_DIRECTORY);
