@@ -114,6 +114,23 @@ export function describeDirectories(context: ContractContext): void {
       expect(await driver.names('ab')).toEqual(['x']);
     });
 
+    test('that change while they are listed show each entry that stays exactly once', async () => {
+      const { driver } = context;
+      const names = Array.from({ length: 600 }, (_, index) => `${index % 3 === 0 ? 'goes' : 'stays'} ${index}`);
+      await inParallel(names, 32, (name) => driver.put(name, ''));
+      const listed: string[] = [];
+      let added = 0;
+      for await (const page of driver.store.list(driver.directory)) {
+        listed.push(...page.map((entry) => entry.name));
+        const going = page.filter((entry) => entry.name.startsWith('goes')).slice(0, 20);
+        await inParallel(going, 8, (entry) => driver.store.remove(driver.at(entry.name)));
+        if (added < 20) await driver.put(`new ${added++}`, '');
+      }
+      const stays = (name: string) => name.startsWith('stays');
+      expect(listed.filter(stays).sort()).toEqual(names.filter(stays).sort());
+      expect(new Set(listed).size).toBe(listed.length);
+    });
+
     test('of 2,500 entries each is listed exactly once, in pages', async () => {
       const { driver } = context;
       const names = Array.from({ length: 2500 }, (_, index) => `entry ${String(index).padStart(4, '0')}`);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { StorageError } from '../../../src/storage/object-store.ts';
 import type { ContractContext } from './store-contract.ts';
-import { expectSameBytes, inParallel, pattern, readToEnd } from './store-driver.ts';
+import { expectError, expectSameBytes, inParallel, pattern, readToEnd } from './store-driver.ts';
 
 export function describeReading(context: ContractContext): void {
   describe('reading', () => {
@@ -55,6 +55,31 @@ export function describeReading(context: ContractContext): void {
         if (order.includes(index)) continue;
         (await handle.read(index * piece, piece)).copy(got, index * piece);
       }
+      await handle.close();
+      expectSameBytes(got, bytes);
+    });
+
+    test('a download is intact under a storm of questions about it', async () => {
+      const { driver } = context;
+      const bytes = pattern(3_000_000, 15);
+      await driver.put('f', bytes);
+      let reading = true;
+      const ask = async () => {
+        while (reading) {
+          expect((await driver.stat('f')).attributes.size).toBe(bytes.length);
+          expect(await driver.names()).toEqual(['f']);
+          await expectError(driver.stat('missing'), 'not-found');
+        }
+      };
+      const handle = await driver.store.openRead(driver.at('f'));
+      const read = async () => {
+        try {
+          return await readToEnd(handle, 32_768);
+        } finally {
+          reading = false;
+        }
+      };
+      const [got] = await Promise.all([read(), ask(), ask(), ask()]);
       await handle.close();
       expectSameBytes(got, bytes);
     });
