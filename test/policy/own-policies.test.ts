@@ -46,6 +46,7 @@ describe('our own policies', () => {
       'sntrup761x25519-sha512@openssh.com',
     ]);
     expect(policy.macs.every((name) => MAC_BY_NAME.get(name)?.etm)).toBe(true);
+    expect(policy.ciphers.every((name) => name.startsWith('aes'))).toBe(true);
     expect(policy.hostKeys).toEqual(['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256']);
   });
 

@@ -39,7 +39,7 @@ const OPENSSH = [
 
 const PARAMIKO = `import sys, socket, paramiko
 transport = paramiko.Transport(socket.create_connection(('127.0.0.1', int(sys.argv[1]))))
-transport.start_client(timeout=10)
+transport.start_client(timeout=30)
 transport.close()
 `;
 const ASYNCSSH = `import sys, asyncio, asyncssh

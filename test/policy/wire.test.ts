@@ -47,14 +47,25 @@ async function until<T>(look: () => T | undefined): Promise<T> {
   }
 }
 
-/** Runs a client to its end (it cannot log in) and returns the log lines of its session. */
-async function sessionOf(server: TestServer, client: RealClient): Promise<LogLine[]> {
-  const from = server.log.length;
+/**
+ * Runs all clients at once to their ends (they cannot log in) and returns the log lines of their sessions, by version
+ * string: no two clients have the same.
+ */
+async function sessionsOf(server: TestServer, clients: readonly RealClient[]): Promise<Map<string, LogLine[]>> {
   const fingerprints = server.running.prepared.hostKeys.map(({ publicKey }) => publicKey.fingerprint);
-  await runProgram(commandFor(client, server.port, fingerprints), { timeoutMs: 40_000 });
-  const isClosed = (line: LogLine): boolean => line.event === 'session.closed';
-  await until(() => server.log.slice(from).find(isClosed));
-  return server.log.slice(from);
+  await Promise.all(
+    clients.map((client) => runProgram(commandFor(client, server.port, fingerprints), { timeoutMs: 40_000 })),
+  );
+  const closed = await until(() => {
+    const lines = server.log.filter(({ event }) => event === 'session.closed');
+    return lines.length < clients.length ? undefined : lines;
+  });
+  return new Map(
+    closed.map(({ clientVersion, sessionId }) => [
+      String(clientVersion),
+      server.log.filter((line) => line['sessionId'] === sessionId),
+    ]),
+  );
 }
 
 /** What the session's log says was negotiated, or which list had no match. */
@@ -98,9 +109,11 @@ beforeAll(async () => {
 
 describe.each(POLICIES)('%s', (policyName) => {
   let server: TestServer;
+  let sessions: Map<string, LogLine[]>;
   beforeAll(async () => {
     server = await startTestServer({ securityPolicy: policyName });
-  });
+    sessions = await sessionsOf(server, CLIENTS);
+  }, 90_000);
   afterAll(async () => {
     await server.stop();
   });
@@ -126,15 +139,12 @@ describe.each(POLICIES)('%s', (policyName) => {
 
   for (const client of REAL_CLIENTS) {
     const t = client.command === null ? test.skip : test;
-    t(
-      `negotiates with ${client.preset} (${client.version ?? 'not installed'}) what explain predicts`,
-      async () => {
-        const predicted = predictedOutcome(policyName, offers.get(client.preset)!);
-        const outcome = outcomeInLog(await sessionOf(server, client));
-        if (outcome === 'refused') expect(predicted).toMatchObject({ reason: 3 });
-        else expect(outcome).toEqual(predicted);
-      },
-      60_000,
-    );
+    t(`negotiates with ${client.preset} (${client.version ?? 'not installed'}) what explain predicts`, () => {
+      const offer = offers.get(client.preset)!;
+      const outcome = outcomeInLog(sessions.get(offer.version)!);
+      const predicted = predictedOutcome(policyName, offer);
+      if (outcome === 'refused') expect(predicted).toMatchObject({ reason: 3 });
+      else expect(outcome).toEqual(predicted);
+    });
   }
 });

@@ -1,0 +1,68 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { generatePrivateKey } from '../../src/crypto/private-key.ts';
+import { findPeer } from '../peers/peers.ts';
+import { runProgram } from '../peers/process.ts';
+import { startTestServer, type TestServer } from '../server/test-server.ts';
+import { policyDirectory } from './policy-files.ts';
+
+const sshAudit = findPeer('ssh-audit');
+const t = sshAudit === null ? test.skip : test;
+
+interface Verdict {
+  readonly algorithm?: string;
+  readonly notes?: { readonly fail?: readonly string[]; readonly warn?: readonly string[] };
+}
+
+interface AuditReport {
+  readonly banner: { readonly software: string };
+  readonly kex: readonly Verdict[];
+  readonly key: readonly Verdict[];
+  readonly enc: readonly Verdict[];
+  readonly mac: readonly Verdict[];
+  readonly cves: readonly unknown[];
+  readonly additional_notes: readonly string[];
+}
+
+describe(`ssh-audit ${sshAudit?.version ?? '(not installed)'} on TransferPQSecurityPolicy-Audit-2026-11`, () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    const directory = policyDirectory();
+    const hostKeys = (['ed25519', 'rsa'] as const).map((type) => {
+      const file = join(directory, type);
+      writeFileSync(file, generatePrivateKey(type, type === 'rsa' ? 3072 : undefined, 'host').privateKey, {
+        mode: 0o600,
+      });
+      return file;
+    });
+    server = await startTestServer({
+      securityPolicy: 'TransferPQSecurityPolicy-Audit-2026-11',
+      hostKeys,
+      // As an operator runs it: ssh-audit measures how fast connections are taken.
+      limits: { connectionsPerSecondPerSource: 15 },
+    });
+  });
+  afterAll(async () => {
+    await server.stop();
+  });
+
+  t(
+    'no fail, no warn, the connection-rate test included',
+    async () => {
+      const args = ['--json', '--port', String(server.port), '127.0.0.1'];
+      const { stdout, stderr } = await runProgram([...(sshAudit?.command ?? []), ...args], { timeoutMs: 120_000 });
+      expect(stderr).toBe('');
+      const report = JSON.parse(stdout) as AuditReport;
+      expect(report.banner.software).toMatch(/^Latticeport_/);
+      const complaints = [report.kex, report.key, report.enc, report.mac]
+        .flat()
+        .filter(({ notes }) => (notes?.fail ?? []).length + (notes?.warn ?? []).length > 0);
+      expect(complaints).toEqual([]);
+      expect(report.cves).toEqual([]);
+      expect(report.additional_notes).toEqual([]);
+      expect(report.kex.map(({ algorithm }) => algorithm)).toContain('mlkem768x25519-sha256');
+    },
+    150_000,
+  );
+});
