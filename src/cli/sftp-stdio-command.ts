@@ -27,6 +27,8 @@ export function registerSftpStdioCommand(program: Command): void {
     .option('-e', 'as in sftp-server(8); the log goes to standard error in any case')
     .option('-f <facility>', 'as in sftp-server(8), without effect')
     .option('-Q <feature>', 'print the known "requests" or "extensions" and exit')
+    // As sftp-server does: sshd's and scp's test suites put words after the options.
+    .allowExcessArguments()
     .action(async (options: Options) => {
       if (options.Q !== undefined) {
         process.stdout.write(`${describeProtocol(options.Q).join('\n')}\n`);

@@ -1,0 +1,36 @@
+import { Command } from 'commander';
+import { ConfigError } from '../policy/config-error.ts';
+import { VERSION } from '../server/version.ts';
+import { registerCheckConfigCommand } from './check-config-command.ts';
+import { CliError } from './cli-error.ts';
+import { registerHashPasswordCommand } from './hash-password-command.ts';
+import { registerKeygenCommand } from './keygen-command.ts';
+import { registerPolicyCommands } from './policy-commands.ts';
+import { registerProbeCommand } from './probe-command.ts';
+import { registerReportCommand } from './report-command.ts';
+import { registerServeCommand } from './serve-command.ts';
+import { registerSftpStdioCommand } from './sftp-stdio-command.ts';
+
+const program = new Command('latticeport')
+  .description('An SFTP endpoint that is post-quantum by default and stores into S3.')
+  .version(VERSION);
+
+registerServeCommand(program);
+registerSftpStdioCommand(program);
+registerKeygenCommand(program);
+registerHashPasswordCommand(program);
+registerCheckConfigCommand(program);
+registerPolicyCommands(program);
+registerProbeCommand(program);
+registerReportCommand(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof ConfigError || error instanceof CliError) {
+    process.stderr.write(`latticeport: ${error.message}\n`);
+  } else {
+    process.stderr.write(`latticeport: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  }
+  process.exitCode = 1;
+}
