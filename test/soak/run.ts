@@ -137,7 +137,10 @@ async function soak(
       const watch = new MemoryWatch(server.pid);
       const milliseconds = await sftp(direction === 'put' ? `put ${file.source} large\n` : `get large ${down}\n`);
       const memory = watch.stop();
-      const rekeys = server.log().slice(from).filter(({ event }) => event === 'session.rekeyed').length;
+      const rekeys = server
+        .log()
+        .slice(from)
+        .filter(({ event }) => event === 'session.rekeyed').length;
       const problems = [];
       const sum = direction === 'put' ? await store.sha256('large') : await sha256OfFile(down);
       if (sum !== file.sha256) problems.push('the bytes are not the same');
