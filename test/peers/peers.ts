@@ -113,7 +113,13 @@ export function findProgram(home: PeerHome, program: string): readonly string[] 
       return existing(directories.filter((d) => !d.includes('node_modules')).map((d) => join(d, program)));
     }
     case 'sid':
-      return existing(SEARCH_PATH.map((d) => join(PEERS_DIRECTORY, 'sid', d, program))) && [SID_EXEC, program];
+      return (
+        existing(SEARCH_PATH.map((d) => join(PEERS_DIRECTORY, 'sid', d, program))) && [
+          SID_EXEC,
+          `--root=${join(PEERS_DIRECTORY, 'sid')}`,
+          program,
+        ]
+      );
     case 'openssh-stable':
     case 'openssh-backports':
       return withOwnSsh(
