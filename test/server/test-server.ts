@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { hashPassword } from '../../src/auth/password-hash.ts';
@@ -34,27 +43,43 @@ export interface TestServer {
 export const KEY_NAMES = ['ed25519', 'ecdsa-256', 'ecdsa-384', 'ecdsa-521', 'rsa'] as const;
 export type KeyName = (typeof KEY_NAMES)[number];
 
-/** Keys are made once for a test process: RSA takes a while. */
-let keys: Promise<{ folder: string; publicLines: Record<KeyName, string>; passwordHash: string }> | null = null;
+interface SharedKeys {
+  readonly folder: string;
+  readonly publicLines: Record<KeyName, string>;
+  readonly passwordHash: string;
+}
 
-function sharedKeys(): NonNullable<typeof keys> {
+/** Made once for all test processes, since RSA takes a while, and kept for the next run: they protect nothing. */
+const KEY_FOLDER = path.join(tmpdir(), `latticeport-test-keys-${process.getuid?.() ?? 0}`);
+
+let keys: Promise<SharedKeys> | null = null;
+
+function sharedKeys(): Promise<SharedKeys> {
   keys ??= (async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'latticeport-keys-'));
-    process.on('exit', () => {
-      rmSync(folder, { recursive: true, force: true });
-    });
-    const publicLines = {} as Record<KeyName, string>;
-    for (const name of KEY_NAMES) {
-      for (const purpose of ['user', 'host']) {
-        const key = generatePrivateKey(name, name === 'rsa' ? 2048 : undefined, `${purpose} ${name}`);
-        writeFileSync(path.join(folder, `${purpose}_${name}`), key.privateKey, { mode: 0o600 });
-        writeFileSync(path.join(folder, `${purpose}_${name}.pub`), `${key.publicKey.trim()}\n`);
-        if (purpose === 'user') publicLines[name] = key.publicKey.trim();
-      }
-    }
-    return { folder, publicLines, passwordHash: await hashPassword(PASSWORD) };
+    if (!existsSync(KEY_FOLDER)) makeKeys();
+    const publicLines = Object.fromEntries(
+      KEY_NAMES.map((name) => [name, readFileSync(path.join(KEY_FOLDER, `user_${name}.pub`), 'utf8').trim()]),
+    ) as Record<KeyName, string>;
+    return { folder: KEY_FOLDER, publicLines, passwordHash: await hashPassword(PASSWORD) };
   })();
   return keys;
+}
+
+function makeKeys(): void {
+  const folder = mkdtempSync(`${KEY_FOLDER}-`);
+  for (const name of KEY_NAMES) {
+    for (const purpose of ['user', 'host']) {
+      const key = generatePrivateKey(name, name === 'rsa' ? 2048 : undefined, `${purpose} ${name}`);
+      writeFileSync(path.join(folder, `${purpose}_${name}`), key.privateKey, { mode: 0o600 });
+      writeFileSync(path.join(folder, `${purpose}_${name}.pub`), `${key.publicKey.trim()}\n`);
+    }
+  }
+  try {
+    renameSync(folder, KEY_FOLDER);
+  } catch {
+    // Another test process was faster.
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 export async function startTestServer(changes: Partial<ConfigInput> = {}): Promise<TestServer> {
