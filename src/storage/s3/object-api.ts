@@ -122,6 +122,28 @@ export class ObjectApi {
     return body;
   }
 
+  /** A small object's bytes; undefined if it is not there or has more than `maxBytes`. */
+  async readSmall(key: string, maxBytes: number): Promise<Buffer | undefined> {
+    try {
+      return await this.#requester.runRaw('GetObject', async ({ client, options }) => {
+        const answer = await client.send(new GetObjectCommand({ Bucket: this.#requester.bucket, Key: key }), options);
+        const body = answer.Body as Readable | undefined;
+        if (body === undefined) throw new SyntaxError('GetObject without a body');
+        const chunks: Buffer[] = [];
+        let length = 0;
+        for await (const chunk of body as AsyncIterable<Buffer>) {
+          length += chunk.length;
+          if (length > maxBytes) return undefined;
+          chunks.push(chunk);
+        }
+        return Buffer.concat(chunks);
+      });
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw toStorageError(error, 'GetObject');
+    }
+  }
+
   /**
    * Stores a whole object from memory. With `exclusive` only if none is there ('exists'); the tag among the metadata
    * then tells our own object, whose answer was lost, from another's.

@@ -7,6 +7,7 @@ import type { StorageClassOptions } from './object-api.ts';
 import { DEFAULT_RENAME, type RenameOptions } from './rename.ts';
 import { DEFAULT_RETRY, type RetryOptions } from './retry.ts';
 import type { ChecksumMode, S3Credentials } from './s3-client.ts';
+import { DEFAULT_SWEEP, type SweepOptions } from './sweeper.ts';
 import type { PartBuffers } from './upload/part-buffers.ts';
 import type { SpoolOptions } from './upload/spool.ts';
 import type { PartialUploadPolicy, SetStatPolicy } from './upload/upload-handle.ts';
@@ -59,6 +60,11 @@ export interface S3StoreOptions extends StorageClassOptions {
   readonly statistics?: Partial<StoreStatistics>;
   /** Limits of renaming directories. Default 100,000 entries, 16 copies in flight. */
   readonly rename?: Partial<RenameOptions>;
+  /**
+   * Ends multipart uploads that a crash has left, at start and then on a schedule: every hour by default. `false` also
+   * does without the journal that this needs, for buckets that have a rule for incomplete uploads.
+   */
+  readonly sweep?: Partial<SweepOptions> | false;
   readonly retry?: Partial<RetryOptions>;
 
   readonly events?: StoreEventSink;
@@ -88,6 +94,7 @@ export interface ResolvedOptions {
   readonly statistics: StoreStatistics;
   readonly readAhead: ReadAheadOptions & { readonly budgetBytes: number };
   readonly rename: RenameOptions;
+  readonly sweep: SweepOptions | false;
   readonly retry: RetryOptions;
   readonly events: StoreEventSink;
   readonly clock: Clock;
@@ -105,6 +112,7 @@ export function resolveOptions(options: S3StoreOptions): ResolvedOptions {
     statistics: { ...STATISTICS, ...options.statistics },
     readAhead: { rangeBytes: 8 * MIB, inFlight: 3, budgetBytes: 128 * MIB, ...options.readAhead },
     rename: { ...DEFAULT_RENAME, ...options.rename },
+    sweep: options.sweep === false ? false : { ...DEFAULT_SWEEP, ...options.sweep },
     retry: { ...DEFAULT_RETRY, ...options.retry },
     events: options.events ?? (() => undefined),
     clock: options.clock ?? systemClock,

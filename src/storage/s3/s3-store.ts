@@ -25,7 +25,8 @@ import { rename, type RenameTools } from './rename.ts';
 import { Requester } from './requester.ts';
 import { S3Connections } from './s3-client.ts';
 import { resolveOptions, type ResolvedOptions, type S3StoreOptions } from './s3-options.ts';
-import { noJournal } from './upload-journal.ts';
+import { journalPrefix, Sweeper } from './sweeper.ts';
+import { BucketJournal, noJournal } from './upload-journal.ts';
 import { assemble } from './upload/assemble.ts';
 import { Overlay } from './upload/overlay.ts';
 import { PartBuffers } from './upload/part-buffers.ts';
@@ -62,6 +63,8 @@ export class S3Store implements ObjectStore {
   readonly #uploadTools: UploadTools;
   readonly #copyTools: CopyTools;
   readonly #renameTools: RenameTools;
+  readonly #journal: BucketJournal | undefined;
+  readonly #sweeper: Sweeper | undefined;
   readonly #downloadTools: DownloadTools;
   readonly #listingTools: ListingTools;
   /** Keys of files that are being created with `exclusive`. */
@@ -92,10 +95,16 @@ export class S3Store implements ObjectStore {
     const requester = new Requester(options.bucket, context);
     this.#objects = new ObjectApi(requester, options);
     this.#directories = new Directories(this.#keys, this.#objects, clock);
+    const owner = randomBytes(12).toString('hex');
+    this.#journal =
+      resolved.sweep === false
+        ? undefined
+        : new BucketJournal({ objects: this.#objects, key: journalPrefix(this.#keys) + owner, clock, events });
     const parts = {
       objects: this.#objects,
       multipart: new MultipartApi(requester, this.#objects, options),
-      journal: noJournal,
+      journal: this.#journal ?? noJournal,
+      clock,
       partsInFlight: resolved.partsInFlight,
       plan: new PartPlan(resolved.partBytes),
     };
@@ -113,15 +122,25 @@ export class S3Store implements ObjectStore {
       ...parts,
       buffers: options.uploadBuffers ?? new PartBuffers(resolved.uploadBudgetBytes),
       spool,
+      copy: this.#copyTools,
+      keys: this.#keys,
       readBase: async (base, from, into) =>
         fetchInto(this.#objects, context, base, from, into, new AbortController().signal),
       rewriteMetadata: async (key, change) => this.#rewriteMetadata(key, change),
       partialUploads: resolved.partialUploads,
       setStat: resolved.setStat,
       defaults: resolved.attributeDefaults,
-      clock,
       events,
     };
+    if (this.#journal !== undefined && resolved.sweep !== false) {
+      this.#sweeper = new Sweeper({
+        ...this.#renameTools,
+        multipart: parts.multipart,
+        journal: this.#journal,
+        options: resolved.sweep,
+        random,
+      });
+    }
     this.#downloadTools = {
       objects: this.#objects,
       retry: context,
@@ -137,7 +156,7 @@ export class S3Store implements ObjectStore {
     };
   }
 
-  /** Prepares the spool. Makes no request to the store. Throws RangeError for sizes out of their limits. */
+  /** Prepares the spool; what a crash has left in the bucket is swept in the background. Throws RangeError for sizes out of their limits. */
   static async open(options: S3StoreOptions): Promise<S3Store> {
     const spool = options.spool === undefined ? undefined : await SpoolSpace.open(options.spool);
     const connections = new S3Connections({
@@ -146,7 +165,9 @@ export class S3Store implements ObjectStore {
       connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
       idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
     });
-    return new S3Store(connections, options, resolveOptions(options), spool);
+    const store = new S3Store(connections, options, resolveOptions(options), spool);
+    store.#sweeper?.start();
+    return store;
   }
 
   async stat(path: StorePath, _options: { followSymlinks: boolean }): Promise<Entry> {
@@ -296,8 +317,14 @@ export class S3Store implements ObjectStore {
   }
 
   async close(): Promise<void> {
+    await this.#sweeper?.stop();
+    await this.#journal?.close();
     this.#connections.close();
-    return Promise.resolve();
+  }
+
+  /** Ends now what processes that died have left, as happens at start and on a schedule. Throws StorageError. */
+  async sweep(): Promise<void> {
+    await this.#sweeper?.sweep();
   }
 
   #fileEntry(file: ObjectInfo): Entry {

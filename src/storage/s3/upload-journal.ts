@@ -1,25 +1,225 @@
-/** The record of one multipart upload under way. */
+import { randomBytes } from 'node:crypto';
+import type { StoreEventSink } from '../object-store.ts';
+import type { Clock } from './clock.ts';
+import type { ObjectApi } from './object-api.ts';
+import { ownIdentity, type ProcessIdentity } from './process-identity.ts';
+
+/** What must be undone if this process ends before it does so itself. */
+export type JournalRecord =
+  /** A multipart upload; without its id from the announcement until the store has given one. */
+  | { readonly kind: 'upload'; readonly key: string; readonly at: number; readonly uploadId?: string }
+  /**
+   * An object that stands at `key` only for a moment, recognised by its tag: what was there before is at `copy`, or
+   * nothing was.
+   */
+  | { readonly kind: 'restore'; readonly key: string; readonly tag: string; readonly copy?: string };
+
+/** The record of one thing under way. */
 export interface JournalEntry {
   /** The upload has begun and has this id. */
   identify(uploadId: string): void;
-  /** The upload is completed or aborted. */
+  /** There is nothing to undo any more. */
   end(): void;
-  /** The upload could not be aborted: the record stays for the sweeper. */
+  /** It could not be undone now: the record stays for the sweeper. */
   leave(error: unknown): void;
 }
 
-/** Where uploads are announced before they begin, so that a later process can end those that a crash left. */
+/** Where things are announced before they begin, so that a later process can undo what a crash left. */
 export interface UploadJournal {
   /** Resolves when the record is safe. */
-  announce(key: string): Promise<JournalEntry>;
+  announce(record: JournalRecord): Promise<JournalEntry>;
 }
 
 /** For stores whose bucket rules end abandoned uploads. */
 export const noJournal: UploadJournal = {
-  announce: async () =>
-    Promise.resolve({
-      identify: () => undefined,
-      end: () => undefined,
-      leave: () => undefined,
-    }),
+  announce: async () => Promise.resolve({ identify: () => undefined, end: () => undefined, leave: () => undefined }),
 };
+
+/** The journal object's content. */
+export interface JournalContent {
+  readonly process: ProcessIdentity;
+  readonly records: readonly JournalRecord[];
+}
+
+/** The object is written again after so long even if nothing changed: the sign that its process lives. Milliseconds. */
+export const HEARTBEAT_MS = 60_000;
+
+/** Ends are noted a little later, together: a record too many does no harm, a request for each would cost. */
+const END_DELAY_MS = 2_000;
+
+export interface BucketJournalOptions {
+  readonly objects: ObjectApi;
+  /** The key of this process's journal object. */
+  readonly key: string;
+  readonly clock: Clock;
+  readonly events: StoreEventSink;
+}
+
+/**
+ * The journal of one process: one small object in the bucket, under the store's own prefix.
+ *
+ * Why there: ListMultipartUploads tells keys and ids but no metadata, so an upload does not show whose it is, and a
+ * bucket may hold uploads of others that are none of our business. A local file would be lost with the machine or
+ * container, which is when uploads are left. One object for each process, not each upload, so that many uploads share
+ * a request; one request before an upload begins, and none while files are small enough for a single request.
+ */
+export class BucketJournal implements UploadJournal {
+  readonly #options: BucketJournalOptions;
+  readonly #records = new Map<string, JournalRecord>();
+  readonly #left = new Set<string>();
+  readonly #process = ownIdentity();
+  /** Counts changes; `#written` is the count that the stored object has. */
+  #version = 0;
+  #written = 0;
+  #stored = false;
+  #writing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: BucketJournalOptions) {
+    this.#options = options;
+  }
+
+  get key(): string {
+    return this.#options.key;
+  }
+
+  async announce(record: JournalRecord): Promise<JournalEntry> {
+    const id = randomBytes(8).toString('hex');
+    this.#records.set(id, record);
+    try {
+      await this.#flush();
+    } catch (error) {
+      this.#records.delete(id);
+      throw error;
+    }
+    return {
+      identify: (uploadId) => {
+        this.#records.set(id, { kind: 'upload', key: record.key, at: this.#options.clock.now(), uploadId });
+        this.#flushSoon(0);
+      },
+      end: () => {
+        this.#records.delete(id);
+        this.#left.delete(id);
+        this.#flushSoon(END_DELAY_MS);
+      },
+      leave: (error) => {
+        this.#left.add(id);
+        this.#options.events('UPLOAD_LEFT', { key: record.key, error });
+      },
+    };
+  }
+
+  /** Records of this process that it could not undo when it tried. */
+  left(): readonly { readonly record: JournalRecord; readonly done: () => void }[] {
+    return [...this.#left].flatMap((id) => {
+      const record = this.#records.get(id);
+      const done = (): void => {
+        this.#left.delete(id);
+        this.#records.delete(id);
+        this.#flushSoon(END_DELAY_MS);
+      };
+      return record === undefined ? [] : [{ record, done }];
+    });
+  }
+
+  /** The ids of this process's uploads. */
+  uploadIds(): ReadonlySet<string> {
+    const ids = new Set<string>();
+    for (const record of this.#records.values()) {
+      if (record.kind === 'upload' && record.uploadId !== undefined) ids.add(record.uploadId);
+    }
+    return ids;
+  }
+
+  /** Writes what is outstanding; with no records left the object is removed. Never throws. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      await this.#flush();
+    } catch (error) {
+      this.#options.events('JOURNAL_FAILED', { error });
+    }
+    clearTimeout(this.#timer);
+  }
+
+  /** Resolves when everything that was changed before the call is stored. */
+  async #flush(): Promise<void> {
+    this.#version += 1;
+    const wanted = this.#version;
+    while (this.#written < wanted) {
+      // Whoever finds no write under way starts one, which is everybody's whose change came before it.
+      this.#writing ??= this.#write().finally(() => {
+        this.#writing = undefined;
+      });
+      await this.#writing;
+    }
+  }
+
+  async #write(): Promise<void> {
+    const version = this.#version;
+    const { objects, key } = this.#options;
+    if (this.#records.size > 0) {
+      const content: JournalContent = { process: this.#process, records: [...this.#records.values()] };
+      await objects.put(key, Buffer.from(JSON.stringify(content)), { metadata: {} }, { exclusive: false });
+      this.#stored = true;
+    } else if (this.#stored) {
+      await objects.delete(key);
+      this.#stored = false;
+    }
+    this.#written = version;
+    if (this.#stored) this.#flushSoon(HEARTBEAT_MS);
+  }
+
+  #flushSoon(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#flush().catch((error: unknown) => {
+        this.#options.events('JOURNAL_FAILED', { error });
+        this.#flushSoon(HEARTBEAT_MS);
+      });
+    }, milliseconds);
+    this.#timer.unref();
+  }
+}
+
+/** Undefined if the bytes are no journal: another program's object, or one of a later version of this. */
+export function parseJournal(bytes: Buffer): JournalContent | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  const process = identityOf(field(value, 'process'));
+  const list = field(value, 'records');
+  if (process === undefined || !Array.isArray(list)) return undefined;
+  const records = list.map(recordOf).filter((record) => record !== undefined);
+  return records.length === list.length ? { process, records } : undefined;
+}
+
+function identityOf(value: unknown): ProcessIdentity | undefined {
+  const host = field(value, 'host');
+  const pid = field(value, 'pid');
+  const start = field(value, 'start');
+  if (typeof host !== 'string' || typeof pid !== 'number' || typeof start !== 'string') return undefined;
+  return Number.isSafeInteger(pid) && pid > 0 ? { host, pid, start } : undefined;
+}
+
+function recordOf(value: unknown): JournalRecord | undefined {
+  const key = field(value, 'key');
+  if (typeof key !== 'string') return undefined;
+  if (field(value, 'kind') === 'restore') {
+    const tag = field(value, 'tag');
+    const copy = field(value, 'copy');
+    if (typeof tag !== 'string') return undefined;
+    return typeof copy === 'string' ? { kind: 'restore', key, tag, copy } : { kind: 'restore', key, tag };
+  }
+  const at = field(value, 'at');
+  const uploadId = field(value, 'uploadId');
+  if (field(value, 'kind') !== 'upload' || typeof at !== 'number') return undefined;
+  return typeof uploadId === 'string' ? { kind: 'upload', key, at, uploadId } : { kind: 'upload', key, at };
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
+}

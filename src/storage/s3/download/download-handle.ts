@@ -57,7 +57,7 @@ export class DownloadHandle implements ReadHandle {
     );
     this.#endShortage = budget.onShortage(() => {
       if (retry.clock.now() - this.#lastRead < IDLE_MS) return;
-      this.#ahead.drop(closed());
+      this.#ahead.retire();
       this.#blocks.clear();
     });
   }
@@ -102,7 +102,7 @@ export class DownloadHandle implements ReadHandle {
     this.#misses += 1;
     const inOrder = (from === 0 && this.#misses === 1) || this.#ends.includes(from);
     if (inOrder && (!this.#ahead.active || this.#misses > LOST_AFTER)) {
-      this.#ahead.restart(from, closed());
+      this.#ahead.restart(from);
       const now = this.#ahead.take(from, to);
       if (now !== undefined) {
         this.#misses = 0;

@@ -12,7 +12,7 @@ export type RangeReader = (
 interface Waiter {
   readonly end: number;
   readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /**
@@ -28,7 +28,8 @@ export class RangeWindow {
   readonly #given = new ExtentSet();
   #waiters: Waiter[] = [];
   #arrived: number;
-  #failure: { readonly error: unknown } | undefined;
+  #retired = false;
+  #failure: Error | undefined;
 
   constructor(range: { readonly from: number; readonly to: number }, lease: MemoryLease, read: RangeReader) {
     this.from = range.from;
@@ -42,7 +43,7 @@ export class RangeWindow {
       this.#wake();
     };
     read(range.from, range.to, onBytes, this.#abort.signal).catch((error: unknown) => {
-      this.#failure = { error };
+      this.#failure = error instanceof Error ? error : new Error(String(error));
       this.#wake();
     });
   }
@@ -62,14 +63,25 @@ export class RangeWindow {
     if (this.#arrived < to) {
       await new Promise<void>((resolve, reject) => {
         if (this.#failure === undefined) this.#waiters.push({ end: to, resolve, reject });
-        else reject(this.#failure.error);
+        else reject(this.#failure);
       });
     }
     return this.#bytes.subarray(from - this.from, to - this.from);
   }
 
+  /** No read will come any more: ends when those that wait are answered. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#waiters.length === 0) this.#end(new Error('nobody reads this any more'));
+  }
+
   /** Ends the request if it still runs, and gives the memory back. Reads that wait fail. */
   drop(reason: Error): void {
+    this.#retired = true;
+    this.#end(reason);
+  }
+
+  #end(reason: Error): void {
     if (this.#arrived < this.to) this.#abort.abort(reason);
     this.#lease.release();
   }
@@ -78,9 +90,10 @@ export class RangeWindow {
     const waiting: Waiter[] = [];
     for (const waiter of this.#waiters) {
       if (waiter.end <= this.#arrived) waiter.resolve();
-      else if (this.#failure !== undefined) waiter.reject(this.#failure.error);
+      else if (this.#failure !== undefined) waiter.reject(this.#failure);
       else waiting.push(waiter);
     }
     this.#waiters = waiting;
+    if (this.#retired && waiting.length === 0) this.#end(new Error('nobody reads this any more'));
   }
 }

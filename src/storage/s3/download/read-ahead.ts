@@ -42,8 +42,8 @@ export class ReadAhead {
   }
 
   /** Begins at `from`, wherever the reader was before. */
-  restart(from: number, reason: Error): void {
-    this.drop(reason);
+  restart(from: number): void {
+    this.retire();
     this.#frontier = from;
     this.#entered = 0;
     this.#nextBytes = FIRST_RANGE_BYTES;
@@ -53,7 +53,7 @@ export class ReadAhead {
   /** The bytes, if they are in windows; undefined if not. */
   take(from: number, to: number): Promise<Buffer> | undefined {
     this.#windows = this.#windows.filter((window) => {
-      if (window.failed) window.drop(new Error('failed'));
+      if (window.failed) window.retire();
       return !window.failed;
     });
     const pieces: { readonly window: RangeWindow; readonly from: number; readonly to: number }[] = [];
@@ -75,6 +75,13 @@ export class ReadAhead {
     return taken.length === 1 ? only : Promise.all(taken).then((buffers) => Buffer.concat(buffers));
   }
 
+  /** Gives up what is ahead; reads that wait are still answered. */
+  retire(): void {
+    for (const window of this.#windows) window.retire();
+    this.#windows = [];
+  }
+
+  /** Reads that wait fail with the reason. */
   drop(reason: Error): void {
     for (const window of this.#windows) window.drop(reason);
     this.#windows = [];
@@ -83,9 +90,8 @@ export class ReadAhead {
   #advance(to: number): void {
     for (const window of this.#windows) if (window.from >= this.#frontier && window.from < to) this.#entered += 1;
     this.#frontier = Math.max(this.#frontier, to);
-    const passed = new Error('the reader has passed this');
     while ((this.#windows[0]?.to ?? Number.POSITIVE_INFINITY) + KEEP_BEHIND_BYTES <= this.#frontier) {
-      this.#windows.shift()?.drop(passed);
+      this.#windows.shift()?.retire();
     }
     const depth = Math.min(this.#options.inFlight, this.#entered);
     for (let ahead = this.#ahead(); ahead < depth; ahead += 1) {

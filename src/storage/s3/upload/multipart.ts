@@ -1,4 +1,5 @@
 import type { StorageError } from '../../object-store.ts';
+import type { Clock } from '../clock.ts';
 import { toStorageError } from '../errors.ts';
 import type { MultipartApi, StoredPart, UploadReference } from '../multipart-api.ts';
 import type { ObjectInfo, ObjectProperties } from '../object-api.ts';
@@ -16,6 +17,7 @@ export interface MultipartTools {
   readonly journal: UploadJournal;
   /** Requests in flight for one upload. */
   readonly partsInFlight: number;
+  readonly clock: Clock;
 }
 
 /**
@@ -59,7 +61,7 @@ export class MultipartUpload {
     tag: string,
     onFailure: (failure: StorageError) => void,
   ): Promise<MultipartUpload> {
-    const entry = await tools.journal.announce(key);
+    const entry = await tools.journal.announce({ kind: 'upload', key, at: tools.clock.now() });
     try {
       const reference = await tools.multipart.create(key, properties);
       entry.identify(reference.uploadId);

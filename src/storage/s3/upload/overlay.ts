@@ -20,13 +20,20 @@ export class Overlay {
   /** The base's bytes at and after this offset are cut off. */
   #baseEnd: number;
 
-  constructor(base: BaseObject | undefined, readBase: BaseReader, space: SpoolSpace | undefined, spool?: SpoolFile) {
+  /** `state` for changes that were collected elsewhere; the spool file stays its owner's. */
+  constructor(
+    base: BaseObject | undefined,
+    readBase: BaseReader,
+    space: SpoolSpace | undefined,
+    state?: { readonly spool: SpoolFile | undefined; readonly baseEnd: number; readonly size: number },
+  ) {
     this.#base = base;
     this.#readBase = readBase;
     this.#space = space;
-    this.#spool = spool;
-    this.#baseEnd = base?.size ?? 0;
-    this.#size = this.#baseEnd;
+    this.#spool = state?.spool;
+    this.#baseEnd = state?.baseEnd ?? base?.size ?? 0;
+    this.#size = state?.size ?? this.#baseEnd;
+    this.#changed = state !== undefined;
   }
 
   get size(): number {

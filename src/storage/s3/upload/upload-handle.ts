@@ -17,29 +17,27 @@ import {
   withoutTimes,
   type AttributeDefaults,
 } from '../attributes.ts';
-import type { Clock } from '../clock.ts';
 import { toStorageError } from '../errors.ts';
 import { Lane } from '../lane.ts';
 import { UPLOAD_TAG, type ObjectInfo, type ObjectProperties } from '../object-api.ts';
-import { assemble, checkUnchanged, type AssembleTools } from './assemble.ts';
+import { assemble, checkUnchanged } from './assemble.ts';
 import { MultipartUpload } from './multipart.ts';
-import { Overlay, type BaseReader } from './overlay.ts';
+import { Overlay } from './overlay.ts';
 import { MIN_PART_BYTES, planParts } from './part-plan.ts';
+import { completePatched, type PatchTools } from './patch.ts';
 import { PartStream } from './part-stream.ts';
 import type { SpoolSpace } from './spool.ts';
 
 export type PartialUploadPolicy = 'store' | 'discard';
 export type SetStatPolicy = 'store' | 'ignore' | 'refuse';
 
-export interface UploadTools extends AssembleTools {
+export interface UploadTools extends PatchTools {
   readonly spool: SpoolSpace | undefined;
-  readonly readBase: BaseReader;
   /** Gives a stored object other metadata. */
   readonly rewriteMetadata: (key: string, change: AttributeChange) => Promise<void>;
   readonly partialUploads: PartialUploadPolicy;
   readonly setStat: SetStatPolicy;
   readonly defaults: AttributeDefaults;
-  readonly clock: Clock;
   readonly events: StoreEventSink;
 }
 
@@ -301,9 +299,14 @@ export class UploadHandle implements WriteHandle {
           if (this.#state.phase === 'streaming') await this.#completeUpload(this.#state, size);
         } else {
           try {
-            await this.#tools.objects.put(this.#key, whole.body, this.#properties(this.#options.exclusive), {
-              exclusive: this.#options.exclusive,
-            });
+            await this.#tools.objects.put(
+              this.#key,
+              whole.body,
+              this.#properties(this.#options.exclusive ? this.#tag : undefined),
+              {
+                exclusive: this.#options.exclusive,
+              },
+            );
           } finally {
             whole.done();
           }
@@ -321,7 +324,7 @@ export class UploadHandle implements WriteHandle {
         else {
           const target = {
             key: this.#key,
-            properties: this.#properties(true),
+            properties: this.#properties(this.#tag),
             tag: this.#tag,
             exclusive: this.#options.exclusive,
           };
@@ -338,9 +341,6 @@ export class UploadHandle implements WriteHandle {
 
   async #completeUpload(state: Extract<UploadState, { phase: 'streaming' }>, size: number): Promise<void> {
     const { stream, upload, base } = state;
-    if (stream.patches !== undefined) {
-      throw new StorageError('unsupported', 'The file was changed where it had been sent already.');
-    }
     await upload.drain();
     if (base !== undefined) await checkUnchanged(this.#tools.objects, base);
     if (this.#options.exclusive && (await this.#tools.objects.head(this.#key)) !== undefined) {
@@ -349,7 +349,14 @@ export class UploadHandle implements WriteHandle {
     }
     this.#state = { phase: 'completing', size };
     try {
-      await upload.complete(stream.nextNumber - 1, size, this.#options.exclusive);
+      if (stream.patches === undefined) {
+        await upload.complete(stream.nextNumber - 1, size, this.#options.exclusive);
+      } else {
+        const tag = randomBytes(16).toString('hex');
+        const target = { key: this.#key, properties: this.#properties(tag), tag, exclusive: this.#options.exclusive };
+        await completePatched(this.#tools, { upload, tag: this.#tag, stream }, target, this.#waits.signal);
+        return;
+      }
     } catch (error) {
       this.#state = state;
       throw error;
@@ -416,15 +423,15 @@ export class UploadHandle implements WriteHandle {
 
   async #beginUpload(): Promise<MultipartUpload> {
     this.#changeAtBegin = this.#change;
-    return MultipartUpload.begin(this.#tools, this.#key, this.#properties(true), this.#tag, (failure) => {
+    return MultipartUpload.begin(this.#tools, this.#key, this.#properties(this.#tag), this.#tag, (failure) => {
       this.#partFailed = true;
       this.#waits.abort(failure);
     });
   }
 
-  #properties(tagged: boolean): ObjectProperties {
+  #properties(tag: string | undefined): ObjectProperties {
     const metadata = applyChange('file', this.#kept.metadata, this.#change);
-    return { ...this.#kept, metadata: tagged ? { ...metadata, [UPLOAD_TAG]: this.#tag } : metadata };
+    return { ...this.#kept, metadata: tag === undefined ? metadata : { ...metadata, [UPLOAD_TAG]: tag } };
   }
 }
 

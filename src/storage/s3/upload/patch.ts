@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { copyObject, type CopyTools } from '../copy.ts';
+import type { KeySpace } from '../keys.ts';
+import type { ObjectInfo } from '../object-api.ts';
+import type { JournalEntry } from '../upload-journal.ts';
+import { assemble, type AssembleTarget, type AssembleTools } from './assemble.ts';
+import type { MultipartUpload } from './multipart.ts';
+import { Overlay, type BaseReader } from './overlay.ts';
+import type { PartStream } from './part-stream.ts';
+
+export interface PatchTools extends AssembleTools {
+  readonly copy: CopyTools;
+  readonly keys: KeySpace;
+  readonly readBase: BaseReader;
+  readonly clock: Clock;
+}
+
+/** The upload that was sent, before its patches are applied. */
+export interface PatchedUpload {
+  readonly upload: MultipartUpload;
+  /** Its tag, which must not be that of `target`. */
+  readonly tag: string;
+  readonly stream: PartStream;
+}
+
+/**
+ * Ends an upload in which bytes were changed after their part had been sent, as programs do that write a header last.
+ * S3 neither changes a stored part nor lets one be read before the upload is complete. So the unpatched object is
+ * completed first, at the file's own key, and then replaced by one that takes all the other bytes from it inside the
+ * store. For that moment the unpatched file can be seen; the file that was there before is kept aside and comes back if
+ * anything fails, or with the sweeper after a crash. Files that are read or changed from the start never come here.
+ *
+ * Throws StorageError; the upload is ended in any case.
+ */
+export async function completePatched(
+  tools: PatchTools,
+  { upload, tag, stream }: PatchedUpload,
+  target: AssembleTarget,
+  signal: AbortSignal,
+): Promise<void> {
+  const old = await tools.objects.head(target.key);
+  const copy = old === undefined ? undefined : tools.keys.reservedKey('kept', randomBytes(16).toString('hex'));
+  const entry = await tools.journal.announce({
+    kind: 'restore',
+    key: target.key,
+    tag,
+    ...(copy === undefined ? {} : { copy }),
+  });
+  let unpatched: ObjectInfo | undefined;
+  try {
+    if (old !== undefined && copy !== undefined)
+      await copyObject(tools.copy, old, copy, undefined, { exclusive: false });
+    unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, target.exclusive);
+    const patches = stream.patches;
+    const overlay = new Overlay(unpatched, tools.readBase, undefined, {
+      spool: patches?.spool,
+      baseEnd: Math.min(stream.sent, patches?.cut ?? stream.sent, stream.size),
+      size: stream.size,
+    });
+    await assemble(tools, overlay, { ...target, exclusive: false }, signal);
+  } catch (error) {
+    await putBack(tools, target.key, unpatched, copy, entry);
+    throw error;
+  }
+  await discardCopy(tools, copy, entry);
+}
+
+async function putBack(
+  tools: PatchTools,
+  key: string,
+  unpatched: ObjectInfo | undefined,
+  copy: string | undefined,
+  entry: JournalEntry,
+): Promise<void> {
+  try {
+    const now = unpatched === undefined ? undefined : await tools.objects.head(key);
+    if (now !== undefined && now.etag === unpatched?.etag) {
+      const old = copy === undefined ? undefined : await tools.objects.head(copy);
+      if (old === undefined) await tools.objects.deleteVersion(key, now.etag);
+      else await copyObject(tools.copy, old, key, undefined, { exclusive: false });
+    }
+  } catch (error) {
+    entry.leave(error);
+    return;
+  }
+  await discardCopy(tools, copy, entry);
+}
+
+async function discardCopy(tools: PatchTools, copy: string | undefined, entry: JournalEntry): Promise<void> {
+  try {
+    if (copy !== undefined) await tools.objects.delete(copy);
+    entry.end();
+  } catch (error) {
+    entry.leave(error);
+  }
+}
