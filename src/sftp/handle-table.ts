@@ -1,5 +1,6 @@
+import type { ClientPath } from '../vfs/client-path.ts';
 import type { SftpAction } from './events.ts';
-import type { OpenFile, OpenHandle } from './open-handle.ts';
+import type { OpenFile, OpenHandle, OpenWriteFile } from './open-handle.ts';
 import { SSH_FX } from './protocol.ts';
 import { SftpStatus } from './status.ts';
 
@@ -56,6 +57,14 @@ export class HandleTable {
     const handle = this.find(name);
     if (handle.kind === 'directory') throw new SftpStatus(SSH_FX.FAILURE, 'The handle is of a directory.');
     return handle;
+  }
+
+  /** The file that this session is writing under this path, where it is: the latest, if it has it open twice. */
+  findWriter(path: ClientPath): OpenWriteFile | undefined {
+    const writers = [...this.#handles.values()].filter(
+      (handle): handle is OpenWriteFile => handle.kind === 'write' && !handle.closing && handle.path === path,
+    );
+    return writers.at(-1);
   }
 
   delete(name: Buffer): void {

@@ -1,3 +1,6 @@
+import type { Entry } from '../../storage/object-store.ts';
+import { StorageError } from '../../storage/object-store.ts';
+import type { ClientPath } from '../../vfs/client-path.ts';
 import { readAttributes } from '../attributes.ts';
 import { OK, type Reply } from '../reply.ts';
 import { readPath, readText, type PlainRow, type RequestContext } from '../request.ts';
@@ -20,10 +23,25 @@ function statRow(name: string, followSymlinks: boolean): PlainRow {
     prepare: (context, reader) => {
       const path = readPath(context, reader);
       return {
-        run: async () => ({ kind: 'attributes', entry: await context.view.stat(path, { followSymlinks }) }),
+        run: async () => ({ kind: 'attributes', entry: await statOrWriter(context, path, followSymlinks) }),
       };
     },
   };
+}
+
+/**
+ * A new file is in the store only from its CLOSE on, but the session that writes it may look at it before: sshfs sends
+ * LSTAT right behind the OPEN that creates the file, and gives up where that finds nothing.
+ */
+async function statOrWriter(context: RequestContext, path: ClientPath, followSymlinks: boolean): Promise<Entry> {
+  try {
+    return await context.view.stat(path, { followSymlinks });
+  } catch (error) {
+    const writer =
+      error instanceof StorageError && error.code === 'not-found' ? context.handles.findWriter(path) : undefined;
+    if (writer === undefined) throw error;
+    return writer.file.stat();
+  }
 }
 
 /** §6.9: string path, ATTRS. */
