@@ -97,21 +97,46 @@ function decode(salt: string, hash: string): { salt: Buffer; hash: Buffer } {
 /** A hash that no password has, so that an unknown user costs the same time as a wrong password. */
 const dummy: Promise<string> = hashPassword(randomBytes(32).toString('hex'));
 
+/**
+ * Checks that run at a time. Each takes a thread of the pool that file access needs too, and up to 128 MiB: guesses must
+ * queue up behind each other, not push everything else aside.
+ */
+const MAX_CONCURRENT_CHECKS = 2;
+let running = 0;
+const queue: (() => void)[] = [];
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (running >= MAX_CONCURRENT_CHECKS) {
+    await new Promise<void>((resolve) => {
+      queue.push(resolve);
+    });
+  } else {
+    running += 1;
+  }
+  try {
+    return await work();
+  } finally {
+    // The place goes to the next in line without becoming free in between.
+    const next = queue.shift();
+    if (next === undefined) running -= 1;
+    else next();
+  }
+}
+
 /** Whether `password` is the one of `passwordHash`; with null, false after the same work. */
 export async function verifyPassword(password: string, passwordHash: string | null): Promise<boolean> {
   const parsed = parsePasswordHash(passwordHash ?? (await dummy));
-  const computed =
-    parsed.kind === 'scrypt'
-      ? await scryptAsync(normalise(password), parsed.salt, parsed.hash.length, {
-          N: parsed.N,
-          r: parsed.r,
-          p: parsed.p,
-          maxmem: MAX_SCRYPT_BYTES,
-        })
-      : await pbkdf2Async(normalise(password), parsed.salt, parsed.iterations, parsed.hash.length, 'sha256');
+  const computed = await inTurn(() => compute(normalise(password), parsed));
   const equal = timingSafeEqual(computed, parsed.hash);
   computed.fill(0);
   return equal && passwordHash !== null;
+}
+
+function compute(password: string, parsed: ParsedHash): Promise<Buffer> {
+  const { salt, hash } = parsed;
+  if (parsed.kind === 'pbkdf2-sha256') return pbkdf2Async(password, salt, parsed.iterations, hash.length, 'sha256');
+  const { N, r, p } = parsed;
+  return scryptAsync(password, salt, hash.length, { N, r, p, maxmem: MAX_SCRYPT_BYTES });
 }
 
 /** RFC 4252 §8 wants passwords normalised (SASLprep); NFC is what matters of it: the same text from any keyboard. */

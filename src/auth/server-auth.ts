@@ -121,15 +121,20 @@ export class ServerAuth<T extends Identity> {
       throw new SshDisconnect(DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, `no such service after authentication`);
     }
     this.#sendBanner();
-    if (method === 'none') { this.#sendFailure(); return; }
+    if (method === 'none') {
+      this.#sendFailure();
+      return;
+    }
     const allowed = this.#options.methods.find((name) => name === method);
     switch (allowed) {
       case 'publickey':
         return this.#publicKey(userName, reader);
       case 'password':
         return this.#password(userName, reader);
-      case undefined:
-        { this.#fail({ userName, method, reason: 'method-not-available', fingerprint: null }); return; }
+      case undefined: {
+        this.#fail({ userName, method, reason: 'method-not-available', fingerprint: null });
+        return;
+      }
     }
   }
 
@@ -142,7 +147,10 @@ export class ServerAuth<T extends Identity> {
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
     const right = await verifyPassword(password, identity?.passwordHash ?? null);
-    if (identity === null || !right || change) { this.#fail({ ...failure, reason: 'wrong-password' }); return; }
+    if (identity === null || !right || change) {
+      this.#fail({ ...failure, reason: 'wrong-password' });
+      return;
+    }
     this.#succeed({ identity, method: 'password', publicKey: null, signatureAlgorithm: null });
   }
 
@@ -155,20 +163,30 @@ export class ServerAuth<T extends Identity> {
     reader.end();
     const failure = { userName, method: 'publickey', fingerprint: null } as const;
     const algorithm = this.#options.userKeyAlgorithms.find((name) => name === algorithmName);
-    if (algorithm === undefined) { this.#queryFailed({ ...failure, reason: 'algorithm-not-allowed' }); return; }
+    if (algorithm === undefined) {
+      this.#queryFailed({ ...failure, reason: 'algorithm-not-allowed' });
+      return;
+    }
     let key: PublicKey;
     try {
       key = parsePublicKey(Buffer.from(blob));
     } catch (error) {
       // A key that cannot be parsed fails this attempt, not the connection.
-      this.#queryFailed({ ...failure, reason: 'bad-key', error }); return;
+      this.#queryFailed({ ...failure, reason: 'bad-key', error });
+      return;
     }
-    if (!key.signatureAlgorithms.includes(algorithm)) { this.#queryFailed({ ...failure, reason: 'bad-key' }); return; }
+    if (!key.signatureAlgorithms.includes(algorithm)) {
+      this.#queryFailed({ ...failure, reason: 'bad-key' });
+      return;
+    }
     const tried = { ...failure, fingerprint: key.fingerprint };
     const identity = await this.#find(userName, tried);
     if (identity === 'provider-failed') return;
     const known = identity?.publicKeys.some((candidate) => candidate.blob.equals(key.blob)) ?? false;
-    if (identity === null || !known) { this.#queryFailed({ ...tried, reason: 'unknown-user-or-key' }); return; }
+    if (identity === null || !known) {
+      this.#queryFailed({ ...tried, reason: 'unknown-user-or-key' });
+      return;
+    }
     if (signature === null) {
       this.#queries += 1;
       if (this.#queries > MAX_KEY_QUERIES) throw tooMany();
@@ -177,7 +195,10 @@ export class ServerAuth<T extends Identity> {
     }
     // RFC 4252 §7: the session identifier and the request up to the signature.
     const data = new SshWriter(4096).string(this.#options.sessionId).bytes(reader.slice(0, signedBytes)).finish();
-    if (!key.verify(algorithm, signature, data)) { this.#fail({ ...tried, reason: 'wrong-signature' }); return; }
+    if (!key.verify(algorithm, signature, data)) {
+      this.#fail({ ...tried, reason: 'wrong-signature' });
+      return;
+    }
     this.#succeed({ identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm });
   }
 
