@@ -4,7 +4,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { sftp } from '../clients/openssh.ts';
-import { childrenGone, treeCpuSeconds } from '../measure/process-tree.ts';
+import { childrenGone, treeCpuSeconds } from '../../test/peers/process-tree.ts';
 import type { RunningBenchServer } from '../servers/bench-server.ts';
 import { localServers } from '../servers/servers.ts';
 import type { Bench, Measurement, Scenario } from './scenario.ts';

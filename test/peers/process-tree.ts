@@ -25,7 +25,7 @@ export function treeCpuSeconds(root: number): number {
   return tree(root).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
 }
 
-/** Resident memory of a process and all below it, in bytes: proportional, so that shared pages count once. */
+/** Resident memory (VmRSS) of a process and all below it, in bytes; pages that several share count for each. */
 export function treeResidentBytes(root: number): number {
   return tree(root).reduce((sum, { pid }) => sum + residentBytes(pid), 0);
 }
@@ -63,9 +63,9 @@ function stat(pid: string): ProcessStat | null {
 
 function residentBytes(pid: number): number {
   try {
-    const kib = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1];
+    const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
     return Number(kib ?? 0) * 1024;
   } catch {
-    return 0;
+    return 0; // it ended in between
   }
 }

@@ -1,0 +1,59 @@
+// A real S3 server for programs that are no jest tests (those have jest-global-setup.ts).
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { findProgram } from './peers.ts';
+import { freePort, mustRun, runProgram } from './process.ts';
+
+export interface S3Server {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** For the SDK's client. */
+  readonly clientConfig: {
+    readonly endpoint: string;
+    readonly region: string;
+    readonly forcePathStyle: true;
+    readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+    readonly requestChecksumCalculation: 'WHEN_REQUIRED';
+    readonly responseChecksumValidation: 'WHEN_REQUIRED';
+  };
+  /** Ends it; what it held is gone. */
+  stop(): Promise<void>;
+}
+
+/** Starts Ceph's radosgw with everything below `directory`; `null` where it is not installed. */
+export async function startRadosgw(
+  directory: string,
+  store: 'memstore' | 'bluestore' = 'memstore',
+): Promise<S3Server | null> {
+  if (findProgram('machine', 'radosgw') === null) return null;
+  await mkdir(directory, { recursive: true });
+  const script = (name: string): string => resolve(import.meta.dirname, name);
+  const { stdout } = await mustRun([script('s3-up.sh'), directory, String(await freePort())], {
+    env: { OSD_STORE: store },
+    timeoutMs: 120_000,
+  });
+  const said = new Map(stdout.split('\n').map((line) => line.split('=', 2) as [string, string]));
+  const value = (name: string): string => {
+    const text = said.get(name);
+    if (text === undefined) throw new Error(`s3-up.sh said no ${name}`);
+    return text;
+  };
+  const credentials = { accessKeyId: value('AWS_ACCESS_KEY_ID'), secretAccessKey: value('AWS_SECRET_ACCESS_KEY') };
+  const place = { endpoint: value('S3_ENDPOINT'), region: value('AWS_REGION') };
+  return {
+    ...place,
+    ...credentials,
+    clientConfig: {
+      ...place,
+      credentials,
+      forcePathStyle: true,
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+    },
+    stop: async () => {
+      await runProgram([script('s3-down.sh'), directory, '--purge']);
+    },
+  };
+}
