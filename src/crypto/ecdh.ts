@@ -19,6 +19,8 @@ export interface EcdhKeyPair {
 /** An elliptic-curve Diffie-Hellman function with public values and secrets of fixed length. */
 export interface Ecdh {
   readonly name: string;
+  /** Who computes it: OpenSSL through node:crypto, or @noble/curves. */
+  readonly provider: 'node' | 'noble';
   readonly publicKeyBytes: number;
   readonly secretBytes: number;
   generateKeyPair(): EcdhKeyPair;
@@ -40,9 +42,10 @@ function checkX25519Secret(secret: Buffer): Buffer {
   return secret;
 }
 
-/** X25519 (RFC 7748 §5) of node:crypto. OpenSSL refuses it in FIPS mode. */
+/** X25519 (RFC 7748 §5) of node:crypto; usable only where `nodeHasX25519`. */
 export const nodeX25519: Ecdh & { keyPairFromPrivateKey(privateKey: Buffer): EcdhKeyPair } = {
   name: 'X25519',
+  provider: 'node',
   publicKeyBytes: X25519_BYTES,
   secretBytes: X25519_BYTES,
   generateKeyPair(): EcdhKeyPair {
@@ -73,12 +76,23 @@ function nodeX25519KeyPair(publicKey: KeyObject, privateKey: KeyObject): EcdhKey
   };
 }
 
+/** False where OpenSSL refuses X25519: newer FIPS modules do. */
+export const nodeHasX25519 = ((): boolean => {
+  try {
+    generateKeyPairSync('x25519');
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
 /**
  * X25519 of @noble/curves, for FIPS mode: there the classical half of a hybrid with ML-KEM is additional input that need
  * not be approved (SP 800-56C rev. 2 §2), but OpenSSL refuses to compute it.
  */
 export const nobleX25519: Ecdh = {
   name: 'X25519',
+  provider: 'noble',
   publicKeyBytes: X25519_BYTES,
   secretBytes: X25519_BYTES,
   generateKeyPair(): EcdhKeyPair {
@@ -110,6 +124,7 @@ function nistEcdh(name: string, opensslName: string, fieldBytes: number): Ecdh {
   const publicKeyBytes = 1 + 2 * fieldBytes;
   return {
     name,
+    provider: 'node',
     publicKeyBytes,
     secretBytes: fieldBytes,
     generateKeyPair(): EcdhKeyPair {

@@ -1,15 +1,17 @@
-import { getFips } from 'node:crypto';
 import { modpKex } from './dh-kex.ts';
 import { ecdhKex } from './ecdh-kex.ts';
-import { nobleX25519, nodeX25519, p256, p384, p521 } from './ecdh.ts';
+import { nobleX25519, nodeHasX25519, nodeX25519, p256, p384, p521 } from './ecdh.ts';
 import { hybrid } from './hybrid.ts';
 import { kyber } from './kyber.ts';
 import type { KexMethod } from './kex-method.ts';
 import { mlKem } from './ml-kem.ts';
 import { sntrup761 } from './sntrup761.ts';
 
-/** OpenSSL refuses X25519 in FIPS mode, where it still may be the additional, not approved, half of an ML-KEM hybrid. */
-const x25519WithMlKem = getFips() === 1 ? nobleX25519 : nodeX25519;
+/**
+ * In FIPS mode OpenSSL refuses X25519, which may still be the auxiliary, not approved, half of an ML-KEM hybrid. What
+ * OpenSSL computes is never computed beside it.
+ */
+export const x25519WithMlKem = nodeHasX25519 ? nodeX25519 : nobleX25519;
 
 /** Every method with a fixed group, by its name. */
 const METHODS: Readonly<Record<string, (name: string) => KexMethod>> = {

@@ -89,6 +89,7 @@ function observed({ name, kem, ecdh, hash }: Row): {
   };
   const observedEcdh: Ecdh = {
     name: ecdh.name,
+    provider: ecdh.provider,
     publicKeyBytes: ecdh.publicKeyBytes,
     secretBytes: ecdh.secretBytes,
     generateKeyPair() {

@@ -1,0 +1,52 @@
+import { getFips } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import { CIPHER_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS } from '../../src/crypto/algorithm-table.ts';
+import { nodeHasX25519 } from '../../src/crypto/ecdh.ts';
+import { nodeHasMlKem } from '../../src/crypto/ml-kem.ts';
+import { nodePoly } from '../../src/crypto/poly1305.ts';
+import { cryptoModule, refusedByOpenSsl, reportProviders } from '../../src/crypto/providers.ts';
+
+const names = (rows: readonly { readonly name: string }[]): string[] => rows.map(({ name }) => name);
+const EVERYTHING = { kex: names(KEX_ALGORITHMS), ciphers: names(CIPHER_ALGORITHMS), macs: names(MAC_ALGORITHMS) };
+
+/** test/server/fips.test.ts asks a Node that runs in FIPS mode. */
+describe('outside FIPS mode', () => {
+  test('the module says so', () => {
+    expect(cryptoModule()).toEqual({ enabled: getFips() === 1, hasMlKem: nodeHasMlKem });
+  });
+
+  test('OpenSSL refuses nothing', () => {
+    expect(nodeHasX25519).toBe(true);
+    expect(refusedByOpenSsl(EVERYTHING)).toEqual([]);
+  });
+
+  test('a policy with everything names every provider', () => {
+    expect(reportProviders(EVERYTHING)).toEqual({
+      openssl: process.versions.openssl,
+      fips: false,
+      random: 'node',
+      signatures: 'node',
+      hashes: 'node',
+      mlKem: nodeHasMlKem ? 'node' : 'noble',
+      kyber: 'latticeport, on hashes of node',
+      sntrup761: 'liboqs',
+      x25519: 'node',
+      nistCurves: 'node',
+      modpGroups: 'node',
+      aes: 'node',
+      chacha20Poly1305: nodePoly === null ? 'node, Poly1305 of noble' : 'node',
+      hmac: 'node',
+      umac: 'latticeport, on AES of node',
+    });
+  });
+
+  test('what a policy cannot lead to is not named', () => {
+    const lists = {
+      kex: ['mlkem1024nistp384-sha384'],
+      ciphers: ['aes256-gcm@openssh.com'],
+      macs: ['umac-64@openssh.com'],
+    };
+    const report = reportProviders(lists);
+    expect(Object.keys(report).slice(5)).toEqual(['mlKem', 'nistCurves', 'aes']);
+  });
+});
