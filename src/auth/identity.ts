@@ -14,6 +14,8 @@ export interface LoginContext {
 
 /** Where users come from. */
 export interface IdentityProvider<T extends Identity = Identity> {
+  /** Checked for users without a password: see `decoyHash` of password-hash.ts. */
+  readonly decoyHash?: string;
   /** null when there is no such user, or it may not log in from there. Rejects when the provider itself fails. */
   find(userName: string, context: LoginContext): Promise<T | null>;
 }

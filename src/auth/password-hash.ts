@@ -14,6 +14,8 @@ const SCRYPT_P = 1;
 const PBKDF2_ITERATIONS = 600_000;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
+const SCRYPT_PARAMETERS = `$scrypt$ln=${SCRYPT_LOG2_N},r=${SCRYPT_R},p=${SCRYPT_P}`;
+const PBKDF2_PARAMETERS = `$pbkdf2-sha256$i=${PBKDF2_ITERATIONS}`;
 
 /** Upper bounds: a configuration must not be able to stall the server with one login. */
 const MAX_SCRYPT_BYTES = 256 * 1024 * 1024;
@@ -43,7 +45,7 @@ const b64 = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '
  */
 export async function hashPassword(password: string, kind?: 'scrypt' | 'pbkdf2-sha256'): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
-  if ((kind ?? (getFips() === 1 ? 'pbkdf2-sha256' : 'scrypt')) === 'scrypt') {
+  if ((kind ?? defaultKind()) === 'scrypt') {
     const N = 2 ** SCRYPT_LOG2_N;
     const hash = await scryptAsync(normalise(password), salt, HASH_BYTES, {
       N,
@@ -51,10 +53,14 @@ export async function hashPassword(password: string, kind?: 'scrypt' | 'pbkdf2-s
       p: SCRYPT_P,
       maxmem: MAX_SCRYPT_BYTES,
     });
-    return `$scrypt$ln=${SCRYPT_LOG2_N},r=${SCRYPT_R},p=${SCRYPT_P}$${b64(salt)}$${b64(hash)}`;
+    return `${SCRYPT_PARAMETERS}$${b64(salt)}$${b64(hash)}`;
   }
   const hash = await pbkdf2Async(normalise(password), salt, PBKDF2_ITERATIONS, HASH_BYTES, 'sha256');
-  return `$pbkdf2-sha256$i=${PBKDF2_ITERATIONS}$${b64(salt)}$${b64(hash)}`;
+  return `${PBKDF2_PARAMETERS}$${b64(salt)}$${b64(hash)}`;
+}
+
+function defaultKind(): 'scrypt' | 'pbkdf2-sha256' {
+  return getFips() === 1 ? 'pbkdf2-sha256' : 'scrypt';
 }
 
 /** Throws PasswordHashError with what is wrong, for configuration checks. */
@@ -94,8 +100,22 @@ function decode(salt: string, hash: string): { salt: Buffer; hash: Buffer } {
   return decoded;
 }
 
-/** A hash that no password has, so that an unknown user costs the same time as a wrong password. */
-const dummy: Promise<string> = hashPassword(randomBytes(32).toString('hex'));
+/**
+ * A hash that no password has, for `verifyPassword`: with the parameters that most of `hashes` have, or, without any, with
+ * those of `hashPassword`. An unknown user then costs the same time as a wrong password.
+ */
+export function decoyHash(hashes: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const hash of hashes) {
+    const parameters = hash.split('$').slice(0, 3).join('$');
+    counts.set(parameters, (counts.get(parameters) ?? 0) + 1);
+  }
+  const [most] = [...counts].sort(([, a], [, b]) => b - a);
+  const parameters = most?.[0] ?? (defaultKind() === 'scrypt' ? SCRYPT_PARAMETERS : PBKDF2_PARAMETERS);
+  return `${parameters}$${b64(randomBytes(SALT_BYTES))}$${b64(randomBytes(HASH_BYTES))}`;
+}
+
+const DEFAULT_DECOY = decoyHash([]);
 
 /**
  * Checks that run at a time. Each takes a thread of the pool that file access needs too, and up to 128 MiB: guesses must
@@ -123,9 +143,13 @@ async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whether `password` is the one of `passwordHash`; with null, false after the same work. */
-export async function verifyPassword(password: string, passwordHash: string | null): Promise<boolean> {
-  const parsed = parsePasswordHash(passwordHash ?? (await dummy));
+/** Whether `password` is the one of `passwordHash`; with null, false after the work that `decoy` costs. */
+export async function verifyPassword(
+  password: string,
+  passwordHash: string | null,
+  decoy = DEFAULT_DECOY,
+): Promise<boolean> {
+  const parsed = parsePasswordHash(passwordHash ?? decoy);
   const computed = await inTurn(() => compute(normalise(password), parsed));
   const equal = timingSafeEqual(computed, parsed.hash);
   computed.fill(0);

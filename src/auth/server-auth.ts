@@ -144,9 +144,10 @@ export class ServerAuth<T extends Identity> {
     if (change) reader.utf8(MAX_PASSWORD_BYTES);
     reader.end();
     const failure = { userName, method: 'password', fingerprint: null } as const;
+    const { provider } = this.#options;
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
-    const right = await verifyPassword(password, identity?.passwordHash ?? null);
+    const right = await verifyPassword(password, identity?.passwordHash ?? null, provider.decoyHash);
     if (identity === null || !right || change) {
       this.#fail({ ...failure, reason: 'wrong-password' });
       return;

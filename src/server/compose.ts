@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { prepareKexMethods } from '../crypto/kex-methods.ts';
+import { reportProviders } from '../crypto/providers.ts';
 import { fipsRules } from '../policy/fips-rules.ts';
 import type { PolicyWatcher } from '../policy/policy-watcher.ts';
 import { watchPolicies } from '../policy/policy-watcher.ts';
@@ -11,7 +12,7 @@ import type { Admission } from './admission.ts';
 import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
 import type { PreparedConfig } from './prepared-config.ts';
-import { offeredAlgorithms, usableHostKeys } from './prepared-config.ts';
+import { checkReplacement, offeredAlgorithms, usableHostKeys } from './prepared-config.ts';
 import { SftpServer } from './server.ts';
 import type { SessionEnvironment } from './session.ts';
 import { SftpSessions } from './sftp-sessions.ts';
@@ -27,6 +28,7 @@ export class RunningServer {
   readonly #sftpSessions: SftpSessions[];
   #prepared: PreparedConfig;
   #watcher: PolicyWatcher;
+  #stopped: Promise<number> | null = null;
 
   constructor(parts: {
     address: AddressInfo;
@@ -69,8 +71,18 @@ export class RunningServer {
     this.#watcher.check();
   }
 
+  /** Takes no new connections, and stops when the last session has ended by itself. */
+  async retire(): Promise<void> {
+    await this.server.retire();
+    await this.stop();
+  }
+
   /** Drains and stops; resolves to the number of connections that were cut off. */
-  async stop(): Promise<number> {
+  stop(): Promise<number> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<number> {
     this.#watcher.close();
     const cutOff = await this.server.stop(this.#prepared.loaded.config.shutdown.drainSeconds);
     for (const sessions of this.#sftpSessions) await sessions.settled();
@@ -91,8 +103,8 @@ export class RunningServer {
     return watchPolicies({
       catalogue,
       accept: (policy) => {
-        // A policy that our host keys cannot serve must not replace the one in force.
-        if (inForce(policy)) offeredAlgorithms(policy, hostKeys, policy.file);
+        // A policy that our host keys cannot serve, or our FIPS mode forbids, must not replace the one in force.
+        if (inForce(policy)) checkReplacement(policy, loaded.config.fips, hostKeys);
       },
       onChange: (policy) => {
         if (!inForce(policy)) return;
@@ -137,6 +149,7 @@ export async function startServer(
       port: address.port,
       policy: prepared.policy.name,
       fips: config.fips,
+      crypto: reportProviders(prepared.policy.algorithms),
       storage: store.kind,
       users: prepared.users.size,
       hostKeys: prepared.hostKeys.map(({ publicKey }) => `${publicKey.type} ${publicKey.fingerprint}`),

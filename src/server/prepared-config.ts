@@ -1,9 +1,11 @@
-import { getFips } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { LoadedConfig } from '../config/load.ts';
 import type { PrivateKey } from '../crypto/keys.ts';
+import { cryptoModule, refusedByOpenSsl } from '../crypto/providers.ts';
 import type { PolicyCatalogue } from '../policy/catalogue.ts';
 import { loadPolicies } from '../policy/catalogue.ts';
+import { ConfigError } from '../policy/config-error.ts';
+import type { FipsMode } from '../policy/fips-rules.ts';
 import { checkFipsMode, fipsRules } from '../policy/fips-rules.ts';
 import { selectHostKeyAlgorithms } from '../policy/host-key-selection.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../policy/security-policy.ts';
@@ -30,10 +32,35 @@ export function prepareConfig(loaded: LoadedConfig): PreparedConfig {
   const { config, file } = loaded;
   const catalogue = loadPolicies([BUILT_IN_POLICIES, ...config.policyDirectories]);
   const policy = catalogue.require(config.securityPolicy, file, '$.securityPolicy');
-  checkFipsMode(config.fips, policy, getFips() === 1, file, '$.fips');
+  checkFipsMode(config.fips, policy, cryptoModule(), file, '$.fips');
+  checkComputable(policy, file, '$.securityPolicy');
   const hostKeys = loadHostKeys(config.hostKeys, file);
   offeredAlgorithms(policy, hostKeys, file);
-  return { loaded, catalogue, policy, hostKeys, users: new ConfiguredUsers(config.users, file) };
+  const users = new ConfiguredUsers(config.users, file, config.fips === 'required' || cryptoModule().enabled);
+  return { loaded, catalogue, policy, hostKeys, users };
+}
+
+/**
+ * Checks a policy that is to replace the one in force: FIPS mode, what OpenSSL computes, and the host keys. Throws
+ * ConfigError naming the policy's file.
+ */
+export function checkReplacement(policy: SecurityPolicy, fips: FipsMode, hostKeys: readonly PrivateKey[]): void {
+  checkFipsMode(fips, policy, cryptoModule(), policy.file, '$.SecurityPolicy');
+  checkComputable(policy, policy.file, '$.SecurityPolicy');
+  offeredAlgorithms(policy, hostKeys, policy.file);
+}
+
+/** What is offered must work: a FIPS module refuses algorithms of policies for other machines. Throws ConfigError. */
+function checkComputable(policy: SecurityPolicy, file: string, jsonPath: string): void {
+  const refused = refusedByOpenSsl(policy.algorithms);
+  if (refused.length === 0) return;
+  const fipsMode = cryptoModule().enabled ? ', which runs in FIPS mode,' : '';
+  throw new ConfigError(
+    file,
+    jsonPath,
+    `${policy.name} lists what the OpenSSL under this Node${fipsMode} refuses: ${refused.join(', ')}; choose a policy ` +
+      'without, such as TransferSecurityPolicy-FIPS-2025-03 or TransferPQSecurityPolicy-FIPS-2026-11',
+  );
 }
 
 /** The policy's lists, with the host key algorithms that the configured keys can serve. Throws ConfigError. */

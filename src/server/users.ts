@@ -1,5 +1,5 @@
 import type { Identity, IdentityProvider } from '../auth/identity.ts';
-import { parsePasswordHash, PasswordHashError } from '../auth/password-hash.ts';
+import { decoyHash, parsePasswordHash, PasswordHashError } from '../auth/password-hash.ts';
 import type { UserConfig } from '../config/schema.ts';
 import type { PublicKey } from '../crypto/keys.ts';
 import { KeyFormatError } from '../crypto/keys.ts';
@@ -11,19 +11,28 @@ export interface User extends Identity {
   readonly settings: UserConfig;
 }
 
-/** Users as the configuration lists them. Throws ConfigError for keys and hashes that cannot be used. */
+/** SP 800-132 §5.1: salts of 128 bits or more. */
+const FIPS_MIN_SALT_BYTES = 16;
+
+/**
+ * Users as the configuration lists them. Throws ConfigError for keys and hashes that cannot be used; in FIPS mode, for
+ * hashes that are not PBKDF2's, too.
+ */
 export class ConfiguredUsers implements IdentityProvider<User> {
+  /** As costly to check as the configured hashes. */
+  readonly decoyHash: string;
   readonly #users: ReadonlyMap<string, User>;
 
-  constructor(users: readonly UserConfig[], file: string) {
+  constructor(users: readonly UserConfig[], file: string, fipsMode: boolean) {
     const byName = new Map<string, User>();
     users.forEach((settings, index) => {
       const at = `$.users[${index}]`;
       if (byName.has(settings.name))
         throw new ConfigError(file, `${at}.name`, `user "${settings.name}" is there twice`);
-      byName.set(settings.name, parseUser(settings, at, file));
+      byName.set(settings.name, parseUser(settings, at, file, fipsMode));
     });
     this.#users = byName;
+    this.decoyHash = decoyHash([...byName.values()].flatMap(({ passwordHash }) => passwordHash ?? []));
   }
 
   get size(): number {
@@ -35,7 +44,7 @@ export class ConfiguredUsers implements IdentityProvider<User> {
   }
 }
 
-function parseUser(settings: UserConfig, at: string, file: string): User {
+function parseUser(settings: UserConfig, at: string, file: string, fipsMode: boolean): User {
   const publicKeys = settings.publicKeys.map((line, index): PublicKey => {
     try {
       return parseAuthorizedKey(line);
@@ -48,12 +57,8 @@ function parseUser(settings: UserConfig, at: string, file: string): User {
   });
   const passwordHash = settings.passwordHash ?? null;
   if (passwordHash !== null) {
-    try {
-      parsePasswordHash(passwordHash);
-    } catch (error) {
-      if (error instanceof PasswordHashError) throw new ConfigError(file, `${at}.passwordHash`, error.message);
-      throw error;
-    }
+    const problem = passwordHashProblem(settings.name, passwordHash, fipsMode);
+    if (problem !== null) throw new ConfigError(file, `${at}.passwordHash`, problem);
   }
   if (publicKeys.length === 0 && passwordHash === null) {
     throw new ConfigError(
@@ -63,4 +68,17 @@ function parseUser(settings: UserConfig, at: string, file: string): User {
     );
   }
   return { name: settings.name, publicKeys, passwordHash, settings };
+}
+
+function passwordHashProblem(user: string, passwordHash: string, fipsMode: boolean): string | null {
+  try {
+    const { kind, salt } = parsePasswordHash(passwordHash);
+    if (!fipsMode || (kind === 'pbkdf2-sha256' && salt.length >= FIPS_MIN_SALT_BYTES)) return null;
+    const why =
+      kind === 'scrypt' ? 'is an scrypt hash, which FIPS mode refuses' : 'has a salt that is too short for FIPS mode';
+    return `the password of user "${user}" ${why}: make another with "latticeport hash-password --kind pbkdf2-sha256"`;
+  } catch (error) {
+    if (error instanceof PasswordHashError) return error.message;
+    throw error;
+  }
 }

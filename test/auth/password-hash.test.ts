@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { hashPassword, parsePasswordHash, PasswordHashError, verifyPassword } from '../../src/auth/password-hash.ts';
+import {
+  decoyHash,
+  hashPassword,
+  parsePasswordHash,
+  PasswordHashError,
+  verifyPassword,
+} from '../../src/auth/password-hash.ts';
 
 describe.each(['scrypt', 'pbkdf2-sha256'] as const)('%s', (kind) => {
   test('the right password, and no other', async () => {
@@ -32,6 +38,30 @@ test('the same text composed differently is the same password', async () => {
 
 test('no hash: false, after the work', async () => {
   expect(await verifyPassword('anything', null)).toBe(false);
+});
+
+describe('the decoy for users without a password', () => {
+  const SALT_AND_HASH = `${'A'.repeat(22)}$${'A'.repeat(43)}`;
+  const scrypt = `$scrypt$ln=14,r=8,p=1$${SALT_AND_HASH}`;
+  const pbkdf2 = `$pbkdf2-sha256$i=1000$${SALT_AND_HASH}`;
+
+  test('has the parameters of most of the hashes', () => {
+    expect(parsePasswordHash(decoyHash([scrypt, pbkdf2, pbkdf2]))).toMatchObject({
+      kind: 'pbkdf2-sha256',
+      iterations: 1000,
+    });
+    expect(parsePasswordHash(decoyHash([scrypt]))).toMatchObject({ kind: 'scrypt', N: 2 ** 14, r: 8, p: 1 });
+  });
+
+  test('without any, those of hashPassword', async () => {
+    const [, kind, parameters] = (await hashPassword('x')).split('$');
+    expect(decoyHash([]).startsWith(`$${String(kind)}$${String(parameters)}$`)).toBe(true);
+  });
+
+  test('opens nothing', async () => {
+    const decoy = await hashPassword('known', 'pbkdf2-sha256');
+    expect(await verifyPassword('known', null, decoy)).toBe(false);
+  });
 });
 
 test.each([
