@@ -147,6 +147,23 @@ export function describeBehaviour(name: string, open: () => Promise<BehaviourSto
       expect((await client.get('/a')).toString()).toBe('first writer');
     });
 
+    test('a session sees and sets what it is writing, by path too; others see it from CLOSE on', async () => {
+      const other = await connect();
+      const opening = client.open('/a', WRITE | CREAT | TRUNC);
+      const looking = client.lstat('/a');
+      const handle = await opening;
+      expect(await looking).toMatchObject({ size: 0 });
+      await client.write(handle, 0, 'twelve bytes');
+      expect(await client.stat('/a')).toMatchObject({ size: 12 });
+      await expect(other.stat('/a')).rejects.toMatchObject({ code: SSH_FX.NO_SUCH_FILE });
+      await client.setstat('/a', { size: 6, mode: 0o600, mtime: 1_300_000_000 });
+      await client.close(handle);
+      const expected = { size: 6, mode: 0o100600, mtime: 1_300_000_000 };
+      expect(await client.stat('/a')).toMatchObject(expected);
+      expect(await other.lstat('/a')).toMatchObject(expected);
+      expect((await other.get('/a')).toString()).toBe('twelve');
+    });
+
     test("WinSCP's upload: size in OPEN, FSETSTAT before CLOSE, rename over the target, SETSTAT", async () => {
       await client.put('/report.csv', Buffer.from('previous'));
       const handle = await client.open('/report.csv.filepart', WRITE | CREAT | TRUNC, { size: 1_000_000, mode: 0o644 });

@@ -1,12 +1,9 @@
-import type { Entry } from '../../storage/object-store.ts';
-import { StorageError } from '../../storage/object-store.ts';
-import type { ClientPath } from '../../vfs/client-path.ts';
 import { readAttributes } from '../attributes.ts';
 import { OK, type Reply } from '../reply.ts';
 import { readPath, readText, type PlainRow, type RequestContext } from '../request.ts';
 import type { SshReader } from '../../wire/reader.ts';
 import type { Plan } from '../request.ts';
-import { setPathAttributes } from './set-attributes.ts';
+import { setAsSession, statAsSession } from './own-writer.ts';
 
 /** §6.8: string path. Follows symbolic links. */
 export const stat = statRow('stat', true);
@@ -23,25 +20,10 @@ function statRow(name: string, followSymlinks: boolean): PlainRow {
     prepare: (context, reader) => {
       const path = readPath(context, reader);
       return {
-        run: async () => ({ kind: 'attributes', entry: await statOrWriter(context, path, followSymlinks) }),
+        run: async () => ({ kind: 'attributes', entry: await statAsSession(context, path, { followSymlinks }) }),
       };
     },
   };
-}
-
-/**
- * A new file is in the store only from its CLOSE on, but the session that writes it may look at it before: sshfs sends
- * LSTAT right behind the OPEN that creates the file, and gives up where that finds nothing.
- */
-async function statOrWriter(context: RequestContext, path: ClientPath, followSymlinks: boolean): Promise<Entry> {
-  try {
-    return await context.view.stat(path, { followSymlinks });
-  } catch (error) {
-    const writer =
-      error instanceof StorageError && error.code === 'not-found' ? context.handles.findWriter(path) : undefined;
-    if (writer === undefined) throw error;
-    return writer.file.stat();
-  }
 }
 
 /** §6.9: string path, ATTRS. */
@@ -60,7 +42,7 @@ export function prepareSetstat(context: RequestContext, reader: SshReader, follo
   return {
     action: () => ({ kind: 'setstat', path, ...requested }),
     run: async () => {
-      await setPathAttributes(context, path, requested, { followSymlinks });
+      await setAsSession(context, path, requested, { followSymlinks });
       return OK;
     },
   };
