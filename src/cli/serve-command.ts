@@ -4,10 +4,13 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { LoadedConfig } from '../config/load.ts';
 import { loadConfig } from '../config/load.ts';
+import { ConfigError } from '../policy/config-error.ts';
 import type { PreparedConfig } from '../server/prepared-config.ts';
+import type { RunningServer } from '../server/compose.ts';
 import { startServer } from '../server/compose.ts';
 import { prepareConfig } from '../server/prepared-config.ts';
-import { Primary, workerCount } from '../server/workers/primary.ts';
+import type { PrimaryOptions } from '../server/workers/primary.ts';
+import { Primary, workerCount, WorkerStartError } from '../server/workers/primary.ts';
 import { PrimaryLink } from '../server/workers/worker.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -15,22 +18,15 @@ import { CliError } from './cli-error.ts';
 import { demoText } from './demo-text.ts';
 import type { Demo } from './first-start.ts';
 import { firstStart } from './first-start.ts';
+import { listenError } from './listen-error.ts';
+import { exitAfter, ServeSignals } from './serve-signals.ts';
 
 const DEFAULT_CONFIG = 'latticeport.json';
 const DEFAULT_PORT = 2222;
 
-/** Sockets of clients that do not close theirs would hold the process after the drain. */
-const EXIT_GRACE_MS = 2000;
-
 interface ServeOptions {
   readonly config?: string;
   readonly port?: number;
-}
-
-/** What runs, to the signal handlers. */
-interface Running {
-  stop(): Promise<unknown>;
-  reload(): Promise<unknown>;
 }
 
 /**
@@ -44,11 +40,15 @@ export function registerServeCommand(program: Command): void {
     .option('-c, --config <file>', `configuration (default: ./${DEFAULT_CONFIG} where it is there)`)
     .option('-p, --port <port>', 'listen on this port instead of the configured one', parsePort)
     .action(async (options: ServeOptions) => {
+      if (cluster.isWorker) {
+        await serveAsWorker(options);
+        return;
+      }
       const { prepared, demo } = prepare(options);
       const log = createLogger(prepared.loaded.config.log);
-      if (cluster.isWorker) await serveAsWorker(prepared, log);
-      else if (workerCount(prepared.loaded.config.workers) > 1) await serveAsPrimary(prepared, options, demo, log);
-      else await serveAlone(prepared, options, demo, log);
+      const signals = new ServeSignals(log);
+      if (workerCount(prepared.loaded.config.workers) > 1) await serveAsPrimary(prepared, options, demo, log, signals);
+      else await serveAlone(prepared, options, demo, log, signals);
     });
 }
 
@@ -64,12 +64,13 @@ async function serveAlone(
   options: ServeOptions,
   demo: Demo | null,
   log: Logger,
+  signals: ServeSignals,
 ): Promise<void> {
   const server = await startServer(prepared, log).catch((error: unknown) => {
-    throw asCliError(error, prepared.loaded);
+    throw listenError(error, prepared.loaded.config.listen) ?? error;
   });
   if (demo !== null) process.stdout.write(demoText(demo, prepared, server.address));
-  onSignals(log, {
+  signals.attach({
     stop: () => server.stop(),
     reload: () => server.reload(prepare(options).prepared),
   });
@@ -80,96 +81,73 @@ async function serveAsPrimary(
   options: ServeOptions,
   demo: Demo | null,
   log: Logger,
+  signals: ServeSignals,
 ): Promise<void> {
-  const { config } = prepared.loaded;
-  const primary = new Primary({
+  const primary = new Primary(primaryOptions(prepared), log);
+  const { host, port } = await primary.start().catch((error: unknown) => {
+    throw error instanceof WorkerStartError ? new CliError(error.message) : error;
+  });
+  const { workers } = primaryOptions(prepared);
+  log.info({ event: 'primary.ready', workers, host, port }, 'all workers listen');
+  if (demo !== null) process.stdout.write(demoText(demo, prepared, { address: host, port, family: 'IPv4' }));
+  signals.attach({
+    stop: () => primary.stop(),
+    reload: async () => {
+      // A broken configuration must not reach the workers: they would end at their start.
+      await primary.reload(primaryOptions(prepare(options).prepared));
+    },
+  });
+}
+
+function primaryOptions({ loaded: { config } }: PreparedConfig): PrimaryOptions {
+  return {
     workers: workerCount(config.workers),
     connectionsPerSecondPerSource: config.limits.connectionsPerSecondPerSource,
     drainSeconds: config.shutdown.drainSeconds,
-    log,
-  });
-  const { host, port } = await primary.start();
-  log.info({ event: 'primary.ready', workers: workerCount(config.workers), host, port }, 'all workers listen');
-  if (demo !== null) process.stdout.write(demoText(demo, prepared, { address: host, port, family: 'IPv4' }));
-  onSignals(log, {
-    stop: () => primary.stop(),
-    reload: () => {
-      // A broken configuration must not reach the workers: they would end at their start.
-      prepare(options);
-      return primary.reload();
-    },
-  });
+  };
 }
 
-async function serveAsWorker(prepared: PreparedConfig, log: Logger): Promise<void> {
-  const stopOnce = (stop: () => Promise<unknown>): (() => void) => {
-    let stopping = false;
-    return () => {
-      if (stopping) return;
-      stopping = true;
-      exitAfter(stop(), log);
-    };
-  };
-  let drain = (): void => process.exit(0);
-  const link = new PrimaryLink(() => {
-    drain();
-  });
-  const server = await startServer(prepared, log, link);
-  drain = stopOnce(() => server.stop());
+async function serveAsWorker(options: ServeOptions): Promise<void> {
   // A terminal's Ctrl-C and a service manager's SIGTERM may go to the whole group: the primary decides.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
-  link.ready(server.address);
-}
-
-function onSignals(log: Logger, running: Running): void {
-  let stopping = false;
-  const onStop = (signal: NodeJS.Signals): void => {
-    if (stopping) {
-      log.warn({ event: 'server.killed', signal }, 'second signal: ending at once');
-      process.exit(1);
-    }
-    stopping = true;
-    log.info({ event: 'server.draining', signal }, 'no new sessions; running transfers may finish');
-    exitAfter(running.stop(), log);
+  let running: { readonly server: RunningServer; readonly log: Logger } | null = null;
+  const finish = (how: 'retire' | 'stop'): void => {
+    // Ordered to go before it was there: nobody is connected.
+    if (running === null) process.exit(0);
+    exitAfter(running.server[how](), running.log);
   };
-  process.on('SIGTERM', onStop);
-  process.on('SIGINT', onStop);
-  process.on('SIGHUP', () => {
-    const reload = async (): Promise<void> => {
-      await running.reload();
-      log.info({ event: 'config.reloaded' }, 'new connections use the new configuration');
-    };
-    reload().catch((error: unknown) => {
-      log.error({ event: 'config.reload-failed', err: error }, 'the old configuration stays in force');
-    });
+  const link = new PrimaryLink({
+    retire: () => {
+      finish('retire');
+    },
+    drain: () => {
+      finish('stop');
+    },
   });
+  let listen: LoadedConfig['config']['listen'] | null = null;
+  try {
+    const { prepared } = prepare(options);
+    ({ listen } = prepared.loaded.config);
+    const log = createLogger(prepared.loaded.config.log).child({ worker: process.pid });
+    running = { server: await startServer(prepared, log, link), log };
+    link.ready(running.server.address);
+  } catch (error) {
+    await link.failed(startFailure(error, listen));
+    process.exit(1);
+  }
 }
 
-function exitAfter(stopped: Promise<unknown>, log: Logger): void {
-  stopped.then(
-    () => {
-      setTimeout(() => process.exit(0), EXIT_GRACE_MS).unref();
-      process.exitCode = 0;
-      if (cluster.isWorker) process.disconnect?.();
-    },
-    (error: unknown) => {
-      log.error({ event: 'server.stop-failed', err: error }, 'stopping failed');
-      process.exit(1);
-    },
-  );
+/** What the operator is told, by the primary: one line where the cause is known. */
+function startFailure(error: unknown, listen: LoadedConfig['config']['listen'] | null): string {
+  const known = listen === null ? null : listenError(error, listen);
+  if (known !== null) return known.message;
+  if (error instanceof ConfigError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function withPort(loaded: LoadedConfig, port: number | undefined): LoadedConfig {
   if (port === undefined) return loaded;
   return { ...loaded, config: { ...loaded.config, listen: { ...loaded.config.listen, port } } };
-}
-
-function asCliError(error: unknown, { config }: LoadedConfig): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const where = `${config.listen.host} port ${config.listen.port}`;
-  if (code === 'EADDRINUSE') return new CliError(`${where} is in use by another program: choose another with --port`);
-  if (code === 'EACCES') return new CliError(`${where} may not be opened: ports below 1024 need a privilege`);
-  return error;
 }
 
 function parsePort(text: string): number {

@@ -19,7 +19,7 @@ export class SftpServer {
   readonly #unauthenticated = new Set<Session>();
   readonly #waiting = new Set<Socket>();
   #stopping = false;
-  #whenEmpty: (() => void) | null = null;
+  #whenEmpty: (() => void)[] = [];
 
   constructor(environment: SessionEnvironment, admission: Admission) {
     this.#environment = environment;
@@ -55,6 +55,12 @@ export class SftpServer {
     });
   }
 
+  /** Takes no new connections; those that are there go on. Resolves when the last of them has ended by itself. */
+  async retire(): Promise<void> {
+    this.#listener.close();
+    await this.#empty();
+  }
+
   /**
    * Takes no new connections, ends idle ones, lets running transfers finish until the deadline, then cuts off the rest.
    * Resolves to the number that was cut off.
@@ -67,20 +73,31 @@ export class SftpServer {
       if (session.authenticated) session.drain();
       else session.end(DISCONNECT_REASON.BY_APPLICATION, 'the server is shutting down');
     }
-    if (this.#sessions.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, drainSeconds * 1000);
-        this.#whenEmpty = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, drainSeconds * 1000);
+    });
+    await Promise.race([this.#empty(), deadline]);
+    clearTimeout(timer);
     const cutOff = this.#sessions.size;
     for (const session of [...this.#sessions]) {
       session.end(DISCONNECT_REASON.BY_APPLICATION, 'the server is shutting down');
     }
     return cutOff;
+  }
+
+  /** Resolves when there is no connection, not even one that waits for admission. */
+  async #empty(): Promise<void> {
+    while (this.#sessions.size + this.#waiting.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenEmpty.push(resolve);
+      });
+    }
+  }
+
+  #checkEmpty(): void {
+    if (this.#sessions.size + this.#waiting.size > 0) return;
+    for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
 
   #accept(socket: Socket): void {
@@ -98,6 +115,7 @@ export class SftpServer {
       this.#waiting.delete(socket);
       socket.off('error', onError);
       if (!socket.destroyed) this.#admitted(socket, wait);
+      this.#checkEmpty();
     });
   }
 
@@ -121,10 +139,11 @@ export class SftpServer {
     const timer = setTimeout(() => {
       this.#waiting.delete(socket);
       if (!socket.destroyed) this.#begin(socket);
+      this.#checkEmpty();
     }, wait * 1000);
     socket.once('close', () => {
       clearTimeout(timer);
-      this.#waiting.delete(socket);
+      if (this.#waiting.delete(socket)) this.#checkEmpty();
     });
   }
 
@@ -150,7 +169,7 @@ export class SftpServer {
       onClosed: () => {
         this.#unauthenticated.delete(session);
         this.#sessions.delete(session);
-        if (this.#sessions.size === 0) this.#whenEmpty?.();
+        this.#checkEmpty();
       },
     });
     this.#sessions.add(session);

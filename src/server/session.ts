@@ -33,6 +33,13 @@ export interface SessionEnvironment {
   readonly log: Logger;
 }
 
+/**
+ * A drain ends a session that has nothing open and has asked for nothing for so long: the rename that WinSCP and others
+ * send after the CLOSE of an upload belongs to it.
+ */
+const DRAIN_QUIET_MS = 1000;
+const DRAIN_CHECK_MS = 100;
+
 /** Whoever counts sessions. */
 export interface SessionObserver {
   onAuthenticated(): void;
@@ -64,8 +71,8 @@ export class Session implements TransportHandler {
   readonly #sftp = new Set<SftpUser>();
   #phase: Phase = { name: 'kex' };
   #keepaliveTimer: NodeJS.Timeout | null = null;
+  #drainTimer: NodeJS.Timeout | null = null;
   #lastActivity = performance.now();
-  #draining = false;
   #userName: string | null = null;
 
   constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
@@ -106,9 +113,11 @@ export class Session implements TransportHandler {
     this.#transport.disconnect(new SshDisconnect(reason, message));
   }
 
-  /** Ends the session now if it is idle, otherwise as soon as its open files are closed. */
+  /** Ends the session now if it is idle, otherwise soon after its open files are closed. */
   drain(): void {
-    this.#draining = true;
+    this.#drainTimer ??= setInterval(() => {
+      this.#endIfDrained();
+    }, DRAIN_CHECK_MS).unref();
     this.#endIfDrained();
   }
 
@@ -171,6 +180,7 @@ export class Session implements TransportHandler {
     this.#phase = { name: 'closed' };
     clearTimeout(this.#graceTimer);
     if (this.#keepaliveTimer !== null) clearInterval(this.#keepaliveTimer);
+    if (this.#drainTimer !== null) clearInterval(this.#drainTimer);
     if (phase.name === 'open') phase.connection.lost();
     const fields = {
       event: 'session.closed',
@@ -275,7 +285,6 @@ export class Session implements TransportHandler {
     this.#keepaliveTimer = setInterval(() => {
       this.#checkLiveness(connection);
     }, config.limits.keepaliveSeconds * 1000).unref();
-    if (this.#draining) this.#endIfDrained();
   }
 
   #openSftp(user: User, channel: Channel): ChannelUser {
@@ -294,7 +303,6 @@ export class Session implements TransportHandler {
       onClose: () => {
         sftp.onClose();
         this.#sftp.delete(sftp);
-        if (this.#draining) this.#endIfDrained();
       },
     };
   }
@@ -309,11 +317,13 @@ export class Session implements TransportHandler {
     } else if (idleSeconds >= limits.keepaliveSeconds / 2) {
       connection.sendKeepalive();
     }
-    if (this.#draining) this.#endIfDrained();
   }
 
   #endIfDrained(): void {
-    if (this.idle) this.end(DISCONNECT_REASON.BY_APPLICATION, 'the server is shutting down');
+    const now = performance.now();
+    if (!this.idle) this.#lastActivity = now;
+    if (now - this.#lastActivity < DRAIN_QUIET_MS) return;
+    this.end(DISCONNECT_REASON.BY_APPLICATION, 'the server is shutting down');
   }
 }
 

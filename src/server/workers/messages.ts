@@ -1,17 +1,26 @@
 /** What workers and primary say to each other over the IPC channel. */
 export type ToPrimary =
   | { readonly type: 'admit'; readonly id: number; readonly source: string }
-  | { readonly type: 'ready'; readonly host: string; readonly port: number };
+  | { readonly type: 'ready'; readonly host: string; readonly port: number }
+  /** It cannot start, and ends; the text is for the operator. */
+  | { readonly type: 'failed'; readonly message: string };
 
 export type ToWorker =
-  { readonly type: 'admitted'; readonly id: number; readonly wait: number | null } | { readonly type: 'drain' };
+  | { readonly type: 'admitted'; readonly id: number; readonly wait: number | null }
+  /** Another has taken its place: no new connections, and an end when the last session has ended by itself. */
+  | { readonly type: 'retire' }
+  /** The server stops: no new connections, idle sessions end, transfers may finish within the deadline. */
+  | { readonly type: 'drain' };
+
+const TO_PRIMARY: readonly unknown[] = ['admit', 'ready', 'failed'] satisfies ToPrimary['type'][];
+const TO_WORKER: readonly unknown[] = ['admitted', 'retire', 'drain'] satisfies ToWorker['type'][];
 
 export function isToPrimary(message: unknown): message is ToPrimary {
-  return hasType(message) && (message.type === 'admit' || message.type === 'ready');
+  return hasType(message) && TO_PRIMARY.includes(message.type);
 }
 
 export function isToWorker(message: unknown): message is ToWorker {
-  return hasType(message) && (message.type === 'admitted' || message.type === 'drain');
+  return hasType(message) && TO_WORKER.includes(message.type);
 }
 
 function hasType(message: unknown): message is { type: unknown } {

@@ -11,17 +11,27 @@ const EARLY_END_MS = 5000;
 const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
 
+/** Workers keep to the deadline of a drain themselves; one that hangs is ended so long after it. */
+const HANG_MS = 5000;
+
 export interface PrimaryOptions {
   readonly workers: number;
   readonly connectionsPerSecondPerSource: number;
   readonly drainSeconds: number;
-  readonly log: Logger;
 }
 
 export interface ListeningAddress {
   readonly host: string;
   readonly port: number;
 }
+
+/** A worker said that it cannot start, and why: text for the operator. */
+export class WorkerStartError extends Error {
+  override readonly name = 'WorkerStartError';
+}
+
+/** `starting` until it listens; `ending` when it was told to go, or has said that it cannot start. */
+type WorkerPhase = 'starting' | 'serving' | 'ending';
 
 /** `auto` is one worker a core. */
 export function workerCount(setting: number | 'auto'): number {
@@ -33,20 +43,21 @@ export function workerCount(setting: number | 'auto'): number {
  * keeps the counters that must be one for all.
  */
 export class Primary {
-  readonly #options: PrimaryOptions;
-  readonly #throttle: ConnectionThrottle;
-  readonly #started = new Map<number, number>();
-  readonly #retiring = new Set<number>();
+  #options: PrimaryOptions;
+  readonly #log: Logger;
+  #throttle: ConnectionThrottle;
+  readonly #phases = new Map<number, { phase: WorkerPhase; readonly startedAt: number }>();
   #backoffMs = FIRST_BACKOFF_MS;
   #stopping = false;
 
-  constructor(options: PrimaryOptions) {
+  constructor(options: PrimaryOptions, log: Logger) {
     this.#options = options;
+    this.#log = log;
     this.#throttle = new ConnectionThrottle(options.connectionsPerSecondPerSource);
     cluster.schedulingPolicy = cluster.SCHED_RR;
     cluster.on('message', (worker, message: unknown) => {
       if (isToPrimary(message) && message.type === 'admit') {
-        this.#send(worker, { type: 'admitted', id: message.id, wait: this.#throttle.admit(message.source) });
+        send(worker, { type: 'admitted', id: message.id, wait: this.#throttle.admit(message.source) });
       }
     });
     cluster.on('exit', (worker, code, signal) => {
@@ -54,40 +65,41 @@ export class Primary {
     });
   }
 
-  /** Starts the workers; resolves when all listen. Rejects when one ends instead. */
+  /** Starts the workers; resolves when all listen. Rejects with WorkerStartError when one cannot; then none is left. */
   async start(): Promise<ListeningAddress> {
-    const addresses = await Promise.all(Array.from({ length: this.#options.workers }, () => this.#fork()));
-    const [first] = addresses;
+    const [first] = await this.#forkAll();
     if (first === undefined) throw new RangeError('at least one worker is needed');
     return first;
   }
 
-  /** Starts a new set of workers, which read the configuration anew, then drains the old ones. */
-  async reload(): Promise<void> {
-    const old = this.#living();
-    await Promise.all(Array.from({ length: this.#options.workers }, () => this.#fork()));
-    for (const worker of old) this.#drain(worker);
+  /**
+   * Starts a new set of workers, which read the configuration anew; the old ones take no more connections and end with
+   * their last session. Where a new one cannot start, the old ones go on and the reason is thrown.
+   */
+  async reload(options: PrimaryOptions): Promise<void> {
+    const old = this.#current();
+    await this.#forkAll(options.workers);
+    if (options.connectionsPerSecondPerSource !== this.#options.connectionsPerSecondPerSource) {
+      this.#throttle = new ConnectionThrottle(options.connectionsPerSecondPerSource);
+    }
+    this.#options = options;
+    for (const worker of old) this.#end(worker, { type: 'retire' });
   }
 
   /** Drains every worker; resolves when all have ended. */
   async stop(): Promise<void> {
     this.#stopping = true;
     const living = this.#living();
-    const ended = living.map(
-      (worker) =>
-        new Promise<void>((resolve) => {
-          worker.once('exit', () => {
-            resolve();
-          });
-        }),
-    );
-    for (const worker of living) this.#drain(worker);
-    // Workers keep to the deadline themselves; one that hangs is ended a little after it.
+    const ended = living.map(exitOf);
+    for (const worker of living) this.#end(worker, { type: 'drain' });
     const timer = setTimeout(
       () => {
-        for (const worker of this.#living()) worker.process.kill('SIGKILL');
+        for (const worker of this.#living()) {
+          this.#log.error({ event: 'worker.hangs', worker: worker.process.pid }, 'a worker hangs: it is killed');
+          worker.process.kill('SIGKILL');
+        }
       },
-      (this.#options.drainSeconds + 5) * 1000,
+      this.#options.drainSeconds * 1000 + HANG_MS,
     );
     await Promise.all(ended);
     clearTimeout(timer);
@@ -97,45 +109,102 @@ export class Primary {
     return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
   }
 
-  #fork(): Promise<ListeningAddress> {
+  /** Those that serve new connections, now or soon. */
+  #current(): Worker[] {
+    return this.#living().filter((worker) => this.#phase(worker) !== 'ending');
+  }
+
+  #phase(worker: Worker): WorkerPhase {
+    return this.#phases.get(worker.id)?.phase ?? 'ending';
+  }
+
+  #setPhase(worker: Worker, phase: WorkerPhase): void {
+    const known = this.#phases.get(worker.id);
+    if (known !== undefined) known.phase = phase;
+  }
+
+  /** All or none. */
+  async #forkAll(count = this.#options.workers): Promise<ListeningAddress[]> {
+    const forks = Array.from({ length: count }, () => this.#fork());
+    try {
+      return await Promise.all(forks.map(({ listening }) => listening));
+    } catch (error) {
+      for (const { worker } of forks) {
+        this.#setPhase(worker, 'ending');
+        worker.process.kill('SIGKILL');
+      }
+      await Promise.allSettled(forks.map(({ listening }) => listening));
+      throw error;
+    }
+  }
+
+  #fork(): { readonly worker: Worker; readonly listening: Promise<ListeningAddress> } {
     const worker = cluster.fork();
-    this.#started.set(worker.id, Date.now());
-    return new Promise((resolve, reject) => {
+    this.#phases.set(worker.id, { phase: 'starting', startedAt: Date.now() });
+    const listening = new Promise<ListeningAddress>((resolve, reject) => {
       worker.on('message', (message: unknown) => {
-        if (isToPrimary(message) && message.type === 'ready') resolve({ host: message.host, port: message.port });
+        if (!isToPrimary(message)) return;
+        if (message.type === 'failed') reject(new WorkerStartError(message.message));
+        if (message.type !== 'ready') return;
+        if (this.#phase(worker) === 'starting') this.#setPhase(worker, 'serving');
+        resolve({ host: message.host, port: message.port });
       });
-      worker.once('exit', (code: number | null) => {
-        reject(new Error(`a worker ended before it listened (exit code ${String(code)})`));
+      worker.once('exit', (code: number | null, signal: string | null) => {
+        reject(new WorkerStartError(`a worker ended before it listened (${signal ?? `status ${String(code)}`})`));
       });
     });
+    return { worker, listening };
   }
 
-  #drain(worker: Worker): void {
-    this.#retiring.add(worker.id);
-    this.#send(worker, { type: 'drain' });
-  }
-
-  #send(worker: Worker, message: ToWorker): void {
-    if (worker.isConnected()) worker.send(message);
+  #end(worker: Worker, order: ToWorker): void {
+    this.#setPhase(worker, 'ending');
+    send(worker, order);
   }
 
   #exited(worker: Worker, code: number | null, signal: string | null): void {
-    const { log } = this.#options;
-    const lived = Date.now() - (this.#started.get(worker.id) ?? 0);
-    this.#started.delete(worker.id);
-    if (this.#retiring.delete(worker.id) || this.#stopping) return;
-    log.error({ event: 'worker.died', pid: worker.process.pid, code, signal, milliseconds: lived }, 'a worker died');
+    const phase = this.#phase(worker);
+    const lived = Date.now() - (this.#phases.get(worker.id)?.startedAt ?? 0);
+    this.#phases.delete(worker.id);
+    // Whoever waits for one that starts is told that it did not.
+    if (phase !== 'serving' || this.#stopping) return;
+    this.#log.error(
+      { event: 'worker.died', worker: worker.process.pid, code, signal, milliseconds: lived },
+      'a worker died: its sessions are lost',
+    );
+    this.#replace(lived);
+  }
+
+  #replace(lived: number): void {
     this.#backoffMs = lived < EARLY_END_MS ? Math.min(this.#backoffMs * 2, MAX_BACKOFF_MS) : FIRST_BACKOFF_MS;
     setTimeout(() => {
-      if (this.#stopping) return;
-      this.#fork().then(
+      // A reload may have been faster.
+      if (this.#stopping || this.#current().length >= this.#options.workers) return;
+      const { worker, listening } = this.#fork();
+      listening.then(
         ({ port }) => {
-          log.info({ event: 'worker.replaced', port }, 'a new worker has taken its place');
+          this.#log.info(
+            { event: 'worker.replaced', worker: worker.process.pid, port },
+            'a new worker has taken its place',
+          );
         },
         (error: unknown) => {
-          log.error({ event: 'worker.start-failed', err: error }, 'the new worker did not start');
+          this.#log.error({ event: 'worker.start-failed', err: error }, 'a new worker did not start');
+          this.#replace(0);
         },
       );
     }, this.#backoffMs);
   }
+}
+
+function send(worker: Worker, message: ToWorker): void {
+  // A channel that breaks in between is a worker that ends: 'exit' tells.
+  if (worker.isConnected()) worker.send(message, () => undefined);
+}
+
+function exitOf(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    worker.once('exit', () => {
+      resolve();
+    });
+  });
 }

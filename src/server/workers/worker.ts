@@ -3,13 +3,20 @@ import type { Admission } from '../admission.ts';
 import type { ToPrimary } from './messages.ts';
 import { isToWorker } from './messages.ts';
 
+/** What the primary tells a worker to do. */
+export interface WorkerOrders {
+  /** Finish when the last session has ended by itself. */
+  retire(): void;
+  /** Finish within the deadline. */
+  drain(): void;
+}
+
 /** A worker's end of the channel to the primary. */
 export class PrimaryLink implements Admission {
   readonly #waiting = new Map<number, (wait: number | null) => void>();
   #nextId = 0;
 
-  /** `onDrain` is called when the primary wants this worker to finish. */
-  constructor(onDrain: () => void) {
+  constructor(orders: WorkerOrders) {
     process.on('message', (message) => {
       if (!isToWorker(message)) return;
       switch (message.type) {
@@ -17,8 +24,11 @@ export class PrimaryLink implements Admission {
           this.#waiting.get(message.id)?.(message.wait);
           this.#waiting.delete(message.id);
           break;
+        case 'retire':
+          orders.retire();
+          break;
         case 'drain':
-          onDrain();
+          orders.drain();
           break;
       }
     });
@@ -26,11 +36,13 @@ export class PrimaryLink implements Admission {
     process.on('disconnect', () => {
       for (const answer of this.#waiting.values()) answer(0);
       this.#waiting.clear();
-      onDrain();
+      orders.drain();
     });
   }
 
   admit(source: string): Promise<number | null> {
+    // Without the primary nothing new is accepted; what comes out of the queue still is served, and not left to wait.
+    if (!process.connected) return Promise.resolve(0);
     return new Promise((resolve) => {
       this.#nextId += 1;
       this.#waiting.set(this.#nextId, resolve);
@@ -42,7 +54,20 @@ export class PrimaryLink implements Admission {
     this.#send({ type: 'ready', host: address, port });
   }
 
+  /** Resolves when the primary has been told, or cannot be. */
+  failed(message: string): Promise<void> {
+    return new Promise((resolve) => {
+      if (process.send === undefined || !process.connected) resolve();
+      else {
+        process.send({ type: 'failed', message } satisfies ToPrimary, undefined, undefined, () => {
+          resolve();
+        });
+      }
+    });
+  }
+
   #send(message: ToPrimary): void {
-    process.send?.(message);
+    // A channel that breaks is told of by 'disconnect'.
+    process.send?.(message, undefined, undefined, () => undefined);
   }
 }
