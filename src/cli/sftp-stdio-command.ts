@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { describeProtocol, runSftpStdio, type SftpStdioOptions } from './sftp-stdio.ts';
 
 interface Options {
+  readonly config?: string;
+  readonly user?: string;
   readonly root?: string;
   readonly d?: string;
   readonly R?: true;
@@ -16,7 +18,9 @@ interface Options {
 export function registerSftpStdioCommand(program: Command): void {
   program
     .command('sftp-stdio')
-    .description('serve one SFTP session on standard input and output, without SSH, from a local directory')
+    .description('serve one SFTP session on standard input and output, without SSH')
+    .option('--config <file>', 'serve the storage of this configuration (S3 or local), as --user sees it')
+    .option('--user <name>', 'a user of --config')
     .option('--root <directory>', 'what the client sees as / (default: the whole machine)')
     .option('-d <directory>', 'where the client starts; %d is the home, %u the user (default: the working directory)')
     .option('-R', 'read-only: refuse every request that changes anything')
@@ -50,9 +54,11 @@ export async function runUntilSignal(options: SftpStdioOptions): Promise<void> {
   process.exitCode = await runSftpStdio(options, { stdin, stdout, stderr, signal: stop.signal });
 }
 
-function fromLetters({ root, d, R, p, P, u, l }: Options): SftpStdioOptions {
+function fromLetters({ config, user, root, d, R, p, P, u, l }: Options): SftpStdioOptions {
   return {
     readOnly: R ?? false,
+    ...(config === undefined ? {} : { config }),
+    ...(user === undefined ? {} : { user }),
     ...(root === undefined ? {} : { root }),
     ...(d === undefined ? {} : { startDirectory: d }),
     ...(p === undefined ? {} : { allowedRequests: p }),

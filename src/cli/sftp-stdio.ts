@@ -1,19 +1,23 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import type { SftpObserver } from '../sftp/events.ts';
-import { NO_IDENTITY_NAMES, type IdentityNames } from '../sftp/identity-names.ts';
 import { EXTENSIONS, REQUEST_NAMES } from '../sftp/request-table.ts';
-import { SftpSession } from '../sftp/session.ts';
+import type { SftpSessionOptions } from '../sftp/session.ts';
 import { LocalStore } from '../storage/local/local-store.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { READ_WRITE } from '../vfs/permissions.ts';
 import { UserView } from '../vfs/user-view.ts';
 import { CliError } from './cli-error.ts';
+import { serveOverPipes, type SftpStdioStreams } from './sftp-over-pipes.ts';
 import { systemIdentityNames } from './system-identity-names.ts';
 
 /** In the manner of OpenSSH's sftp-server(8), whose letters are in brackets. */
 export interface SftpStdioOptions {
+  /** A configuration file of `latticeport serve`: its storage, seen as `user` sees it. Instead of `root`. */
+  readonly config?: string;
+  /** A user of `config`. */
+  readonly user?: string;
   /** The directory that the client sees as '/'. Default: the machine's own root. */
   readonly root?: string;
   /** [-d] Where the client starts, in its view. Default: the working directory, or '/' with `root`. */
@@ -30,18 +34,7 @@ export interface SftpStdioOptions {
   readonly logLevel?: string;
 }
 
-export interface SftpStdioStreams {
-  readonly stdin: Readable;
-  readonly stdout: Writable;
-  readonly stderr: Writable;
-  /** Ends the session as a lost connection does (SIGTERM). */
-  readonly signal?: AbortSignal;
-}
-
 const LOG_LEVELS = ['QUIET', 'FATAL', 'ERROR', 'INFO', 'VERBOSE', 'DEBUG', 'DEBUG1', 'DEBUG2', 'DEBUG3'] as const;
-
-/** Bytes from the client that may wait for a slow store before its pipe is left unread. */
-const READ_AHEAD_BYTES = 2 * 1024 * 1024;
 
 /** [-Q] What the program knows: the names for `-p` and `-P`, or the extensions with their revisions. */
 export function describeProtocol(feature: string): readonly string[] {
@@ -57,90 +50,37 @@ export function describeProtocol(feature: string): readonly string[] {
  */
 export async function runSftpStdio(options: SftpStdioOptions, streams: SftpStdioStreams): Promise<number> {
   const { root = '/', umask } = options;
-  const limits = {
+  const session: SftpSessionOptions = {
     readOnly: options.readOnly ?? false,
     ...(options.allowedRequests === undefined ? {} : { allowedRequests: requestNames(options.allowedRequests) }),
     ...(options.deniedRequests === undefined ? {} : { deniedRequests: requestNames(options.deniedRequests) }),
     umask: umask === undefined ? inheritedUmask() : octal(umask),
+    observer: logTo(streams.stderr, options.logLevel),
   };
-  const observer = logTo(streams.stderr, options.logLevel);
   const home = options.startDirectory === undefined ? undefined : expandTokens(options.startDirectory);
+  if (options.config !== undefined) {
+    if (options.root !== undefined || home !== undefined) throw new CliError('a configured user has a root and a home');
+    // Configuration, logger and S3 client take long to load: only those who use them wait for them.
+    const { openConfiguredView } = await import('./configured-view.ts');
+    const { view, store } = await openConfiguredView(options.config, options.user, streams.stderr);
+    return await serveAndClose(view, store, session, streams);
+  }
   const store = await LocalStore.open(root, { fsync: 'never', hardlinks: true, symlinks: true });
+  const view = localView(store, home ?? (root === '/' ? process.cwd() : '/'));
+  return await serveAndClose(view, store, { ...session, names: await systemIdentityNames() }, streams);
+}
+
+async function serveAndClose(
+  view: UserView,
+  store: ObjectStore,
+  options: SftpSessionOptions,
+  streams: SftpStdioStreams,
+): Promise<number> {
   try {
-    const view = localView(store, home ?? (root === '/' ? process.cwd() : '/'));
-    const names = await systemIdentityNames();
-    return await serve(view, { ...limits, observer, names }, streams);
+    return await serveOverPipes(view, options, streams);
   } finally {
     await store.close();
   }
-}
-
-/** The session over a view that the caller has made. */
-export function serve(
-  view: UserView,
-  options: { readonly observer?: SftpObserver; readonly names?: IdentityNames } & ConstructorParameters<
-    typeof SftpSession
-  >[2],
-  { stdin, stdout, signal }: SftpStdioStreams,
-): Promise<number> {
-  return new Promise((resolve) => {
-    let waiting = 0;
-    const session = new SftpSession(
-      {
-        write: (chunks) => {
-          let more = true;
-          stdout.cork();
-          for (const chunk of chunks) more = stdout.write(chunk);
-          stdout.uncork();
-          return more;
-        },
-        consumed: (bytes) => {
-          waiting -= bytes;
-          if (waiting < READ_AHEAD_BYTES && stdin.isPaused()) stdin.resume();
-        },
-        close: (exitStatus) => {
-          // What is under way in the pipe leaves before the process may.
-          stdout.write('', () => {
-            finish(exitStatus);
-          });
-        },
-      },
-      view,
-      { names: NO_IDENTITY_NAMES, ...options },
-    );
-    let finished = false;
-    const finish = (exitStatus: number): void => {
-      if (finished) return;
-      finished = true;
-      stdin.destroy();
-      resolve(exitStatus);
-    };
-    const lost = (reason: string): void => {
-      void session.abort(reason).then(() => {
-        finish(1);
-      });
-    };
-    stdin.on('data', (chunk: Buffer) => {
-      waiting += chunk.length;
-      if (waiting >= READ_AHEAD_BYTES) stdin.pause();
-      session.receive(chunk);
-    });
-    stdin.on('end', () => {
-      session.end();
-    });
-    stdin.on('error', (error) => {
-      lost(error.message);
-    });
-    stdout.on('error', (error) => {
-      lost(error.message);
-    });
-    stdout.on('drain', () => {
-      session.drained();
-    });
-    signal?.addEventListener('abort', () => {
-      lost('stopped by a signal');
-    });
-  });
 }
 
 function localView(store: ObjectStore, home: string): UserView {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { describeProtocol, runSftpStdio, serve, type SftpStdioOptions } from '../../src/cli/sftp-stdio.ts';
+import { serveOverPipes } from '../../src/cli/sftp-over-pipes.ts';
+import { describeProtocol, runSftpStdio, type SftpStdioOptions } from '../../src/cli/sftp-stdio.ts';
 import { SSH_FXP } from '../../src/sftp/protocol.ts';
 import { SshWriter } from '../../src/wire/writer.ts';
 import { findPeer } from '../peers/peers.ts';
@@ -15,6 +16,7 @@ import { attributesBytes, packetBytes } from './sftp-test-client.ts';
 
 const MAIN = resolve(import.meta.dirname, 'sftp-stdio-main.ts');
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
+const CONFIG = join(tmpdir(), `latticeport-stdio-config-${process.pid}.json`);
 const INIT = hex('00000005 01 00000003');
 
 let base: string;
@@ -23,6 +25,15 @@ let run = 0;
 
 beforeAll(async () => {
   base = await mkdtemp(join(tmpdir(), 'latticeport-stdio-'));
+  const configuration = {
+    hostKeys: ['unused'],
+    storage: { type: 'local', root: join(base, 'store'), fsync: 'never' },
+    users: [
+      { name: 'tester', home: '/home/${transfer:UserName}' },
+      { name: 'reader', home: '/home/tester', permissions: 'read-only' },
+    ],
+  };
+  await writeFile(CONFIG, JSON.stringify(configuration));
 });
 beforeEach(async () => {
   run += 1;
@@ -31,6 +42,7 @@ beforeEach(async () => {
 });
 afterAll(async () => {
   await rm(base, { recursive: true, force: true });
+  await rm(CONFIG, { force: true });
 });
 
 function request(type: number, id: number, write: (writer: SshWriter) => void): Buffer {
@@ -52,7 +64,11 @@ async function talk(
   stdout.on('data', (chunk: Buffer) => out.push(chunk));
   stderr.on('data', (chunk: Buffer) => log.push(chunk));
   stdin.end(Buffer.concat(input));
-  const status = await runSftpStdio({ root, ...options }, { stdin, stdout, stderr });
+  const status = await runSftpStdio(options.config === undefined ? { root, ...options } : options, {
+    stdin,
+    stdout,
+    stderr,
+  });
   const types: number[] = [];
   const codes: number[] = [];
   let bytes = Buffer.concat(out);
@@ -112,8 +128,19 @@ describe('runSftpStdio', () => {
     [{ logLevel: 'LOUD' }],
     [{ startDirectory: 'relative' }],
     [{ startDirectory: '%x' }],
+    [{ config: CONFIG, user: 'nobody' }],
+    [{ config: CONFIG }],
+    [{ config: CONFIG, user: 'tester', root: '/' }],
   ])('refuses %o', async (options) => {
     await expect(talk(options, [])).rejects.toMatchObject({ name: 'CliError' });
+  });
+
+  test('serves a user of a configuration: its storage, its home, its permissions', async () => {
+    const { codes } = await talk({ config: CONFIG, user: 'tester' }, [INIT, mkdirRequest]);
+    expect(codes).toEqual([0]);
+    expect(await readdir(join(base, 'store', 'home', 'tester'))).toEqual(['made']);
+    const other = request(SSH_FXP.MKDIR, 1, (w) => w.string('/other').bytes(attributesBytes()));
+    expect((await talk({ config: CONFIG, user: 'reader' }, [INIT, other])).codes).toEqual([3]);
   });
 
   test('describes itself', () => {
@@ -132,7 +159,7 @@ test('a slow store leaves the pipe unread: no more than two megabytes and a pack
   const stdin = new PassThrough({ highWaterMark: 64 * 1024 });
   const stdout = new PassThrough();
   const answers: number[] = [];
-  const status = serve(view, {}, { stdin, stdout, stderr: new PassThrough() });
+  const status = serveOverPipes(view, {}, { stdin, stdout, stderr: new PassThrough() });
   const opened = new Promise<void>((answered) => {
     stdout.on('data', (chunk: Buffer) => {
       answers.push(chunk.length);
