@@ -24,6 +24,7 @@ export async function openStore(storage: StorageConfig, file: string, log: Logge
       case 'memory':
         return new MemoryStore({ partialUploads: storage.partialUploads });
       case 's3': {
+        checkBudget(storage, file);
         // The SDK is large: only those who use it load it.
         const { S3Store } = await import('../storage/s3/s3-store.ts');
         return await S3Store.open(s3Options(storage, onEvent));
@@ -39,7 +40,19 @@ export async function openStore(storage: StorageConfig, file: string, log: Logge
   }
 }
 
-function s3Options(storage: Extract<StorageConfig, { type: 's3' }>, events: StoreEventSink): S3StoreOptions {
+/** An upload fills one part while another is on its way, and an eighth of the budget is kept for small files. */
+function checkBudget({ partBytes, uploadBudgetBytes }: Extract<StorageConfig, { type: 's3' }>, file: string): void {
+  const least = Math.ceil(2.5 * partBytes);
+  if (uploadBudgetBytes >= least) return;
+  throw new ConfigError(
+    file,
+    '$.storage.uploadBudgetBytes',
+    `too small for parts of ${partBytes} bytes: expected at least ${least}`,
+  );
+}
+
+/** The S3 store's options, from the configuration's settings. */
+export function s3Options(storage: Extract<StorageConfig, { type: 's3' }>, events: StoreEventSink): S3StoreOptions {
   const { endpoint, credentials } = storage;
   return {
     bucket: storage.bucket,
@@ -53,6 +66,12 @@ function s3Options(storage: Extract<StorageConfig, { type: 's3' }>, events: Stor
     partBytes: storage.partBytes,
     partsInFlight: storage.partsInFlight,
     uploadBudgetBytes: storage.uploadBudgetBytes,
+    readAhead: {
+      rangeBytes: storage.readAheadBytes,
+      inFlight: storage.readAheadInFlight,
+      budgetBytes: storage.readAheadBudgetBytes,
+    },
+    rename: { maxEntries: storage.renameMaxEntries, concurrency: storage.renameConcurrency },
     spool: {
       directory: storage.spoolDirectory ?? path.join(tmpdir(), `latticeport-spool-${process.getuid?.() ?? 0}`),
       maxBytes: storage.spoolMaxBytes,

@@ -86,8 +86,9 @@ async function main(): Promise<void> {
         const unfinished = await site.multipartUploads();
         const spooled = existsSync(spool) ? await readdir(spool) : [];
         return [
-          ...(await site.keys()),
-          ...spooled.filter((name) => name !== 'journal').map((name) => `spool/${name}`),
+          // The journal is there as long as the server is.
+          ...(await site.keys()).filter((key) => !key.startsWith('.latticeport/')),
+          ...spooled.map((name) => `spool/${name}`),
           ...(unfinished === 0 ? [] : [`${unfinished} multipart uploads`]),
         ];
       },

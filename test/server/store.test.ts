@@ -1,0 +1,64 @@
+import { pino } from 'pino';
+import { describe, expect, test } from '@jest/globals';
+import { configSchema } from '../../src/config/schema.ts';
+import { openStore, s3Options } from '../../src/server/store.ts';
+
+const S3 = { type: 's3', bucket: 'some-bucket', endpoint: 'http://127.0.0.1:1' } as const;
+
+const parse = (storage: object) => {
+  const parsed = configSchema.parse({ hostKeys: ['x'], storage: { ...S3, ...storage } }).storage;
+  if (parsed.type !== 's3') throw new Error('not s3');
+  return parsed;
+};
+
+/** Every leaf of an object, by its path. */
+function leaves(value: object, prefix = ''): [string, unknown][] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) =>
+    typeof inner === 'object' && inner !== null ? leaves(inner, `${prefix}${key}.`) : [[prefix + key, inner]],
+  );
+}
+
+describe('the S3 settings of a configuration', () => {
+  test.each<[object, string, unknown]>([
+    [{ prefix: 'a/' }, 'prefix', 'a/'],
+    [{ region: 'eu-west-1' }, 'region', 'eu-west-1'],
+    [{}, 'forcePathStyle', true],
+    [{ forcePathStyle: false }, 'forcePathStyle', false],
+    [{ credentials: { accessKeyId: 'A', secretAccessKey: 'B' } }, 'credentials.accessKeyId', 'A'],
+    [{ requestChecksumCalculation: 'WHEN_SUPPORTED' }, 'requestChecksumCalculation', 'WHEN_SUPPORTED'],
+    [{ responseChecksumValidation: 'WHEN_SUPPORTED' }, 'responseChecksumValidation', 'WHEN_SUPPORTED'],
+    [{ partBytes: 6_000_000 }, 'partBytes', 6_000_000],
+    [{ partsInFlight: 7 }, 'partsInFlight', 7],
+    [{ uploadBudgetBytes: 100_000_000 }, 'uploadBudgetBytes', 100_000_000],
+    [{ readAheadBytes: 300_000 }, 'readAhead.rangeBytes', 300_000],
+    [{ readAheadInFlight: 5 }, 'readAhead.inFlight', 5],
+    [{ readAheadBudgetBytes: 17_000_000 }, 'readAhead.budgetBytes', 17_000_000],
+    [{ spoolDirectory: '/spool' }, 'spool.directory', '/spool'],
+    [{ spoolMaxBytes: 5 }, 'spool.maxBytes', 5],
+    [{ partialUploads: 'discard' }, 'partialUploads', 'discard'],
+    [{ setStat: 'refuse' }, 'setStat', 'refuse'],
+    [{ renameMaxEntries: 12 }, 'rename.maxEntries', 12],
+    [{ renameConcurrency: 3 }, 'rename.concurrency', 3],
+  ])('%j reaches the store', (storage, name, value) => {
+    expect(new Map(leaves(s3Options(parse(storage), () => undefined))).get(name)).toEqual(value);
+  });
+
+  test('none is forgotten: each one that is set changes what the store is given', () => {
+    const plain = JSON.stringify(s3Options(parse({}), () => undefined));
+    const known = parse({});
+    for (const [name, value] of Object.entries(known)) {
+      if (typeof value !== 'number') continue;
+      const changed = JSON.stringify(s3Options({ ...known, [name]: value + 1 }, () => undefined));
+      if (changed === plain) throw new Error(`storage.${name} has no effect`);
+    }
+  });
+
+  test('sizes that do not go together are a mistake of the configuration', async () => {
+    const storage = parse({ partBytes: 64 * 1024 ** 2, uploadBudgetBytes: 16 * 1024 ** 2 });
+    await expect(openStore(storage, 'file.json', pino({ level: 'silent' }))).rejects.toMatchObject({
+      name: 'ConfigError',
+      file: 'file.json',
+      jsonPath: '$.storage.uploadBudgetBytes',
+    });
+  });
+});
