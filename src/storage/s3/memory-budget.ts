@@ -6,6 +6,9 @@ export interface MemoryLease {
   release(): void;
 }
 
+/** Holders of idle bytes are not asked for them more often. Milliseconds. */
+const ASK_AGAIN_MS = 100;
+
 interface Waiter {
   readonly bytes: number;
   readonly grant: (lease: MemoryLease) => void;
@@ -21,6 +24,8 @@ export class MemoryBudget {
   #used = 0;
   readonly #waiters = new Set<Waiter>();
   readonly #reclaimers = new Set<() => void>();
+  #lastAsked = Number.NEGATIVE_INFINITY;
+  #asking: NodeJS.Timeout | undefined;
 
   constructor(capacity: number) {
     if (!Number.isSafeInteger(capacity) || capacity <= 0)
@@ -41,7 +46,7 @@ export class MemoryBudget {
   /** At once or not at all; never ahead of a waiter. */
   tryAcquire(bytes: number): MemoryLease | undefined {
     if (this.#waiters.size === 0 && this.#used + bytes <= this.capacity) return this.#grant(bytes);
-    for (const reclaim of this.#reclaimers) reclaim();
+    this.#askBack();
     if (this.#waiters.size > 0 || this.#used + bytes > this.capacity) return undefined;
     return this.#grant(bytes);
   }
@@ -66,6 +71,7 @@ export class MemoryBudget {
         },
       };
       this.#waiters.add(waiter);
+      this.#askAgainLater();
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
@@ -76,6 +82,24 @@ export class MemoryBudget {
     return () => {
       this.#reclaimers.delete(reclaim);
     };
+  }
+
+  #askBack(): void {
+    const now = performance.now();
+    if (now - this.#lastAsked < ASK_AGAIN_MS) return;
+    this.#lastAsked = now;
+    for (const reclaim of this.#reclaimers) reclaim();
+  }
+
+  /** What is not idle now may be idle soon: asked as long as somebody waits. */
+  #askAgainLater(): void {
+    if (this.#asking !== undefined || this.#waiters.size === 0 || this.#reclaimers.size === 0) return;
+    this.#asking = setTimeout(() => {
+      this.#asking = undefined;
+      this.#askBack();
+      this.#askAgainLater();
+    }, ASK_AGAIN_MS * 2);
+    this.#asking.unref();
   }
 
   #grant(bytes: number): MemoryLease {

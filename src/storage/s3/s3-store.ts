@@ -32,7 +32,7 @@ import { Overlay } from './upload/overlay.ts';
 import { PartBuffers } from './upload/part-buffers.ts';
 import { PartPlan } from './upload/part-plan.ts';
 import { SpoolSpace } from './upload/spool.ts';
-import { UploadHandle, type UploadTools } from './upload/upload-handle.ts';
+import { UploadHandle, type UploadHandleTools } from './upload/upload-handle.ts';
 
 /** What the store holds at this moment, for metrics and for tests of what it leaves behind. */
 export interface S3StoreUsage {
@@ -60,7 +60,7 @@ export class S3Store implements ObjectStore {
   readonly #keys: KeySpace;
   readonly #objects: ObjectApi;
   readonly #directories: Directories;
-  readonly #uploadTools: UploadTools;
+  readonly #uploadTools: UploadHandleTools;
   readonly #copyTools: CopyTools;
   readonly #renameTools: RenameTools;
   readonly #journal: BucketJournal | undefined;
@@ -218,7 +218,7 @@ export class S3Store implements ObjectStore {
     if (!options.create && existing === undefined) throw new StorageError('not-found', 'No such file.');
     if (exclusive) this.#reserved.add(key);
     this.#openWrites += 1;
-    return new UploadHandle(this.#uploadTools, { path, key }, { ...options, exclusive }, existing, () => {
+    return new UploadHandle(this.#uploadTools, { path, key, existing }, { ...options, exclusive }, () => {
       this.#openWrites -= 1;
       if (exclusive) this.#reserved.delete(key);
     });

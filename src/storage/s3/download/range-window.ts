@@ -1,5 +1,5 @@
 import type { MemoryLease } from '../memory-budget.ts';
-import { ExtentSet } from '../upload/extents.ts';
+import { ExtentSet } from '../../extents.ts';
 
 /** Reads a range and hands its bytes on in order as they come. */
 export type RangeReader = (

@@ -1,5 +1,5 @@
 import { StorageError } from '../../object-store.ts';
-import { ExtentSet } from './extents.ts';
+import { ExtentSet } from '../../extents.ts';
 import { STARTER_BYTES, type PartBuffer, type PartBuffers } from './part-buffers.ts';
 import { MAX_OBJECT_BYTES, MAX_PARTS, type PartPlan } from './part-plan.ts';
 import type { SpoolFile, SpoolSpace } from './spool.ts';
@@ -154,6 +154,32 @@ export class PartStream {
       }
     }
     await this.#spool?.sync();
+  }
+
+  /** Memory held. */
+  get memoryBytes(): number {
+    return this.#open.reduce((sum, part) => sum + part.memory.buffer.length, 0);
+  }
+
+  /** Moves what is in memory to the spool, from where the next write brings it back. Throws 'no-space' and stays right. */
+  async park(): Promise<void> {
+    if (this.#open.length === 0) return;
+    this.#spool ??= await this.#tools.spool?.create();
+    if (this.#spool === undefined) return;
+    for (let part = this.#open.at(-1); part !== undefined; part = this.#open.at(-1)) {
+      const end = part.start + part.size;
+      try {
+        for (const { from, to } of part.filled.within(part.start, end)) {
+          await this.#spool.write(from, part.memory.buffer.subarray(from - part.start, to - part.start));
+        }
+      } catch (error) {
+        // No byte may be in two places: the older one could be taken for the newer one later.
+        await this.#spool.discard(part.start, end);
+        throw error;
+      }
+      this.#open.pop();
+      part.memory.release();
+    }
   }
 
   /** Gives all memory and disk space back. */

@@ -3,7 +3,7 @@ import { chmod, mkdir, open, readdir, unlink, type FileHandle } from 'node:fs/pr
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { StorageError } from '../../object-store.ts';
-import { ExtentSet, type Extent } from './extents.ts';
+import { ExtentSet, type Extent } from '../../extents.ts';
 
 const SUFFIX = '.latticeport-spool';
 
