@@ -11,6 +11,7 @@ export class HandleTable {
   readonly #handles = new Map<number, OpenHandle>();
   readonly #limit: number;
   #lastNumber = 0;
+  #reserved = 0;
   #ended = false;
 
   constructor(limit: number) {
@@ -21,18 +22,22 @@ export class HandleTable {
     return this.#handles.size;
   }
 
-  /** @throws SftpStatus FAILURE where no further handle may be opened */
-  requireRoom(): void {
-    if (this.#handles.size >= this.#limit) {
+  /**
+   * Takes over the handle that `open` makes, and answers the bytes that name it. A handle that was opened while the
+   * session ended is given up at once.
+   * @throws SftpStatus FAILURE where no further handle may be opened
+   */
+  async open(open: () => Promise<OpenHandle>): Promise<Buffer> {
+    if (this.#handles.size + this.#reserved >= this.#limit) {
       throw new SftpStatus(SSH_FX.FAILURE, `Too many open files: at most ${this.#limit} in one session.`);
     }
-  }
-
-  /**
-   * Takes the handle over, and answers the bytes that name it. A handle that was opened while the session ended is
-   * given up at once.
-   */
-  async add(handle: OpenHandle): Promise<Buffer> {
+    this.#reserved += 1;
+    let handle: OpenHandle;
+    try {
+      handle = await open();
+    } finally {
+      this.#reserved -= 1;
+    }
     if (this.#ended) {
       await giveUp(handle);
       throw new SftpStatus(SSH_FX.CONNECTION_LOST, 'The session has ended.');
@@ -74,9 +79,15 @@ export class HandleTable {
   /** Gives up every handle for which no CLOSE has come; answers what became of the files. Never throws. */
   async endAll(): Promise<SftpAction[]> {
     this.#ended = true;
-    const open = [...this.#handles.values()].filter(({ closing }) => !closing);
-    for (const handle of open) handle.closing = true;
-    const actions = await Promise.all(open.map(giveUp));
+    const open = [...this.#handles].filter(([, { closing }]) => !closing);
+    for (const [, handle] of open) handle.closing = true;
+    const actions = await Promise.all(
+      open.map(async ([number, handle]) => {
+        const action = await giveUp(handle);
+        this.#handles.delete(number);
+        return action;
+      }),
+    );
     return actions.filter((action) => action !== undefined);
   }
 }

@@ -27,6 +27,8 @@ export interface Plan {
   readonly io?: 'read' | 'write';
   /** The handles it uses: it waits for earlier requests on them. */
   readonly handles?: readonly OpenHandle[];
+  /** It changes nothing: in the lane it runs beside its neighbours that only look, which pays where a store is far. */
+  readonly onlyLooks?: boolean;
   /** Bytes that a READ may answer with, for the limit on them. */
   readonly readBytes?: number;
   /** Only where the request's row says 'by flags'. */

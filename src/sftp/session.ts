@@ -11,7 +11,7 @@ import type { Plan, RequestContext } from './request.ts';
 import { RequestRouter } from './request-router.ts';
 import type { SftpIo } from './sftp-io.ts';
 import { isInternalError, SftpFramingError, SftpStatus, toSftpStatus } from './status.ts';
-import { enterAll, Turnstile } from './turnstile.ts';
+import { enterAll, Turnstile, type Turn } from './turnstile.ts';
 
 export interface SftpSessionOptions {
   readonly limits?: Partial<SftpLimits>;
@@ -38,8 +38,8 @@ interface Slot {
 
 /**
  * The server's side of one SFTP session (draft-ietf-secsh-filexfer-02), over any stream of bytes. Answers leave in the
- * order of the requests. READs, and WRITEs, of one file run together; everything else runs one by one; a request
- * that uses a handle waits for the earlier ones that do.
+ * order of the requests. READs, and WRITEs, of one file run together; everything else takes its turn in one lane, where
+ * only neighbours that change nothing run together; a request that uses a handle waits for the earlier ones that do.
  *
  * What has come in is given back to the stream (`SftpIo.consumed`) only when its request is done, and no request is
  * taken up while too many are under way or the stream does not want more answers: memory is bounded by the limits and
@@ -203,11 +203,11 @@ export class SftpSession {
     this.#readBytes += slot.readBytes;
     this.#writeBytes += writeBytes;
     this.#underWay += 1;
-    const turnstiles = (plan.handles ?? []).map(({ turns }) => turns);
-    if (plan.io === undefined) turnstiles.push(this.#lane);
-    enterAll(turnstiles, plan.io ?? 'alone', () => {
+    const turns: Turn[] = (plan.handles ?? []).map((handle) => ({ turnstile: handle.turns, kind: plan.io ?? 'alone' }));
+    if (plan.io === undefined) turns.push({ turnstile: this.#lane, kind: plan.onlyLooks === true ? 'read' : 'alone' });
+    enterAll(turns, () => {
       void this.#run(slot, plan).then((reply) => {
-        for (const turnstile of turnstiles) turnstile.leave();
+        for (const { turnstile } of turns) turnstile.leave();
         this.#writeBytes -= writeBytes;
         this.#answer(slot, reply);
         this.#underWay -= 1;

@@ -44,12 +44,17 @@ export class Turnstile {
   }
 }
 
+export interface Turn {
+  readonly turnstile: Turnstile;
+  readonly kind: TurnKind;
+}
+
 /** Calls `start` when every turnstile has let the request through. All must be entered in the order of requests. */
-export function enterAll(turnstiles: readonly Turnstile[], kind: TurnKind, start: () => void): void {
-  let missing = turnstiles.length;
+export function enterAll(turns: readonly Turn[], start: () => void): void {
+  let missing = turns.length;
   const granted = (): void => {
     missing -= 1;
     if (missing === 0) start();
   };
-  for (const turnstile of turnstiles) turnstile.enter(kind, granted);
+  for (const { turnstile, kind } of turns) turnstile.enter(kind, granted);
 }

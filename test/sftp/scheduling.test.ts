@@ -1,7 +1,7 @@
 // In which order requests run and answers leave, and what holds the client back.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { SSH_FXF } from '../../src/sftp/protocol.ts';
+import { SSH_FX, SSH_FXF } from '../../src/sftp/protocol.ts';
 import type { MemoryOperation } from '../../src/storage/memory/memory-store.ts';
 import { memoryView } from './memory-view.ts';
 import { SftpTestClient } from './sftp-test-client.ts';
@@ -89,6 +89,36 @@ describe('order', () => {
     await Promise.all([renaming, making]);
     await until(() => reads.length === 1);
     expect(reads).toEqual(['abc']);
+  });
+
+  test('requests that only look run together; what changes something waits for them, and they for it', async () => {
+    const gate = new Gate('stat');
+    const { view, store } = memoryView({ before: gate.before });
+    const client = await SftpTestClient.connect(view);
+    await client.put('/a', Buffer.from('abc'));
+    const looks = [client.stat('/a'), client.lstat('/a'), client.stat('/a')];
+    const removing = client.remove('/a');
+    const after = client.stat('/a').catch((error: unknown) => error);
+    await until(() => gate.held === 3);
+    await quiet();
+    expect(gate.held).toBe(3);
+    gate.openForAll();
+    await removing;
+    expect((await Promise.all(looks)).map(({ size }) => size)).toEqual([3, 3, 3]);
+    expect(await after).toMatchObject({ code: SSH_FX.NO_SUCH_FILE });
+    expect(store.openHandles).toBe(0);
+  });
+
+  test('files that are opened together do not pass the limit together', async () => {
+    const gate = new Gate('openRead');
+    const { view } = memoryView({ before: gate.before });
+    const client = await SftpTestClient.connect(view, { limits: { openHandles: 2 } });
+    await client.put('/a', Buffer.from('abc'));
+    const opens = Array.from({ length: 4 }, () => client.open('/a', READ).catch(() => 'refused'));
+    await until(() => gate.held === 2);
+    gate.openForAll();
+    expect((await Promise.all(opens)).filter((handle) => handle === 'refused')).toHaveLength(2);
+    expect(client.session.openHandles).toBe(2);
   });
 
   test('CLOSE waits for the WRITEs before it, whatever their order of completion', async () => {

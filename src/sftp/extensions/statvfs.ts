@@ -23,7 +23,7 @@ export const statvfs: ExtensionRow = {
   available: () => true,
   prepare: (context, reader) => {
     const path = readPath(context, reader);
-    return { run: async () => encode(context, await context.view.statistics(path)) };
+    return { onlyLooks: true, run: async () => encode(context, await context.view.statistics(path)) };
   },
 };
 

@@ -17,14 +17,14 @@ export const opendir: PlainRow = {
   prepare: (context, reader) => {
     const path = readPath(context, reader);
     return {
+      onlyLooks: true,
       action: () => ({ kind: 'opendir', path }),
       run: async () => {
-        context.handles.requireRoom();
-        const stream = await context.view.openDirectory(path);
-        return {
-          kind: 'handle',
-          handle: await context.handles.add({ ...newHandle(path), kind: 'directory', stream, pending: [] }),
-        };
+        const handle = await context.handles.open(async () => {
+          const stream = await context.view.openDirectory(path);
+          return { ...newHandle(path), kind: 'directory', stream, pending: [] };
+        });
+        return { kind: 'handle', handle };
       },
     };
   },
@@ -41,6 +41,7 @@ export const readdir: PlainRow = {
     if (handle.kind !== 'directory') throw new SftpStatus(SSH_FX.FAILURE, 'The handle is not of a directory.');
     return {
       handles: [handle],
+      onlyLooks: true,
       run: async () => {
         let entries = handle.pending;
         while (entries.length === 0) {

@@ -48,25 +48,19 @@ export const open: PlainRow = {
     return {
       needs,
       writes: changing,
+      onlyLooks: !changing,
       action: () => ({
         kind: 'open',
         path,
         modes: FLAG_MODES.filter(([bit]) => (flags & bit) !== 0).map(([, mode]) => mode),
       }),
       run: async () => {
-        context.handles.requireRoom();
-        const base = newHandle(path);
-        const handle = await context.handles.add(
-          changing
-            ? {
-                ...base,
-                kind: 'write',
-                file: await context.view.openWrite(path, options),
-                readable,
-                writable: (flags & (SSH_FXF.WRITE | SSH_FXF.APPEND)) !== 0,
-              }
-            : { ...base, kind: 'read', file: await context.view.openRead(path) },
-        );
+        const handle = await context.handles.open(async () => {
+          if (!changing) return { ...newHandle(path), kind: 'read', file: await context.view.openRead(path) };
+          const file = await context.view.openWrite(path, options);
+          const writable = (flags & (SSH_FXF.WRITE | SSH_FXF.APPEND)) !== 0;
+          return { ...newHandle(path), kind: 'write', file, readable, writable };
+        });
         return { kind: 'handle', handle };
       },
     };
@@ -174,6 +168,7 @@ export const fstat: PlainRow = {
     const handle = context.handles.find(readHandle(reader));
     return {
       handles: [handle],
+      onlyLooks: true,
       run: async () => ({
         kind: 'attributes',
         entry:

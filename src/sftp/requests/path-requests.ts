@@ -20,6 +20,7 @@ function statRow(name: string, followSymlinks: boolean): PlainRow {
     prepare: (context, reader) => {
       const path = readPath(context, reader);
       return {
+        onlyLooks: true,
         run: async () => ({ kind: 'attributes', entry: await statAsSession(context, path, { followSymlinks }) }),
       };
     },
@@ -99,7 +100,7 @@ export const realpath: PlainRow = {
   writes: false,
   prepare: (context, reader) => {
     const path = readPath(context, reader);
-    return { run: () => Promise.resolve(onePath(path)) };
+    return { onlyLooks: true, run: () => Promise.resolve(onePath(path)) };
   },
 };
 
@@ -111,7 +112,7 @@ export const readlink: PlainRow = {
   writes: false,
   prepare: (context, reader) => {
     const path = readPath(context, reader);
-    return { run: async () => onePath(await context.view.readlink(path)) };
+    return { onlyLooks: true, run: async () => onePath(await context.view.readlink(path)) };
   },
 };
 
