@@ -117,32 +117,6 @@ export function decoyHash(hashes: readonly string[]): string {
 
 const DEFAULT_DECOY = decoyHash([]);
 
-/**
- * Checks that run at a time. Each takes a thread of the pool that file access needs too, and up to 128 MiB: guesses must
- * queue up behind each other, not push everything else aside.
- */
-const MAX_CONCURRENT_CHECKS = 2;
-let running = 0;
-const queue: (() => void)[] = [];
-
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (running >= MAX_CONCURRENT_CHECKS) {
-    await new Promise<void>((resolve) => {
-      queue.push(resolve);
-    });
-  } else {
-    running += 1;
-  }
-  try {
-    return await work();
-  } finally {
-    // The place goes to the next in line without becoming free in between.
-    const next = queue.shift();
-    if (next === undefined) running -= 1;
-    else next();
-  }
-}
-
 /** Whether `password` is the one of `passwordHash`; with null, false after the work that `decoy` costs. */
 export async function verifyPassword(
   password: string,
@@ -150,7 +124,7 @@ export async function verifyPassword(
   decoy = DEFAULT_DECOY,
 ): Promise<boolean> {
   const parsed = parsePasswordHash(passwordHash ?? decoy);
-  const computed = await inTurn(() => compute(normalise(password), parsed));
+  const computed = await compute(normalise(password), parsed);
   const equal = timingSafeEqual(computed, parsed.hash);
   computed.fill(0);
   return equal && passwordHash !== null;

@@ -14,9 +14,15 @@ import {
   MAX_WAITING_REQUESTS,
 } from './limits.ts';
 import { verifyPassword } from './password-hash.ts';
+import { PasswordTurns } from './password-turns.ts';
 
 /** Message numbers of RFC 4252 §6 and §7. */
 export const SSH_MSG_USERAUTH = { REQUEST: 50, FAILURE: 51, SUCCESS: 52, BANNER: 53, PK_OK: 60 } as const;
+
+/** One for all connections of the process: what they share is its threads and memory. */
+const passwordTurns = new PasswordTurns();
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 const CONNECTION_SERVICE = 'ssh-connection';
 
@@ -41,7 +47,8 @@ export interface AuthFailure {
     | 'algorithm-not-allowed'
     | 'bad-key'
     | 'method-not-available'
-    | 'provider-failed';
+    | 'provider-failed'
+    | 'too-busy';
   /** Of the key that was tried. */
   readonly fingerprint: string | null;
   readonly error?: unknown;
@@ -90,12 +97,27 @@ export class ServerAuth<T extends Identity> {
     if (!this.#running) void this.#run();
   }
 
+  /** The client asks for the service that runs: `accept` answers it, and it counts as a request. */
+  serviceRequestedAgain(accept: () => void): void {
+    this.#countRequest();
+    accept();
+  }
+
+  /** The connection is gone: what waits is not looked at any more. */
+  cancel(): void {
+    this.#done = true;
+    for (const payload of this.#waiting.splice(0)) payload.fill(0);
+  }
+
   async #run(): Promise<void> {
     this.#running = true;
     try {
       for (let payload = this.#waiting.shift(); payload !== undefined && !this.#done; payload = this.#waiting.shift()) {
-        await this.#answer(payload);
-        payload.fill(0);
+        try {
+          await this.#answer(payload);
+        } finally {
+          payload.fill(0);
+        }
       }
     } catch (error) {
       this.#done = true;
@@ -111,8 +133,7 @@ export class ServerAuth<T extends Identity> {
   }
 
   async #answer(payload: Buffer): Promise<void> {
-    this.#requests += 1;
-    if (this.#requests > MAX_REQUESTS) throw tooMany();
+    this.#countRequest();
     const reader = new SshReader(payload, 1);
     const userName = reader.utf8(MAX_USER_NAME_BYTES);
     const service = reader.ascii(64);
@@ -140,14 +161,20 @@ export class ServerAuth<T extends Identity> {
 
   async #password(userName: string, reader: SshReader): Promise<void> {
     const change = reader.boolean();
-    const password = reader.utf8(MAX_PASSWORD_BYTES);
-    if (change) reader.utf8(MAX_PASSWORD_BYTES);
+    const password = asPassword(reader.string());
+    if (change) reader.string();
     reader.end();
     const failure = { userName, method: 'password', fingerprint: null } as const;
     const { provider } = this.#options;
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
-    const right = await verifyPassword(password, identity?.passwordHash ?? null, provider.decoyHash);
+    const right = await passwordTurns.run(
+      this.#options.remoteAddress,
+      () => !this.#done,
+      () => verifyPassword(password, identity?.passwordHash ?? null, provider.decoyHash),
+    );
+    if (right === 'unwanted') return;
+    if (right === 'busy') return this.#fail({ ...failure, reason: 'too-busy' });
     if (identity === null || !right || change) {
       this.#fail({ ...failure, reason: 'wrong-password' });
       return;
@@ -238,11 +265,26 @@ export class ServerAuth<T extends Identity> {
     );
   }
 
+  #countRequest(): void {
+    this.#requests += 1;
+    if (this.#requests > MAX_REQUESTS) throw tooMany();
+  }
+
   #sendBanner(): void {
     if (this.#bannerSent || this.#options.banner === '') return;
     this.#bannerSent = true;
     const text = this.#options.banner.replace(/\r?\n/g, '\r\n');
     this.#options.send(new SshWriter(256).byte(SSH_MSG_USERAUTH.BANNER).string(text).string('').finish());
+  }
+}
+
+/** What cannot be anybody's password (too long, not UTF-8) fails like a wrong one, after the same work. */
+function asPassword(bytes: Buffer): string {
+  if (bytes.length > MAX_PASSWORD_BYTES) return '';
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return '';
   }
 }
 

@@ -1,6 +1,6 @@
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { SshWriter } from '../wire/writer.ts';
-import { MAX_SEND_DATA_BYTES, MAX_WINDOW, WINDOW_BYTES, WINDOW_TOP_UP_BYTES } from './limits.ts';
+import { MAX_PACKETS_AT_ONCE, MAX_SEND_DATA_BYTES, MAX_WINDOW, WINDOW_BYTES, WINDOW_TOP_UP_BYTES } from './limits.ts';
 import { EXTENDED_DATA_STDERR, SSH_MSG_CONNECTION } from './messages.ts';
 
 /** What a channel needs of the transport. */
@@ -20,6 +20,14 @@ export interface ChannelUser {
   onClose(): void;
 }
 
+/** Stands where a program was refused: the channel is taken, and nobody listens. */
+const NO_USER: ChannelUser = {
+  onData: () => undefined,
+  onEof: () => undefined,
+  onDrain: () => undefined,
+  onClose: () => undefined,
+};
+
 /** One open channel (RFC 4254 §5): windows both ways, and what is queued for the peer's window. */
 export class Channel {
   readonly localId: number;
@@ -37,6 +45,7 @@ export class Channel {
   #closeReceived = false;
   #ending: 'no' | 'when-sent' | 'sent' = 'no';
   #exitStatus: number | null = null;
+  #pumpScheduled = false;
   requests = 0;
 
   constructor(carrier: ChannelCarrier, localId: number, remote: { id: number; window: number; maxData: number }) {
@@ -63,6 +72,14 @@ export class Channel {
 
   attach(user: ChannelUser): void {
     this.#user = user;
+    if (this.#eofReceived) user.onEof();
+  }
+
+  /** Closes a channel that no program runs on, after a word to the person at the other end. */
+  refuse(text: string): void {
+    this.#user = NO_USER;
+    this.writeStderr(text);
+    this.close(1);
   }
 
   /** Sends bytes as the peer's window allows; they are given up and not copied. False: rather no more until drain. */
@@ -97,6 +114,7 @@ export class Channel {
 
   /** Text for the person at the other end (stderr). Sent only as far as the window allows: it is short. */
   writeStderr(text: string): void {
+    if (this.#ending !== 'no') return;
     const bytes = Buffer.from(text).subarray(0, Math.min(this.#maxData, this.#remoteWindow));
     if (bytes.length === 0) return;
     this.#remoteWindow -= bytes.length;
@@ -175,7 +193,13 @@ export class Channel {
   }
 
   #pump(): void {
+    let sent = 0;
     while (this.#queuedBytes > 0 && this.#remoteWindow > 0 && this.#ending !== 'sent' && this.#carrier.writable) {
+      if (sent >= MAX_PACKETS_AT_ONCE) {
+        this.#pumpLater();
+        return;
+      }
+      sent += 1;
       this.#sendData(this.#cut(Math.min(this.#queuedBytes, this.#remoteWindow, this.#maxData)));
     }
     if (this.#queuedBytes > 0) return;
@@ -187,6 +211,16 @@ export class Channel {
       this.#wantsDrain = false;
       this.#user?.onDrain();
     }
+  }
+
+  /** A peer that takes only tiny packets must not keep the others waiting. */
+  #pumpLater(): void {
+    if (this.#pumpScheduled) return;
+    this.#pumpScheduled = true;
+    setImmediate(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
+    });
   }
 
   /** Takes `bytes` from the queue's front without copying. */

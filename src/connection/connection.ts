@@ -3,7 +3,7 @@ import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import type { ChannelCarrier, ChannelUser } from './channel.ts';
 import { Channel } from './channel.ts';
-import { MAX_CHANNEL_REQUESTS, MAX_DATA_BYTES, WINDOW_BYTES } from './limits.ts';
+import { MAX_CHANNEL_REQUESTS, MAX_DATA_BYTES, MIN_SEND_DATA_BYTES, WINDOW_BYTES } from './limits.ts';
 import { OPEN_FAILURE, SSH_MSG_CONNECTION } from './messages.ts';
 
 export interface ConnectionOptions {
@@ -142,8 +142,8 @@ export class Connection {
       refuse(OPEN_FAILURE.RESOURCE_SHORTAGE, 'too many sessions on this connection');
       return;
     }
-    if (remote.maxData === 0) {
-      refuse(OPEN_FAILURE.CONNECT_FAILED, 'a maximum packet size of 0 carries nothing');
+    if (remote.maxData < MIN_SEND_DATA_BYTES) {
+      refuse(OPEN_FAILURE.CONNECT_FAILED, `a maximum packet size under ${MIN_SEND_DATA_BYTES} bytes is too small`);
       return;
     }
     const channel = new Channel(this.#options.carrier, this.#nextId, remote);
@@ -196,8 +196,7 @@ export class Connection {
         this.#options.onRefused(type === 'exec' ? `exec ${reader.string(4096).toString('utf8')}` : type);
         // A bare failure would leave the person without a reason: a program that says it and ends is clearer.
         reply(true);
-        channel.writeStderr(SFTP_ONLY);
-        channel.close(1);
+        channel.refuse(SFTP_ONLY);
         return;
       case 'env':
         // Not used, not worth an error: OpenSSH sends LANG.

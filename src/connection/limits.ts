@@ -15,6 +15,12 @@ export const MAX_DATA_BYTES = 256 * 1024;
 /** The largest that we send, if the peer takes as much: longer ones gain nothing and delay others. */
 export const MAX_SEND_DATA_BYTES = 256 * 1024;
 
+/** The least that a peer's maximum packet size may be: smaller ones make work out of nothing. */
+export const MIN_SEND_DATA_BYTES = 256;
+
+/** Packets that one channel sends before others have their turn: 2 MiB in packets of 32 KiB. */
+export const MAX_PACKETS_AT_ONCE = 64;
+
 /** RFC 4254 §5.2. */
 export const MAX_WINDOW = 0xffff_ffff;
 

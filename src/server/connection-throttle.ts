@@ -24,8 +24,9 @@ export class ConnectionThrottle {
   }
 
   /** Seconds that a new connection has to wait before it is served (0: none), or null where it is refused. */
-  admit(source: string): number | null {
+  admit(address: string): number | null {
     if (this.#perSecond === 0) return 0;
+    const source = sourceOf(address);
     const now = this.#now();
     const known = this.#sources.get(source);
     const tokens = known === undefined ? BURST : Math.min(BURST, known.tokens + (now - known.at) * this.#perSecond);
@@ -39,4 +40,20 @@ export class ConnectionThrottle {
     }
     return admitted ? wait : null;
   }
+}
+
+/**
+ * What counts as one source: an IPv4 address, or an IPv6 network of 64 bits, since that is what one customer of a provider
+ * has at least.
+ */
+export function sourceOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.split('%', 1).join('').split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros =
+    tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => '0');
+  return `${[...before, ...zeros, ...after].slice(0, 4).join(':')}::/64`;
 }

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import type { Logger } from '../telemetry/logger.ts';
 import { DISCONNECT_REASON } from '../transport/disconnect.ts';
 import type { Admission } from './admission.ts';
+import { sourceOf } from './connection-throttle.ts';
 import type { SessionEnvironment } from './session.ts';
 import { Session } from './session.ts';
 
@@ -119,6 +120,23 @@ export class SftpServer {
     });
   }
 
+  /**
+   * Ends the oldest connection that has not logged in, of the source that has most of them: refusing the newcomer instead
+   * would let one silent source lock everybody out.
+   */
+  #makeRoom(): void {
+    const bySource = new Map<string, Session[]>();
+    for (const session of this.#unauthenticated) {
+      const source = sourceOf(session.remoteAddress);
+      const sessions = bySource.get(source);
+      if (sessions === undefined) bySource.set(source, [session]);
+      else sessions.push(session);
+    }
+    let most: Session[] = [];
+    for (const sessions of bySource.values()) if (sessions.length > most.length) most = sessions;
+    most[0]?.end(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, 'too many connections that have not logged in');
+  }
+
   #admitted(socket: Socket, wait: number | null): void {
     if (wait === 0) {
       this.#begin(socket);
@@ -127,7 +145,7 @@ export class SftpServer {
     socket.on('error', () => {
       socket.destroy();
     });
-    if (wait === null) {
+    if (wait === null || this.#waiting.size >= this.#environment.config.limits.unauthenticatedConnections) {
       this.#log.warn(
         { event: 'connection.refused', remoteAddress: socket.remoteAddress, reason: 'rate' },
         'too many connections a second',
@@ -150,11 +168,8 @@ export class SftpServer {
   #begin(socket: Socket): void {
     const { limits } = this.#environment.config;
     const unauthenticated = this.#unauthenticated.size;
-    if (
-      this.#stopping ||
-      this.#sessions.size >= limits.connections ||
-      unauthenticated >= limits.unauthenticatedConnections
-    ) {
+    if (unauthenticated >= limits.unauthenticatedConnections) this.#makeRoom();
+    if (this.#stopping || this.#sessions.size >= limits.connections) {
       this.#log.warn(
         { event: 'connection.refused', remoteAddress: socket.remoteAddress, reason: 'limit', unauthenticated },
         'too many connections',

@@ -40,6 +40,9 @@ export interface SessionEnvironment {
 const DRAIN_QUIET_MS = 1000;
 const DRAIN_CHECK_MS = 100;
 
+/** A person at a password prompt needs time; a key exchange needs none. */
+const KEX_SECONDS = 20;
+
 /** Whoever counts sessions. */
 export interface SessionObserver {
   onAuthenticated(): void;
@@ -63,10 +66,10 @@ export class Session implements TransportHandler {
   readonly id = randomBytes(8).toString('hex');
   readonly #environment: SessionEnvironment;
   readonly #log: Logger;
-  readonly #remoteAddress: string;
+  readonly remoteAddress: string;
   readonly #transport: Transport;
   readonly #startedAt = Date.now();
-  readonly #graceTimer: NodeJS.Timeout;
+  #graceTimer: NodeJS.Timeout;
   readonly #observer: SessionObserver;
   readonly #sftp = new Set<SftpUser>();
   #phase: Phase = { name: 'kex' };
@@ -74,20 +77,19 @@ export class Session implements TransportHandler {
   #drainTimer: NodeJS.Timeout | null = null;
   #lastActivity = performance.now();
   #userName: string | null = null;
+  #bytesReceivedBefore = 0;
 
   constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
     this.#environment = environment;
     this.#observer = observer;
-    this.#remoteAddress = socket.remoteAddress ?? 'unknown';
+    this.remoteAddress = socket.remoteAddress ?? 'unknown';
     this.#log = environment.log.child({ sessionId: this.id });
     this.#log.info(
-      { event: 'session.opened', remoteAddress: this.#remoteAddress, remotePort: socket.remotePort },
+      { event: 'session.opened', remoteAddress: this.remoteAddress, remotePort: socket.remotePort },
       'connection opened',
     );
     const { config } = environment;
-    this.#graceTimer = setTimeout(() => {
-      this.end(DISCONNECT_REASON.BY_APPLICATION, 'login took too long');
-    }, config.auth.loginGraceSeconds * 1000).unref();
+    this.#graceTimer = this.#deadline(Math.min(KEX_SECONDS, config.auth.loginGraceSeconds), 'no key exchange in time');
     this.#transport = new Transport(socket, {
       role: 'server',
       version: environment.version,
@@ -130,6 +132,8 @@ export class Session implements TransportHandler {
     );
     if (info.number === 1) {
       this.#phase = { name: 'service' };
+      clearTimeout(this.#graceTimer);
+      this.#graceTimer = this.#deadline(config.auth.loginGraceSeconds, 'login took too long');
       this.#log.info(
         {
           event: 'session.negotiated',
@@ -157,6 +161,8 @@ export class Session implements TransportHandler {
       case 'auth':
         if (message === SSH_MSG_USERAUTH.REQUEST) phase.auth.receive(payload);
         else if (message === SSH_MSG.EXT_INFO) return;
+        else if (message === SSH_MSG.SERVICE_REQUEST)
+          phase.auth.serviceRequestedAgain(() => this.#acceptService(payload));
         else if (message >= SSH_MSG_CONNECTION.GLOBAL_REQUEST) throw outOfPlace(message);
         else this.#transport.sendUnimplemented();
         return;
@@ -182,6 +188,7 @@ export class Session implements TransportHandler {
     if (this.#keepaliveTimer !== null) clearInterval(this.#keepaliveTimer);
     if (this.#drainTimer !== null) clearInterval(this.#drainTimer);
     if (phase.name === 'open') phase.connection.lost();
+    if (phase.name === 'auth') phase.auth.cancel();
     const fields = {
       event: 'session.closed',
       user: this.#userName,
@@ -204,7 +211,14 @@ export class Session implements TransportHandler {
     this.#observer.onClosed();
   }
 
-  #serviceRequest(payload: Buffer): void {
+  #deadline(seconds: number, message: string): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.end(DISCONNECT_REASON.BY_APPLICATION, message);
+    }, seconds * 1000).unref();
+  }
+
+  /** Answers a service request (RFC 4253 §10). paramiko makes one before every attempt. */
+  #acceptService(payload: Buffer): void {
     const reader = new SshReader(payload, 1);
     const service = reader.ascii(64);
     reader.end();
@@ -212,10 +226,14 @@ export class Session implements TransportHandler {
       throw new SshDisconnect(DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, 'only ssh-userauth is available here');
     }
     this.#transport.send(new SshWriter(32).byte(SSH_MSG.SERVICE_ACCEPT).string(service).finish());
+  }
+
+  #serviceRequest(payload: Buffer): void {
+    this.#acceptService(payload);
     const { config, users, userKeyAlgorithms } = this.#environment;
     const auth = new ServerAuth<User>({
       provider: users,
-      remoteAddress: this.#remoteAddress,
+      remoteAddress: this.remoteAddress,
       sessionId: this.#transport.sessionId,
       userKeyAlgorithms,
       methods: config.auth.methods,
@@ -242,7 +260,7 @@ export class Session implements TransportHandler {
       method: failure.method,
       reason: failure.reason,
       fingerprint: failure.fingerprint,
-      remoteAddress: this.#remoteAddress,
+      remoteAddress: this.remoteAddress,
     };
     if (failure.reason === 'provider-failed')
       this.#log.error({ ...fields, err: failure.error }, 'users cannot be looked up');
@@ -263,12 +281,12 @@ export class Session implements TransportHandler {
         fingerprint: success.publicKey?.fingerprint,
         keyType: success.publicKey?.type,
         signatureAlgorithm: success.signatureAlgorithm ?? undefined,
-        remoteAddress: this.#remoteAddress,
+        remoteAddress: this.remoteAddress,
       },
       `${user.name} logged in`,
     );
     this.#observer.onAuthenticated();
-    this.#transport.allowLargePackets();
+    this.#transport.peerAuthenticated();
     this.#lastActivity = performance.now();
     const connection = new Connection({
       carrier: this.#transport,
@@ -310,6 +328,9 @@ export class Session implements TransportHandler {
   #checkLiveness(connection: Connection): void {
     const { limits } = this.#environment.config;
     const idleSeconds = (performance.now() - this.#lastActivity) / 1000;
+    // Whatever came since the last look shows that the client is there, even if it cannot answer keep-alives.
+    if (this.#transport.bytesReceived !== this.#bytesReceivedBefore) connection.unansweredKeepalives = 0;
+    this.#bytesReceivedBefore = this.#transport.bytesReceived;
     if (idleSeconds >= limits.idleSeconds && this.idle) {
       this.end(DISCONNECT_REASON.BY_APPLICATION, 'idle for too long');
     } else if (connection.unansweredKeepalives >= limits.unansweredKeepalives) {

@@ -74,7 +74,11 @@ export class SftpSessions {
       },
       onData: (chunk) => {
         if (state === 'running') session.receive(chunk);
-        else early.push(chunk);
+        else {
+          early.push(chunk);
+          // Many tiny chunks would cost far more than their bytes.
+          if (early.length >= 256) early.splice(0, early.length, Buffer.concat(early));
+        }
       },
       onEof: () => {
         ended = true;

@@ -1,4 +1,4 @@
-import type { DestinationStream, Logger } from 'pino';
+import type { DestinationStream, Logger, LoggerOptions as LoggerOptionsOfPino } from 'pino';
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
 
@@ -10,6 +10,26 @@ export interface LoggerOptions {
   readonly format: 'auto' | 'json' | 'pretty';
 }
 
+/** Control characters and line separators: what moves a terminal's cursor or forges a line. */
+const CONTROL = /[\p{Cc}\u2028\u2029]/gu;
+
+/** Names and paths are the client's words: on a terminal they must not be more than words. (JSON escapes them anyway.) */
+function printable(value: unknown): unknown {
+  if (typeof value === 'string') {
+    return value.replace(CONTROL, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  }
+  if (typeof value !== 'object' || value === null || value instanceof Error) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, field]) => [key, typeof field === 'string' ? printable(field) : field]),
+  );
+}
+
+type LogMethodHook = NonNullable<NonNullable<LoggerOptionsOfPino['hooks']>['logMethod']>;
+
+const printableOnly: LogMethodHook = function (args, method) {
+  method.apply(this, args.map(printable) as Parameters<typeof method>);
+};
+
 /**
  * Structured logs on standard output, one JSON object a line: `time` (ISO 8601), `level` (a word), `event` (a stable
  * dotted name), `sessionId` where there is a session, `msg` for people.
@@ -17,13 +37,15 @@ export interface LoggerOptions {
 export function createLogger(options: LoggerOptions, destination?: DestinationStream): Logger {
   const isPretty = options.format === 'pretty' || (options.format === 'auto' && process.stdout.isTTY);
   const stream =
-    destination ?? (isPretty ? pretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', sync: true }) : undefined);
+    destination ??
+    (isPretty ? pretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', sync: true }) : undefined);
   const settings = {
     level: options.level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: pino.stdSerializers.err },
+    ...(isPretty ? { hooks: { logMethod: printableOnly } } : {}),
   };
   return stream === undefined ? pino(settings) : pino(settings, stream);
 }

@@ -101,7 +101,7 @@ export function negotiate(client: KexInit, server: KexInit, isAead: (cipher: str
     const chosen = client[key].find((name) => server[key].includes(name));
     if (chosen !== undefined) return chosen;
     throw new SshDisconnect(DISCONNECT_REASON.KEY_EXCHANGE_FAILED, `no matching ${LIST_NAMES[key]} found`, {
-      detail: { list: key, clientList: client[key], serverList: server[key] },
+      detail: { list: key, clientList: forLog(client[key]), serverList: server[key] },
     });
   };
   const kex = choose('kex');
@@ -113,6 +113,11 @@ export function negotiate(client: KexInit, server: KexInit, isAead: (cipher: str
   choose('compressionClientToServer');
   choose('compressionServerToClient');
   return { kex, hostKey, cipherClientToServer, cipherServerToClient, macClientToServer, macServerToClient };
+}
+
+/** A peer's names as they may stand in a log: enough to see what it wanted, not as much as it likes. */
+function forLog(names: readonly string[]): string[] {
+  return names.slice(0, 64).map((name) => name.slice(0, 64));
 }
 
 /** Whether a guessed first packet is right (RFC 4253 §7): both sides' first kex and first host key algorithm agree. */

@@ -29,5 +29,15 @@ export const KEX_TIMEOUT_SECONDS = 120;
 /** Above this many unsent bytes `send` answers false and the services wait for `onDrain`. */
 export const SEND_HIGH_WATER_BYTES = 1024 * 1024;
 
+/**
+ * Above this many unsent bytes nothing more is read from a peer: one that asks without reading the answers would otherwise
+ * fill our memory. Before authentication nobody needs more than a few answers.
+ */
+export const HOLD_INPUT_BYTES_BEFORE_AUTH = 256 * 1024;
+export const HOLD_INPUT_BYTES = 4 * 1024 * 1024;
+
+/** What a queued message costs in memory beside its bytes, for the two bounds above. */
+export const MESSAGE_OVERHEAD_BYTES = 256;
+
 /** Parts of a packet that together stay below this are copied into one buffer: cheaper than another cipher call. */
 export const MERGE_BELOW_BYTES = 1024;

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { SEND_HIGH_WATER_BYTES } from './limits.ts';
+import { MESSAGE_OVERHEAD_BYTES, SEND_HIGH_WATER_BYTES } from './limits.ts';
 
 /** Gathers what one turn of the event loop produces, so that it leaves in one system call. */
 export class SocketOutput {
@@ -8,6 +8,8 @@ export class SocketOutput {
   #chunks: Buffer[] = [];
   #gatheredBytes = 0;
   #unsentBytes = 0;
+  #messages = 0;
+  #flushedMessages = 0;
   #scheduled = false;
   bytesSent = 0;
 
@@ -22,8 +24,14 @@ export class SocketOutput {
     return this.#gatheredBytes + this.#unsentBytes;
   }
 
-  /** The chunks are given up by the caller. */
+  /** What is held in memory for the peer: the pending bytes and what it costs to keep them. */
+  get pendingCost(): number {
+    return this.pendingBytes + this.#messages * MESSAGE_OVERHEAD_BYTES;
+  }
+
+  /** One message. The chunks are given up by the caller. */
   write(chunks: readonly Buffer[]): void {
+    this.#messages += 1;
     for (const chunk of chunks) {
       this.#chunks.push(chunk);
       this.#gatheredBytes += chunk.length;
@@ -44,12 +52,16 @@ export class SocketOutput {
     const chunks = this.#chunks;
     if (chunks.length === 0 || this.#socket.destroyed) return;
     const bytes = this.#gatheredBytes;
+    const messages = this.#messages - this.#flushedMessages;
+    this.#flushedMessages = this.#messages;
     this.#chunks = [];
     this.#gatheredBytes = 0;
     this.#unsentBytes += bytes;
     this.bytesSent += bytes;
     const sent = (): void => {
       this.#unsentBytes -= bytes;
+      this.#messages -= messages;
+      this.#flushedMessages -= messages;
       this.#onSent();
     };
     if (chunks.length > 1) this.#socket.cork();

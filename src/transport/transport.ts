@@ -21,11 +21,14 @@ import {
   STRICT_KEX_SERVER,
 } from './kexinit.ts';
 import {
+  HOLD_INPUT_BYTES,
+  HOLD_INPUT_BYTES_BEFORE_AUTH,
   KEX_TIMEOUT_SECONDS,
   MAX_PACKET_BYTES,
   MAX_PACKET_BYTES_BEFORE_AUTH,
   MAX_PACKETS_PER_KEY,
   MAX_QUEUED_DURING_KEX_BYTES,
+  MESSAGE_OVERHEAD_BYTES,
   SEND_HIGH_WATER_BYTES,
 } from './limits.ts';
 import { SSH_MSG } from './messages.ts';
@@ -127,6 +130,9 @@ export class Transport {
   /** A key exchange step is being computed: packets wait. */
   #busy = false;
   #paused = false;
+  /** The peer has not read our answers: its next requests wait. */
+  #waitsForOutput = false;
+  #authenticated = false;
   #closed = false;
   #queued: { head: Buffer; body: readonly Buffer[] }[] = [];
   #queuedBytes = 0;
@@ -138,6 +144,7 @@ export class Transport {
     this.#handler = options.handler;
     this.#output = new SocketOutput(socket, () => {
       this.#maybeDrain();
+      this.#releaseInput();
     });
     this.#versionReader = new VersionReader(options.role === 'server' ? 'client' : 'server');
     socket.on('data', (chunk: Buffer) => {
@@ -180,8 +187,9 @@ export class Transport {
     return !this.#closed && !exchanging && this.#output.pendingBytes < SEND_HIGH_WATER_BYTES;
   }
 
-  /** After authentication larger packets are taken. */
-  allowLargePackets(): void {
+  /** From here on the peer may do what costs us more: send larger packets, have more answers waiting, begin rekeys. */
+  peerAuthenticated(): void {
+    this.#authenticated = true;
     this.#reader.maxPacketBytes = MAX_PACKET_BYTES;
   }
 
@@ -193,7 +201,7 @@ export class Transport {
     if (this.#closed) return false;
     if (this.#kex !== null && !this.#kex.newKeysSent) {
       this.#queued.push({ head, body });
-      this.#queuedBytes += head.length;
+      this.#queuedBytes += head.length + MESSAGE_OVERHEAD_BYTES;
       for (const part of body) this.#queuedBytes += part.length;
       if (this.#queuedBytes > MAX_QUEUED_DURING_KEX_BYTES) {
         this.disconnect(new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'key exchange takes too long'));
@@ -262,7 +270,12 @@ export class Transport {
   #process(): void {
     if (this.#peerVersion === null) return;
     this.#guard(() => {
-      while (!this.#busy && !this.#paused && !this.#closed) {
+      while (!this.#isHeld() && !this.#closed) {
+        if (this.#output.pendingCost > this.#holdInputBytes()) {
+          this.#waitsForOutput = true;
+          this.#socket.pause();
+          break;
+        }
         const payload = this.#reader.next();
         if (payload === null) break;
         this.#dispatch(payload);
@@ -327,7 +340,7 @@ export class Transport {
     const signals =
       role === 'server' ? (first ? [STRICT_KEX_SERVER] : []) : first ? [EXT_INFO_CLIENT, STRICT_KEX_CLIENT] : [];
     const init: KexInit = {
-      kex: [...algorithms.kex, ...signals],
+      kex: algorithms.kex,
       hostKeys: algorithms.hostKeys,
       ciphersClientToServer: algorithms.ciphers,
       ciphersServerToClient: algorithms.ciphers,
@@ -337,7 +350,8 @@ export class Transport {
       compressionServerToClient: ['none'],
       firstKexPacketFollows: false,
     };
-    const payload = encodeKexInit(init, randomBytes(16));
+    // The signals are no methods: they go over the wire and take no part in the negotiation.
+    const payload = encodeKexInit({ ...init, kex: [...init.kex, ...signals] }, randomBytes(16));
     this.#sendNow(payload, []);
     this.#kex = {
       startedAt: performance.now(),
@@ -359,7 +373,11 @@ export class Transport {
   }
 
   #peerKexInit(payload: Buffer): void {
-    if (this.#kex === null) this.#startKex();
+    if (this.#kex === null) {
+      // Each exchange costs us a signature: a stranger gets one for each connection, which the listener counts.
+      if (this.#options.role === 'server' && !this.#authenticated) throw unexpectedInKex(SSH_MSG.KEXINIT);
+      this.#startKex();
+    }
     const kex = this.#kex;
     if (kex === null || kex.peer !== null) throw unexpectedInKex(SSH_MSG.KEXINIT);
     const kept = Buffer.from(payload);
@@ -436,7 +454,7 @@ export class Transport {
 
   /** Whether packets wait. (A method, since a call in between may have changed it.) */
   #isHeld(): boolean {
-    return this.#busy || this.#paused;
+    return this.#busy || this.#paused || this.#waitsForOutput;
   }
 
   #sendNewKeys(kex: RunningExchange, result: ExchangeResult): void {
@@ -531,6 +549,19 @@ export class Transport {
     this.#guard(() => {
       this.#handler.onDrain();
     });
+  }
+
+  /** Two sides that both hold back would wait for each other: it is for the server to do. */
+  #holdInputBytes(): number {
+    if (this.#options.role === 'client') return Number.POSITIVE_INFINITY;
+    return this.#authenticated ? HOLD_INPUT_BYTES : HOLD_INPUT_BYTES_BEFORE_AUTH;
+  }
+
+  #releaseInput(): void {
+    if (!this.#waitsForOutput || this.#output.pendingCost > HOLD_INPUT_BYTES_BEFORE_AUTH / 2) return;
+    this.#waitsForOutput = false;
+    this.#process();
+    if (!this.#isHeld()) this.#socket.resume();
   }
 
   #finish(reason: SshDisconnect): void {

@@ -182,6 +182,40 @@ test('a channel before authentication ends the connection', async () => {
   expect((await client.whenClosed()).reason).toBe(2);
 });
 
+test('a client may ask for the service before every attempt (paramiko)', async () => {
+  await client.startAuth();
+  expect(await client.password('demo', 'wrong')).toBe(51);
+  client.transport.send(new SshWriter().byte(5).string('ssh-userauth').finish());
+  await client.take(6);
+  expect(await client.password('demo', PASSWORD)).toBe(52);
+  client.end();
+});
+
+test('a password that cannot be one fails like a wrong one', async () => {
+  await client.startAuth();
+  for (const bytes of [Buffer.from([0xc3, 0x28]), Buffer.alloc(5000, 0x61)]) {
+    client.transport.send(client.authRequest('demo', 'password').boolean(false).string(bytes).finish());
+    expect((await client.take(51, 52))[0]).toBe(51);
+  }
+  client.end();
+});
+
+test('silent connections make room for those who log in', async () => {
+  client.end();
+  const small = await startTestServer({
+    storage: { type: 'memory' },
+    limits: { unauthenticatedConnections: 5 },
+  });
+  const silent = Array.from({ length: 5 }, () => SshTestClient.connect(small.port, { algorithms: MODERN }));
+  for (const each of silent) await each.startAuth();
+  const good = SshTestClient.connect(small.port, { algorithms: MODERN });
+  await good.startAuth();
+  expect(await good.password('demo', PASSWORD)).toBe(52);
+  expect((await (silent[0] ?? good).whenClosed()).reason).toBe(12);
+  good.end();
+  await small.stop();
+});
+
 test('a service that is not there', async () => {
   await client.keyExchange();
   client.transport.send(new SshWriter().byte(5).string('ssh-connection').finish());

@@ -74,6 +74,22 @@ test.each([
   await client.take(97);
 });
 
+test('after a refused exec the channel is spent: no second program, nothing after CLOSE', async () => {
+  const channel = await client.openSession();
+  await client.request(channel, 'exec', 'id');
+  await client.take(97);
+  expect(await client.request(channel, 'exec', 'id')).toBe(false);
+  expect(await client.request(channel, 'subsystem', 'sftp')).toBe(false);
+  expect(client.received.filter((message) => [94, 95, 96, 97].includes(message[0] ?? 0))).toHaveLength(2);
+});
+
+test('EOF before the subsystem ends it as soon as it runs', async () => {
+  const channel = await client.openSession();
+  client.transport.send(new SshWriter().byte(96).uint32(channel).finish());
+  expect(await client.request(channel, 'subsystem', 'sftp')).toBe(true);
+  await client.take(97);
+});
+
 test.each(['pty-req', 'x11-req', 'auth-agent-req@openssh.com', 'env'])(
   '%s is refused, the channel lives on',
   async (type) => {
@@ -104,8 +120,8 @@ describe('channel open', () => {
     expect([reader.uint32(), reader.uint32()]).toEqual([5, reason]);
   });
 
-  test('a maximum packet of 0 is refused', async () => {
-    open('session', 0);
+  test.each([0, 1, 255])('a maximum packet of %i bytes is refused', async (bytes) => {
+    open('session', bytes);
     await client.take(92);
   });
 
@@ -139,7 +155,7 @@ test('an unknown message is answered with UNIMPLEMENTED, and the connection live
 
 describe('windows', () => {
   test('a window of one byte, topped up byte by byte, carries a whole answer', async () => {
-    const channel = await sftp(1, 1);
+    const channel = await sftp(1, 256);
     client.data(channel, INIT);
     let answer = Buffer.alloc(0);
     while (answer.length < 9) {

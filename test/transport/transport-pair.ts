@@ -116,6 +116,7 @@ export async function connected(options: PairOptions = {}): Promise<{ client: Si
       both.server.closed.length > 0,
     'the key exchange is over',
   );
+  both.server.transport.peerAuthenticated();
   const failure = both.client.closed[0] ?? both.server.closed[0];
   if (failure !== undefined) throw failure;
   return both;

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import type { Admission } from '../admission.ts';
 import type { ToPrimary } from './messages.ts';
@@ -17,6 +18,8 @@ export class PrimaryLink implements Admission {
   #nextId = 0;
 
   constructor(orders: WorkerOrders) {
+    // Otherwise node:cluster ends this process, sessions and all, the moment that the primary is gone.
+    if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
     process.on('message', (message) => {
       if (!isToWorker(message)) return;
       switch (message.type) {
