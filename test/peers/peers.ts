@@ -1,12 +1,13 @@
 // Finds the programs of other projects that the tests talk to: on this machine, unpacked side by side, or in the sid root
 // (test/peers/install.sh puts them there). A peer that is not installed is `null`: its test is skipped by name.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 
 /** Where a peer's programs come from. */
-export type PeerHome = 'machine' | 'openssh-stable' | 'openssh-backports' | 'sid' | 'oqs-openssh' | 'wolfssh';
+export type PeerHome =
+  'machine' | 'openssh-stable' | 'openssh-backports' | 'sid' | 'oqs-openssh' | 'wolfssh' | 'wolfssh-client';
 
 export interface Peer {
   readonly name: PeerName;
@@ -47,6 +48,13 @@ const PEERS = {
     versionProgram: 'examples/client/client',
     versionArguments: ['-?'],
     pattern: /(?:client|wolfsftp) ([\d.]+)/,
+  },
+  // docker/wolfssh/sftp-client.c, where an image has it
+  'wolfssh-client': {
+    home: 'wolfssh-client',
+    program: '',
+    versionArguments: ['--version'],
+    pattern: /wolfSSH ([\d.]+)/,
   },
   'sshd-machine': { home: 'openssh-stable', program: 'sshd', versionArguments: ['-V'], pattern: /OpenSSH_([^\s,]+)/ },
   'sshd-10': { home: 'openssh-backports', program: 'sshd', versionArguments: ['-V'], pattern: /OpenSSH_([^\s,]+)/ },
@@ -112,14 +120,12 @@ export function findProgram(home: PeerHome, program: string): readonly string[] 
       const directories = (process.env['PATH'] ?? '').split(delimiter).concat('/usr/sbin', '/usr/local/sbin', '/sbin');
       return existing(directories.filter((d) => !d.includes('node_modules')).map((d) => join(d, program)));
     }
-    case 'sid':
-      return (
-        existing(SEARCH_PATH.map((d) => join(PEERS_DIRECTORY, 'sid', d, program))) && [
-          SID_EXEC,
-          `--root=${join(PEERS_DIRECTORY, 'sid')}`,
-          program,
-        ]
-      );
+    case 'sid': {
+      const root = join(PEERS_DIRECTORY, 'sid');
+      // Without the root (in a container of newer packages) the machine's own program is the one that is meant.
+      if (!existsSync(root)) return findProgram('machine', program);
+      return existing(SEARCH_PATH.map((d) => join(root, d, program))) && [SID_EXEC, `--root=${root}`, program];
+    }
     case 'openssh-stable':
     case 'openssh-backports':
       return withOwnSsh(
@@ -129,6 +135,10 @@ export function findProgram(home: PeerHome, program: string): readonly string[] 
     case 'oqs-openssh': {
       const directory = process.env['OQS_OPENSSH_DIR'];
       return directory === undefined ? null : withOwnSsh([directory, join(directory, 'bin')], program);
+    }
+    case 'wolfssh-client': {
+      const client = process.env['WOLFSSH_CLIENT'];
+      return client === undefined ? null : existing([client]);
     }
     case 'wolfssh': {
       const directory = process.env['WOLFSSH_DIR'];

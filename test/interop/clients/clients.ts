@@ -11,15 +11,16 @@ import { putty } from './putty.ts';
 import { rclone } from './rclone.ts';
 import { scripted, scriptedPeer } from './scripted.ts';
 import { sshfs } from './sshfs.ts';
-import { wolfssh } from './wolfssh.ts';
+import { wolfssh, wolfsshLibrary } from './wolfssh.ts';
 
 export function allClients(): InteropClient[] {
   return [
-    openssh('OpenSSH 9', 'openssh-machine', 'Debian 12', true),
+    openssh('OpenSSH (this machine)', 'openssh-machine', 'the distribution', true),
     openssh('OpenSSH 10 (backports)', 'openssh-10', 'Debian 12 backports', true),
     openssh('OpenSSH 10 (sid)', 'openssh-sid', 'Debian sid', true),
     openssh('OQS OpenSSH', 'openssh-oqs', 'OQS_OPENSSH_DIR', false),
     wolfssh(),
+    wolfsshLibrary(),
     putty(),
     dropbear(),
     lftp(),

@@ -35,6 +35,31 @@ export function wolfssh(): InteropClient {
   };
 }
 
+/** Our own small client on wolfSSH's library (docker/wolfssh/sftp-client.c), whose exit status does tell. */
+export function wolfsshLibrary(): InteropClient {
+  const name = 'wolfSSH library';
+  const origin = "Alpine's package, in an image";
+  const peer = findPeer('wolfssh-client');
+  if (peer === null) return missing(name, origin, false);
+  return {
+    name,
+    version: peer.version,
+    origin,
+    obtainable: false,
+    optionalKex: [],
+    userKeys: [],
+    cannot: {},
+    run: async (login, steps, timeoutMs) =>
+      runProgram(
+        [...peer.command, login.host, String(login.port), login.user, login.password ?? '', login.hostKey.fingerprint],
+        {
+          input: `${steps.flatMap((step) => (step.do === 'list' ? [`ls ${step.remote}`] : commands(step))).join('\n')}\n`,
+          timeoutMs,
+        },
+      ),
+  };
+}
+
 function commands(step: Step): string[] {
   switch (step.do) {
     case 'put':

@@ -6,9 +6,21 @@ import os
 import sys
 
 import paramiko
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
 job = json.load(open(sys.argv[1], encoding="utf-8"))
 logging.basicConfig(stream=sys.stderr, level=logging.DEBUG)
+
+
+def load_key(path):
+    """paramiko's own reader of OpenSSH's format stumbles over some ECDSA keys; the library below it does not."""
+    with open(path, "rb") as file:
+        key = load_ssh_private_key(file.read(), None)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return paramiko.ECDSAKey(vals=(key, key.public_key()))
+    return paramiko.PKey.from_path(path)
+
 
 client = paramiko.SSHClient()
 kind, encoded = job["hostKey"].split()[:2]
@@ -20,8 +32,7 @@ client.connect(
     job["host"],
     port=job["port"],
     username=job["user"],
-    # not key_filename, which tries one key class after the other and fails for some ECDSA keys
-    pkey=paramiko.PKey.from_path(job["keyFile"]) if job["keyFile"] else None,
+    pkey=load_key(job["keyFile"]) if job["keyFile"] else None,
     password=job["password"],
     allow_agent=False,
     look_for_keys=False,
