@@ -174,7 +174,10 @@ export class ServerAuth<T extends Identity> {
       () => verifyPassword(password, identity?.passwordHash ?? null, provider.decoyHash),
     );
     if (right === 'unwanted') return;
-    if (right === 'busy') return this.#fail({ ...failure, reason: 'too-busy' });
+    if (right === 'busy') {
+      this.#fail({ ...failure, reason: 'too-busy' });
+      return;
+    }
     if (identity === null || !right || change) {
       this.#fail({ ...failure, reason: 'wrong-password' });
       return;

@@ -24,6 +24,39 @@ export const EXT_INFO_SERVER = 'ext-info-s';
 export const STRICT_KEX_CLIENT = 'kex-strict-c-v00@openssh.com';
 export const STRICT_KEX_SERVER = 'kex-strict-s-v00@openssh.com';
 
+const SIGNALS = {
+  server: [STRICT_KEX_SERVER],
+  client: [EXT_INFO_CLIENT, STRICT_KEX_CLIENT],
+} as const;
+
+/** A role's first KEXINIT as it goes over the wire. The signals are no methods: the negotiation does without them. */
+export function withSignals(init: KexInit, role: keyof typeof SIGNALS): KexInit {
+  return { ...init, kex: [...init.kex, ...SIGNALS[role]] };
+}
+
+/** The lists that go into our KEXINIT, in order. */
+export interface TransportAlgorithms {
+  readonly kex: readonly string[];
+  readonly hostKeys: readonly string[];
+  readonly ciphers: readonly string[];
+  readonly macs: readonly string[];
+}
+
+/** Our lists, the same both ways; without compression, without a guess. */
+export function ownKexInit(algorithms: TransportAlgorithms): KexInit {
+  return {
+    kex: algorithms.kex,
+    hostKeys: algorithms.hostKeys,
+    ciphersClientToServer: algorithms.ciphers,
+    ciphersServerToClient: algorithms.ciphers,
+    macsClientToServer: algorithms.macs,
+    macsServerToClient: algorithms.macs,
+    compressionClientToServer: ['none'],
+    compressionServerToClient: ['none'],
+    firstKexPacketFollows: false,
+  };
+}
+
 /** The payload of an SSH_MSG_KEXINIT; `cookie` is 16 random bytes. */
 export function encodeKexInit(init: KexInit, cookie: Buffer): Buffer {
   return new SshWriter(2048)

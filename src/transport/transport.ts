@@ -10,15 +10,17 @@ import { DISCONNECT_REASON, printable, SshDisconnect } from './disconnect.ts';
 import { encodeExtInfo } from './ext-info.ts';
 import type { ExchangeResult, HostKeyVerifier } from './key-exchange.ts';
 import { ClientExchange, ServerExchange } from './key-exchange.ts';
-import type { KexInit, NegotiatedAlgorithms } from './kexinit.ts';
+import type { KexInit, NegotiatedAlgorithms, TransportAlgorithms } from './kexinit.ts';
 import {
   decodeKexInit,
   encodeKexInit,
   EXT_INFO_CLIENT,
   guessIsRight,
   negotiate,
+  ownKexInit,
   STRICT_KEX_CLIENT,
   STRICT_KEX_SERVER,
+  withSignals,
 } from './kexinit.ts';
 import {
   HOLD_INPUT_BYTES,
@@ -37,19 +39,13 @@ import { PacketWriter } from './packet-writer.ts';
 import { SocketOutput } from './socket-output.ts';
 import { VersionReader } from './version-exchange.ts';
 
-/** The lists that go into our KEXINIT, in order. */
-export interface TransportAlgorithms {
-  readonly kex: readonly string[];
-  readonly hostKeys: readonly string[];
-  readonly ciphers: readonly string[];
-  readonly macs: readonly string[];
-}
-
 export interface RekeyLimits {
   /** Bytes in one direction. */
   readonly bytes: number;
   readonly seconds: number;
 }
+
+export type { TransportAlgorithms } from './kexinit.ts';
 
 interface CommonOptions {
   /** The identification string, `SSH-2.0-` included. */
@@ -335,23 +331,9 @@ export class Transport {
   // --- key exchange -------------------------------------------------------------------------------------------------
 
   #startKex(): void {
-    const { algorithms, role } = this.#options;
     const first = this.#kexCount === 0;
-    const signals =
-      role === 'server' ? (first ? [STRICT_KEX_SERVER] : []) : first ? [EXT_INFO_CLIENT, STRICT_KEX_CLIENT] : [];
-    const init: KexInit = {
-      kex: algorithms.kex,
-      hostKeys: algorithms.hostKeys,
-      ciphersClientToServer: algorithms.ciphers,
-      ciphersServerToClient: algorithms.ciphers,
-      macsClientToServer: algorithms.macs,
-      macsServerToClient: algorithms.macs,
-      compressionClientToServer: ['none'],
-      compressionServerToClient: ['none'],
-      firstKexPacketFollows: false,
-    };
-    // The signals are no methods: they go over the wire and take no part in the negotiation.
-    const payload = encodeKexInit({ ...init, kex: [...init.kex, ...signals] }, randomBytes(16));
+    const init = ownKexInit(this.#options.algorithms);
+    const payload = encodeKexInit(first ? withSignals(init, this.#options.role) : init, randomBytes(16));
     this.#sendNow(payload, []);
     this.#kex = {
       startedAt: performance.now(),
