@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { Deployment } from 'kubernetes-models/apps/v1';
+import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2';
+import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
+import { ConfigMap, Secret, Service } from 'kubernetes-models/v1';
+import { parseAllDocuments } from 'yaml';
+import { parseConfig } from '../../src/config/load.ts';
+
+const FOLDER = resolve(import.meta.dirname, '../../deploy/kubernetes');
+const MODELS: Readonly<Record<string, new (data: never) => { validate(): void }>> = {
+  ConfigMap,
+  Deployment,
+  HorizontalPodAutoscaler,
+  PodDisruptionBudget,
+  Secret,
+  Service,
+};
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+}
+
+const manifests = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml')
+  .flatMap((name) =>
+    parseAllDocuments(readFileSync(resolve(FOLDER, name), 'utf8')).map((document) => ({
+      name,
+      errors: document.errors,
+      manifest: document.toJS() as Manifest,
+    })),
+  );
+
+function only<T>(kind: string): T {
+  const [found] = manifests.filter(({ manifest }) => manifest.kind === kind);
+  if (found === undefined) throw new Error(`no ${kind}`);
+  return found.manifest as unknown as T;
+}
+
+test.each(manifests)('$name, $manifest.kind: follows the schema', ({ errors, manifest }) => {
+  expect(errors).toEqual([]);
+  const Model = MODELS[manifest.kind];
+  if (Model === undefined) throw new Error(`no schema for ${manifest.kind}`);
+  new Model(manifest as never).validate();
+});
+
+test('the schema does refuse what is wrong', () => {
+  const wrong = structuredClone(only<{ spec: { replicas: unknown } }>('Deployment'));
+  wrong.spec.replicas = 'three';
+  expect(() => {
+    new Deployment(wrong as never).validate();
+  }).toThrow(/replicas/);
+});
+
+describe('the manifests fit together', () => {
+  interface PodSpec {
+    readonly terminationGracePeriodSeconds: number;
+    readonly containers: readonly {
+      readonly volumeMounts: readonly { readonly mountPath: string }[];
+      readonly securityContext: Readonly<Record<string, unknown>>;
+    }[];
+  }
+  const deployment = only<{
+    metadata: Manifest['metadata'];
+    spec: { selector: { matchLabels: object }; template: { metadata: { labels: object }; spec: PodSpec } };
+  }>('Deployment');
+  const { spec } = deployment.spec.template;
+  const config = parseConfig(
+    only<{ data: { 'latticeport.json': string } }>('ConfigMap').data['latticeport.json'],
+    '/etc/latticeport/latticeport.json',
+  ).config;
+
+  test('the configuration is one that the server takes, and its keys are where the secret is mounted', () => {
+    const mounts = spec.containers.flatMap(({ volumeMounts }) => volumeMounts.map(({ mountPath }) => mountPath));
+    expect(config.hostKeys.length).toBeGreaterThan(0);
+    for (const key of config.hostKeys) expect(mounts).toContain(key.slice(0, key.lastIndexOf('/')));
+    const secret = only<{ stringData: object }>('Secret');
+    expect(Object.keys(secret.stringData)).toEqual(config.hostKeys.map((key) => key.slice(key.lastIndexOf('/') + 1)));
+  });
+
+  test('a node is given the time to drain', () => {
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(config.shutdown.drainSeconds + 10);
+  });
+
+  test('selectors and the scale target name the deployment', () => {
+    const labels = deployment.spec.template.metadata.labels;
+    expect(deployment.spec.selector.matchLabels).toEqual(labels);
+    expect(only<{ spec: { selector: object } }>('Service').spec.selector).toEqual(labels);
+    expect(
+      only<{ spec: { selector: { matchLabels: object } } }>('PodDisruptionBudget').spec.selector.matchLabels,
+    ).toEqual(labels);
+    const { scaleTargetRef } = only<{ spec: { scaleTargetRef: object } }>('HorizontalPodAutoscaler').spec;
+    expect(scaleTargetRef).toEqual({ apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name });
+  });
+
+  test('nothing can be written or gained in the container', () => {
+    for (const { securityContext } of spec.containers) {
+      expect(securityContext).toMatchObject({ readOnlyRootFilesystem: true, allowPrivilegeEscalation: false });
+    }
+  });
+});
