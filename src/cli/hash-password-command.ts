@@ -1,3 +1,4 @@
+import { getFips } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { Option } from 'commander';
@@ -16,6 +17,9 @@ export function registerHashPasswordCommand(program: Command): void {
       ]),
     )
     .action(async (options: { kind?: 'scrypt' | 'pbkdf2-sha256' }) => {
+      if (options.kind === 'scrypt' && getFips() === 1) {
+        throw new CliError('OpenSSL runs in FIPS mode, where scrypt is refused: use --kind pbkdf2-sha256');
+      }
       const password = process.stdin.isTTY ? await promptUnseen('Password: ') : await firstLine();
       if (password === '') throw new CliError('the password is empty');
       process.stdout.write(`${await hashPassword(password, options.kind)}\n`);
