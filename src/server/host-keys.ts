@@ -14,8 +14,10 @@ export function loadHostKeys(files: readonly string[], configFile: string): Priv
     } catch (error) {
       throw new ConfigError(configFile, at, `host key cannot be read: ${(error as Error).message}`);
     }
-    // Another user of the machine who can read a host key can impersonate the server.
-    if ((statSync(file).mode & 0o077) !== 0) {
+    // Another user of the machine who can read a host key can impersonate the server. A file of somebody else's (a secret
+    // that root mounts into a container for our group) may be readable by the group: that is how we read it.
+    const { mode, uid } = statSync(file);
+    if ((mode & (uid === process.getuid?.() ? 0o077 : 0o007)) !== 0) {
       throw new ConfigError(configFile, at, `${file} can be read by others: run chmod 600 on it`);
     }
     try {

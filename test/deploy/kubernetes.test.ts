@@ -33,10 +33,10 @@ const manifests = readdirSync(FOLDER)
     })),
   );
 
-function only<T>(kind: string): T {
+function only(kind: string): unknown {
   const [found] = manifests.filter(({ manifest }) => manifest.kind === kind);
   if (found === undefined) throw new Error(`no ${kind}`);
-  return found.manifest as unknown as T;
+  return found.manifest;
 }
 
 test.each(manifests)('$name, $manifest.kind: follows the schema', ({ errors, manifest }) => {
@@ -47,7 +47,7 @@ test.each(manifests)('$name, $manifest.kind: follows the schema', ({ errors, man
 });
 
 test('the schema does refuse what is wrong', () => {
-  const wrong = structuredClone(only<{ spec: { replicas: unknown } }>('Deployment'));
+  const wrong = structuredClone(only('Deployment') as { spec: { replicas: unknown } });
   wrong.spec.replicas = 'three';
   expect(() => {
     new Deployment(wrong as never).validate();
@@ -62,13 +62,13 @@ describe('the manifests fit together', () => {
       readonly securityContext: Readonly<Record<string, unknown>>;
     }[];
   }
-  const deployment = only<{
+  const deployment = only('Deployment') as {
     metadata: Manifest['metadata'];
     spec: { selector: { matchLabels: object }; template: { metadata: { labels: object }; spec: PodSpec } };
-  }>('Deployment');
+  };
   const { spec } = deployment.spec.template;
   const config = parseConfig(
-    only<{ data: { 'latticeport.json': string } }>('ConfigMap').data['latticeport.json'],
+    (only('ConfigMap') as { data: { 'latticeport.json': string } }).data['latticeport.json'],
     '/etc/latticeport/latticeport.json',
   ).config;
 
@@ -76,7 +76,7 @@ describe('the manifests fit together', () => {
     const mounts = spec.containers.flatMap(({ volumeMounts }) => volumeMounts.map(({ mountPath }) => mountPath));
     expect(config.hostKeys.length).toBeGreaterThan(0);
     for (const key of config.hostKeys) expect(mounts).toContain(key.slice(0, key.lastIndexOf('/')));
-    const secret = only<{ stringData: object }>('Secret');
+    const secret = only('Secret') as { stringData: object };
     expect(Object.keys(secret.stringData)).toEqual(config.hostKeys.map((key) => key.slice(key.lastIndexOf('/') + 1)));
   });
 
@@ -87,11 +87,11 @@ describe('the manifests fit together', () => {
   test('selectors and the scale target name the deployment', () => {
     const labels = deployment.spec.template.metadata.labels;
     expect(deployment.spec.selector.matchLabels).toEqual(labels);
-    expect(only<{ spec: { selector: object } }>('Service').spec.selector).toEqual(labels);
+    expect((only('Service') as { spec: { selector: object } }).spec.selector).toEqual(labels);
     expect(
-      only<{ spec: { selector: { matchLabels: object } } }>('PodDisruptionBudget').spec.selector.matchLabels,
+      (only('PodDisruptionBudget') as { spec: { selector: { matchLabels: object } } }).spec.selector.matchLabels,
     ).toEqual(labels);
-    const { scaleTargetRef } = only<{ spec: { scaleTargetRef: object } }>('HorizontalPodAutoscaler').spec;
+    const { scaleTargetRef } = (only('HorizontalPodAutoscaler') as { spec: { scaleTargetRef: object } }).spec;
     expect(scaleTargetRef).toEqual({ apiVersion: 'apps/v1', kind: 'Deployment', name: deployment.metadata.name });
   });
 

@@ -35,7 +35,7 @@ describe.each(['Dockerfile', 'docker/interop.Dockerfile'])('%s', (name) => {
     .filter((line) => line.trim() !== '');
 
   test('has nothing that the linter objects to', () => {
-    expect(validate(text).map(({ message, range }) => `${range.start.line + 1}: ${message}`)).toEqual([]);
+    expect(validate(text).map(({ message, range }) => ({ line: range.start.line + 1, message }))).toEqual([]);
   });
 
   test('keeps to the rules of hadolint that the linter does not have', () => {
