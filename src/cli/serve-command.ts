@@ -96,6 +96,9 @@ async function serveAsPrimary(
       // A broken configuration must not reach the workers: they would end at their start.
       await primary.reload(primaryOptions(prepare(options).prepared));
     },
+    kill: () => {
+      primary.kill();
+    },
   });
 }
 

@@ -1,9 +1,12 @@
+import cluster from 'node:cluster';
 import type { Logger } from '../telemetry/logger.ts';
 
 /** What runs, to the signal handlers. */
 export interface Running {
   stop(): Promise<unknown>;
   reload(): Promise<unknown>;
+  /** Ends what other processes run for this one, at once. */
+  kill?(): void;
 }
 
 /** Sockets of clients that do not close theirs would hold the process after the drain. */
@@ -41,6 +44,7 @@ export class ServeSignals {
   #stop(signal: NodeJS.Signals): void {
     if (this.#stopping) {
       this.#log.warn({ event: 'server.killed', signal }, 'second signal: ending at once');
+      this.#running?.kill?.();
       process.exit(1);
     }
     // Nobody is connected yet.
@@ -72,8 +76,9 @@ export function exitAfter(stopped: Promise<unknown>, log: Logger): void {
     () => {
       setTimeout(() => process.exit(0), EXIT_GRACE_MS).unref();
       process.exitCode = 0;
-      // The channel to a primary would hold a worker.
-      if (process.connected) process.disconnect?.();
+      // The channel to a primary would hold a worker. Not process.disconnect(): the primary may have a connection on its
+      // way here, and passes it on only when this worker, whose port is closed, has said no to it.
+      if (process.connected) cluster.worker?.disconnect();
     },
     (error: unknown) => {
       log.error({ event: 'server.stop-failed', err: error }, 'stopping failed');

@@ -30,8 +30,9 @@ export async function login(port: number, user: string, secret: KeyFile | string
     typeof secret === 'string'
       ? await client.password(user, secret)
       : await client.publicKey(user, parsePrivateKey(readFileSync(secret.path, 'utf8')), 'ssh-ed25519');
-  if (answer !== 52) throw new Error(`user ${user} was not let in`);
-  return client;
+  if (answer === 52) return client;
+  client.end();
+  throw new Error(`user ${user} was not let in`);
 }
 
 /** One SFTP session of a test client; one request at a time, so that a test knows where it stands. */

@@ -105,6 +105,12 @@ export class Primary {
     clearTimeout(timer);
   }
 
+  /** Ends every worker at once, with its sessions. */
+  kill(): void {
+    this.#stopping = true;
+    for (const worker of this.#living()) worker.process.kill('SIGKILL');
+  }
+
   #living(): Worker[] {
     return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
   }
