@@ -72,7 +72,8 @@ export function describeStoreContract(name: string, traits: StoreTraits, open: O
         return driver;
       },
       testWhere(trait, testName, body) {
-        (trait(traits) ? test : test.skip)(testName, body);
+        // What a store does not promise is no test left out.
+        if (trait(traits)) test(testName, body);
       },
     };
 
