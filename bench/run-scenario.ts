@@ -84,6 +84,7 @@ async function runServer(
   const own = await mkdtemp(join(bench.directory, 'server-'));
   await rm(bench.files, { recursive: true, force: true });
   await mkdir(bench.files);
+  scenario.populate?.(bench);
   const ordinary: Place = { directory: own, files: bench.files, identity: bench.identity };
   try {
     const running = await server.start({ ...ordinary, ...(await scenario.place?.(bench)) });

@@ -34,6 +34,8 @@ export interface Scenario {
   place?(bench: Bench): Promise<Partial<Place>>;
   /** Makes what all measurements need, once. */
   prepare?(bench: Bench): Promise<void>;
+  /** Puts files into the served folder before each server starts. */
+  populate?(bench: Bench): void;
   /** `null`: this server cannot do this case. Throws where it should have worked. */
   measure(bench: Bench, server: RunningBenchServer, oneCase: string): Promise<Measurement | null>;
   /** Undoes `prepare` and `place`. */

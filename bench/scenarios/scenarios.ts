@@ -1,5 +1,24 @@
+import { crowd } from './crowd.ts';
+import { idleSessions } from './idle-sessions.ts';
+import { logins, workers } from './logins.ts';
+import { regress } from './regress.ts';
+import { roundTrip } from './round-trip.ts';
+import { s3Transfer } from './s3-transfer.ts';
 import type { Scenario } from './scenario.ts';
+import { segmented } from './segmented.ts';
+import { smallFiles } from './small-files.ts';
 import { transfer } from './transfer.ts';
 
 /** Every scenario, in the order of the report. */
-export const scenarios: readonly Scenario[] = [transfer];
+export const scenarios: readonly Scenario[] = [
+  transfer,
+  segmented,
+  s3Transfer,
+  logins,
+  workers,
+  smallFiles,
+  roundTrip,
+  idleSessions,
+  crowd,
+  regress,
+];

@@ -25,6 +25,7 @@ export const asyncssh: BenchServer = {
       user: place.identity.user,
       pid: server.pid,
       remoteRoot: '/',
+      processPerSession: false,
       stop: async () => {
         await server.stop();
       },

@@ -30,6 +30,8 @@ export interface RunningBenchServer {
   readonly pid: number;
   /** How a client names the served folder: `/` where the server shows nothing else. */
   readonly remoteRoot: string;
+  /** True where each session is a process of its own. */
+  readonly processPerSession: boolean;
   stop(): Promise<void>;
 }
 

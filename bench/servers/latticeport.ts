@@ -9,30 +9,38 @@ const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../
 };
 
 /** Our own server, as built into dist/. */
-export const latticeport: BenchServer = {
-  name: 'latticeport',
-  version: `${version}, Node ${process.versions.node}`,
-  storesInS3: true,
-  async start(place: Place): Promise<RunningBenchServer> {
-    const server = await startLatticeport({
-      directory: place.directory,
-      identity: place.identity,
-      storage: place.bucket === undefined ? { type: 'local', root: place.files } : s3Storage(place.bucket),
-      node: pinned(place.cores, [process.execPath]),
-      nodeArguments: (process.env['BENCH_NODE_ARGUMENTS'] ?? '').split(' ').filter((argument) => argument !== ''),
-      config: { log: { level: 'info', format: 'json' }, ...place.latticeport },
-    });
-    return {
-      port: server.port,
-      user: place.identity.user,
-      pid: server.pid,
-      remoteRoot: '/',
-      stop: async () => {
-        await server.stop();
-      },
-    };
-  },
-};
+export const latticeport = ours('latticeport', {});
+
+/** With so many processes behind one port. */
+export const latticeportWorkers = (count: number): BenchServer => ours(`latticeport × ${count}`, { workers: count });
+
+function ours(name: string, settings: Readonly<Record<string, unknown>>): BenchServer {
+  return {
+    name,
+    version: `${version}, Node ${process.versions.node}`,
+    storesInS3: true,
+    async start(place: Place): Promise<RunningBenchServer> {
+      const server = await startLatticeport({
+        directory: place.directory,
+        identity: place.identity,
+        storage: place.bucket === undefined ? { type: 'local', root: place.files } : s3Storage(place.bucket),
+        node: pinned(place.cores, [process.execPath]),
+        nodeArguments: (process.env['BENCH_NODE_ARGUMENTS'] ?? '').split(' ').filter((argument) => argument !== ''),
+        config: { log: { level: 'info', format: 'json' }, ...settings, ...place.latticeport },
+      });
+      return {
+        port: server.port,
+        user: place.identity.user,
+        pid: server.pid,
+        remoteRoot: '/',
+        processPerSession: false,
+        stop: async () => {
+          await server.stop();
+        },
+      };
+    },
+  };
+}
 
 function s3Storage(bucket: Bucket): Record<string, unknown> {
   return {

@@ -55,6 +55,7 @@ export function openssh(name: string, peerName: PeerName): BenchServer {
         user: userInfo().username,
         pid: server.pid,
         remoteRoot: place.files,
+        processPerSession: true,
         stop: async () => {
           await server.stop();
         },

@@ -34,6 +34,7 @@ export const rclone: BenchServer = {
       user: place.identity.user,
       pid: server.pid,
       remoteRoot: '/',
+      processPerSession: false,
       stop: async () => {
         await server.stop();
       },

@@ -30,6 +30,7 @@ export function ssh2({ noDelay }: { noDelay: boolean }): BenchServer {
         user: place.identity.user,
         pid: server.pid,
         remoteRoot: '/',
+        processPerSession: false,
         stop: async () => {
           await server.stop();
         },

@@ -1,0 +1,81 @@
+// A client that logs in many times, or many times at once, in a process of its own. Its argument is a JSON object (LoadJob);
+// it prints one JSON object. Our own client role: the fastest client at hand, and the only one with every key exchange method.
+import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { prepareKexMethods } from '../../src/crypto/kex-methods.ts';
+import { parsePrivateKey } from '../../src/crypto/private-key.ts';
+import { DISCONNECT_REASON } from '../../src/transport/disconnect.ts';
+import { SshTestClient } from '../../test/client/ssh-test-client.ts';
+import { SftpChannel } from '../../test/client/sftp-channel.ts';
+import type { LoadJob, LoadResult } from './load-job.ts';
+
+const USERAUTH_SUCCESS = 52;
+
+const job = JSON.parse(process.argv[2] ?? '{}') as LoadJob;
+const key = parsePrivateKey(readFileSync(job.key, 'utf8'));
+const algorithms = {
+  kex: [job.kex],
+  hostKeys: ['ssh-ed25519'],
+  ciphers: ['aes128-gcm@openssh.com'],
+  macs: ['hmac-sha2-256'],
+};
+
+await prepareKexMethods([job.kex]);
+
+async function login(): Promise<SshTestClient> {
+  const client = SshTestClient.connect(job.port, { algorithms, version: 'SSH-2.0-LatticeportBench_1' });
+  await client.startAuth();
+  if ((await client.publicKey(job.user, key, 'ssh-ed25519')) !== USERAUTH_SUCCESS) throw new Error('not let in');
+  await SftpChannel.open(client);
+  return client;
+}
+
+/** `false` where the server does not have the method. */
+async function supported(): Promise<boolean> {
+  try {
+    (await login()).end();
+    return true;
+  } catch (error) {
+    const reason = (error as { reason?: unknown }).reason;
+    if (reason === DISCONNECT_REASON.KEY_EXCHANGE_FAILED) return false;
+    throw error;
+  }
+}
+
+async function logins(count: number, concurrency: number): Promise<void> {
+  let left = count;
+  await Promise.all(
+    Array.from({ length: concurrency }, async () => {
+      while (left > 0) {
+        left -= 1;
+        (await login()).end();
+      }
+    }),
+  );
+}
+
+function say(result: LoadResult): void {
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+if (!(await supported())) {
+  say({ supported: false, seconds: 0 });
+} else if (job.hold) {
+  const held: SshTestClient[] = [];
+  const begun = performance.now();
+  while (held.length < job.count) {
+    const batch = Math.min(job.concurrency, job.count - held.length);
+    held.push(...(await Promise.all(Array.from({ length: batch }, login))));
+  }
+  say({ supported: true, seconds: (performance.now() - begun) / 1000 });
+  // until the caller has measured, and closes our standard input
+  process.stdin.resume();
+  await once(process.stdin, 'end');
+} else {
+  await logins(Math.min(job.count, job.concurrency), job.concurrency); // warm-up, not measured
+  process.stdout.write('ready\n');
+  const begun = performance.now();
+  await logins(job.count, job.concurrency);
+  say({ supported: true, seconds: (performance.now() - begun) / 1000 });
+}
+process.exit(0);

@@ -1,0 +1,98 @@
+// The plain AWS SDK in a server's place: the limit of what a gateway to S3 can do.
+import { createRequire } from 'node:module';
+import { open, stat } from 'node:fs/promises';
+import type { S3Client } from '@aws-sdk/client-s3';
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import type { S3Server } from '../../test/peers/s3-server.ts';
+import type { BenchServer, Bucket } from './bench-server.ts';
+
+const PART_BYTES = 8 * 1024 * 1024;
+const IN_FLIGHT = 4;
+const KEY = 'sdk-large';
+
+const { version } = createRequire(import.meta.url)('@aws-sdk/client-s3/package.json') as { version: string };
+
+export const sdk: BenchServer = {
+  name: 'aws-sdk',
+  version,
+  storesInS3: true,
+  start: () =>
+    Promise.resolve({
+      port: 0,
+      user: '',
+      pid: process.pid,
+      remoteRoot: '/',
+      processPerSession: false,
+      stop: () => Promise.resolve(),
+    }),
+};
+
+export function bucketOf(s3: S3Server, name: string): Bucket {
+  return {
+    name,
+    endpoint: s3.endpoint,
+    region: s3.region,
+    accessKeyId: s3.accessKeyId,
+    secretAccessKey: s3.secretAccessKey,
+  };
+}
+
+/** A multipart upload from a file, `IN_FLIGHT` parts at a time. */
+export async function sdkPut(client: S3Client, bucket: string, path: string): Promise<void> {
+  const object = { Bucket: bucket, Key: KEY };
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand(object));
+  const { size } = await stat(path);
+  const file = await open(path);
+  const parts: { PartNumber: number; ETag: string | undefined }[] = [];
+  try {
+    await inParallel(Math.ceil(size / PART_BYTES), async (index) => {
+      const buffer = Buffer.allocUnsafe(Math.min(PART_BYTES, size - index * PART_BYTES));
+      await file.read(buffer, 0, buffer.length, index * PART_BYTES);
+      const { ETag } = await client.send(
+        new UploadPartCommand({ ...object, UploadId, PartNumber: index + 1, Body: buffer }),
+      );
+      parts[index] = { PartNumber: index + 1, ETag };
+    });
+  } finally {
+    await file.close();
+  }
+  await client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts: parts } }));
+}
+
+/** Ranged downloads into a file, `IN_FLIGHT` at a time. */
+export async function sdkGet(client: S3Client, bucket: string, path: string): Promise<void> {
+  const object = { Bucket: bucket, Key: KEY };
+  const { ContentLength: size = 0 } = await client.send(new HeadObjectCommand(object));
+  const file = await open(path, 'w');
+  try {
+    await inParallel(Math.ceil(size / PART_BYTES), async (index) => {
+      const first = index * PART_BYTES;
+      const last = Math.min(first + PART_BYTES, size) - 1;
+      const { Body } = await client.send(new GetObjectCommand({ ...object, Range: `bytes=${first}-${last}` }));
+      const bytes = await Body?.transformToByteArray();
+      if (bytes === undefined) throw new Error('a range without a body');
+      await file.write(bytes, 0, bytes.length, first);
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+async function inParallel(count: number, one: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: IN_FLIGHT }, async () => {
+      while (next < count) {
+        const index = next;
+        next += 1;
+        await one(index);
+      }
+    }),
+  );
+}
