@@ -246,8 +246,9 @@ export class ClientExchange {
   }
 
   #takeGroup(reader: SshReader): Buffer {
-    const p = Buffer.from(reader.unsignedMpint(GEX_MAX_BITS / 8));
-    const g = Buffer.from(reader.unsignedMpint(GEX_MAX_BITS / 8));
+    // One byte more: an mpint whose top bit is set, and a modulus of the largest size has it, begins with a zero.
+    const p = Buffer.from(reader.unsignedMpint(GEX_MAX_BITS / 8 + 1));
+    const g = Buffer.from(reader.unsignedMpint(GEX_MAX_BITS / 8 + 1));
     reader.end();
     if (p.length * 8 < ClientExchange.GEX_SIZES[0]) {
       throw new SshDisconnect(DISCONNECT_REASON.KEY_EXCHANGE_FAILED, 'the group is too small');
