@@ -75,9 +75,9 @@ const s3Storage = z.strictObject({
     .default(256 * MIB)
     .describe('Upload buffers of the whole process.'),
   readAheadBytes: bytes(256 * KIB, 64 * MIB)
-    .default(8 * MIB)
+    .default(4 * MIB)
     .describe('One ranged GET.'),
-  readAheadInFlight: z.int().min(1).max(32).default(3),
+  readAheadInFlight: z.int().min(1).max(32).default(4),
   readAheadBudgetBytes: bytes(16 * MIB, 64 * GIB)
     .default(256 * MIB)
     .describe('Read-ahead of the whole process.'),
