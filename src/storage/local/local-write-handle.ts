@@ -15,6 +15,7 @@ import {
   writeFully,
 } from './descriptor.ts';
 import type { DirectoryRef } from './directory-ref.ts';
+import { ExtentSet } from '../extents.ts';
 import { asStorageError, toStorageError } from './errno.ts';
 import { entryOf } from './local-entry.ts';
 import { RangeQueue } from './range-queue.ts';
@@ -55,8 +56,10 @@ export class LocalWriteHandle implements WriteHandle {
   #preparing: Promise<TemporaryFile> | undefined;
   /** As the calls so far leave it, in flight or not. */
   #size: number;
-  /** Bytes were received, or a size was set. */
+  /** Bytes were received, or another size was set. */
   #dirty = false;
+  /** What the file kept or a write has reached: for where it ends if the client does not close it. */
+  readonly #reached = new ExtentSet();
   /** Mode and times, applied at the end: later writes would change the times again. */
   #change: AttributeChange;
   #failure: StorageError | undefined;
@@ -66,6 +69,7 @@ export class LocalWriteHandle implements WriteHandle {
     const { mtime, atime } = upload.options.attributes;
     this.#upload = upload;
     this.#size = upload.base === undefined ? 0 : (upload.existing?.size ?? 0);
+    this.#reached.add(0, this.#size);
     this.#change = { ...(mtime !== undefined && { mtime }), ...(atime !== undefined && { atime }) };
   }
 
@@ -98,6 +102,7 @@ export class LocalWriteHandle implements WriteHandle {
     const start = this.#upload.options.append ? this.#size : offset;
     checkSize(start + length);
     this.#size = Math.max(this.#size, start + length);
+    this.#reach(start, start + length);
     this.#dirty = true;
     return this.#mutate(start, start + length, async () => {
       const { fd } = this.#temporary ?? (await this.#prepare(Infinity));
@@ -121,7 +126,10 @@ export class LocalWriteHandle implements WriteHandle {
   async truncate(size: number): Promise<void> {
     this.#check();
     checkSize(size);
+    // Some clients set the size that the file has: that changes nothing.
+    if (size === this.#size) return;
     this.#size = size;
+    this.#reached.remove(size, Number.MAX_SAFE_INTEGER);
     this.#dirty = true;
     return this.#mutate(0, Infinity, async () => {
       const { fd } = this.#temporary ?? (await this.#prepare(size));
@@ -164,14 +172,14 @@ export class LocalWriteHandle implements WriteHandle {
 
   async close(): Promise<void> {
     if (this.#outcome !== undefined) throw closed();
-    const outcome = this.#end(true);
+    const outcome = this.#end('whole');
     this.#outcome = outcome.catch(() => 'discarded');
     await outcome;
   }
 
-  abandon(): Promise<Outcome> {
-    const store = this.#dirty && this.#upload.partialUploads === 'store';
-    this.#outcome ??= this.#end(store).catch(() => 'discarded');
+  abandon(options?: { readonly discard: boolean }): Promise<Outcome> {
+    const store = this.#dirty && this.#upload.partialUploads === 'store' && options?.discard !== true;
+    this.#outcome ??= this.#end(store ? 'what was received' : 'nothing').catch(() => 'discarded');
     return this.#outcome;
   }
 
@@ -228,15 +236,32 @@ export class LocalWriteHandle implements WriteHandle {
     return temporary;
   }
 
-  async #end(commit: boolean): Promise<Outcome> {
+  async #end(commit: 'whole' | 'what was received' | 'nothing'): Promise<Outcome> {
     try {
       await this.#ranges.idle();
       if (this.#failure !== undefined) throw this.#failure;
-      if (!commit) return 'discarded';
-      await asStorageError(() => this.#commit());
+      if (commit === 'nothing') return 'discarded';
+      await asStorageError(async () => {
+        if (commit === 'what was received') await this.#cutAtFirstGap();
+        await this.#commit();
+      });
       return 'stored';
     } finally {
       await this.#release();
+    }
+  }
+
+  /** What lies behind a gap would make the file look longer to a client that resumes than what it has sent. */
+  async #cutAtFirstGap(): Promise<void> {
+    const end = this.#reached.endOfRun(0);
+    if (end < this.#size && this.#temporary !== undefined) await truncateDescriptor(this.#temporary.fd, end);
+  }
+
+  #reach(from: number, to: number): void {
+    try {
+      this.#reached.add(from, to);
+    } catch {
+      // In too many pieces to remember: taken for a gap, which only matters if the client never closes the file.
     }
   }
 

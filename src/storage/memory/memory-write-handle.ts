@@ -1,3 +1,4 @@
+import { ExtentSet } from '../extents.ts';
 import { StorageError } from '../object-store.ts';
 import type { AttributeChange, Entry, OpenWriteOptions, WriteHandle } from '../object-store.ts';
 import { GrowingBytes } from './growing-bytes.ts';
@@ -27,6 +28,8 @@ export class MemoryWriteHandle implements WriteHandle {
   readonly #bytes: GrowingBytes;
   #change: AttributeChange;
   #written = false;
+  /** What the file kept or a write has reached: for where it ends if the client does not close it. */
+  readonly #reached = new ExtentSet();
   #touched: boolean;
   #phase: 'open' | 'failed' | 'ended' = 'open';
   #failure: unknown;
@@ -36,6 +39,7 @@ export class MemoryWriteHandle implements WriteHandle {
     const { base, options } = upload;
     this.#upload = upload;
     this.#bytes = new GrowingBytes(options.truncate || base === undefined ? Buffer.alloc(0) : base.bytes);
+    this.#reached.add(0, this.#bytes.size);
     // open(2) gives the mode to a file that it creates, and leaves that of one that is there.
     const { mode, ...others } = options.attributes;
     this.#change = base === undefined && mode !== undefined ? { ...others, mode } : others;
@@ -54,6 +58,7 @@ export class MemoryWriteHandle implements WriteHandle {
       const position = this.#upload.options.append ? this.#bytes.size : offset;
       const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       this.#upload.checkSize(position + length);
+      this.#reached.add(position, position + length);
       this.#bytes.write(position, chunks);
       this.#written ||= length > 0;
     });
@@ -68,7 +73,9 @@ export class MemoryWriteHandle implements WriteHandle {
 
   truncate(size: number): Promise<void> {
     return this.#run('write', () => {
+      if (size === this.#bytes.size) return;
       this.#upload.checkSize(size);
+      this.#reached.remove(size, Number.MAX_SAFE_INTEGER);
       this.#bytes.truncate(size);
       this.#written = true;
     });
@@ -92,10 +99,13 @@ export class MemoryWriteHandle implements WriteHandle {
     this.#commit();
   }
 
-  async abandon(): Promise<'stored' | 'discarded'> {
+  async abandon(options?: { readonly discard: boolean }): Promise<'stored' | 'discarded'> {
     await this.#run('commit', () => undefined).catch(() => undefined);
-    if (this.#end() !== 'open' || !this.#written || this.#upload.partialUploads === 'discard') return 'discarded';
+    const discard = options?.discard === true || this.#upload.partialUploads === 'discard';
+    if (this.#end() !== 'open' || !this.#written || discard) return 'discarded';
     try {
+      // What lies behind a gap would make the file look longer to a client that resumes than what it has sent.
+      this.#bytes.truncate(Math.min(this.#bytes.size, this.#reached.endOfRun(0)));
       this.#commit();
       return 'stored';
     } catch {

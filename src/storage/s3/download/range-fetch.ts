@@ -59,6 +59,8 @@ export async function fetchInto(
   into: Buffer,
   signal: AbortSignal,
 ): Promise<void> {
+  // A range of no bytes cannot be asked for: an empty object has none.
+  if (into.length === 0) return;
   let filled = 0;
   await fetchRange(
     objects,

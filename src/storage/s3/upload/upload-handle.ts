@@ -38,6 +38,8 @@ export class UploadHandle implements WriteHandle {
   #waits = new AbortController();
   #partFailed = false;
   #received = 0;
+  /** Bytes were received, or another size was set. */
+  #changed = false;
   /** Calls that have not ended. */
   #steps = 0;
   #lastStep: number;
@@ -91,6 +93,7 @@ export class UploadHandle implements WriteHandle {
       if (length === 0) return;
       await this.#upload.write(this.#options.append ? this.#upload.size : offset, chunks);
       this.#received += length;
+      this.#changed = true;
     });
   }
 
@@ -100,7 +103,12 @@ export class UploadHandle implements WriteHandle {
   }
 
   async truncate(size: number): Promise<void> {
-    return this.#step(async () => this.#upload.truncate(size));
+    return this.#step(async () => {
+      // Some clients set the size that the file has: that changes nothing.
+      if (size === this.#upload.size) return;
+      await this.#upload.truncate(size);
+      this.#changed = true;
+    });
   }
 
   async setAttributes(change: AttributeChange): Promise<void> {
@@ -136,7 +144,7 @@ export class UploadHandle implements WriteHandle {
       const { phase } = this.#upload.state;
       if (phase === 'done') return 'stored';
       if (phase === 'failed') return 'discarded';
-      const outcome = discard || this.#received === 0 ? 'discarded' : await this.#storePart();
+      const outcome = discard || !this.#changed ? 'discarded' : await this.#storePart();
       if (outcome === 'discarded') await this.#upload.fail(new StorageError('failure', 'The file was closed.'));
       this.#tools.events('PARTIAL_CLOSE', { path: this.#path, receivedBytes: this.#received, outcome });
       this.#end();

@@ -209,7 +209,8 @@ export class Upload {
         await state.stream.release();
         break;
       case 'spooled':
-        if (state.overlay.unchanged) await this.#keepOnlyAttributes();
+        // Nothing written over nothing kept is an empty file, and that is a new one.
+        if (state.overlay.unchanged && this.#base !== undefined) await this.#keepOnlyAttributes();
         else await assemble(this.#tools, state.overlay, this.#target(this.#tag), this.#ends.signal());
         await state.overlay.release();
         break;
