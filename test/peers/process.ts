@@ -132,6 +132,17 @@ export class ServerProcess {
     }
   }
 
+  /** Waits until standard error holds the text. Throws as `line` does. */
+  async said(text: string, timeoutMs = 20_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!this.stderr.includes(text)) {
+      if (this.#end !== null) throw new Error(`the program ended (${this.#end})\n${this.#tail()}`);
+      const left = deadline - performance.now();
+      if (left <= 0) throw new Error(`"${text}" was not said in ${timeoutMs} ms\n${this.#tail()}`);
+      await this.#change(left);
+    }
+  }
+
   /** Waits until a TCP connection to the port is accepted. */
   async listening(port: number, timeoutMs = 20_000): Promise<void> {
     const deadline = performance.now() + timeoutMs;
