@@ -50,7 +50,8 @@ export async function expectAgreement(subject: ModelledStore, options: Agreement
       timeout: SEQUENCE_TIMEOUT_MS,
       ...(options.timeLimit === undefined ? {} : { interruptAfterTimeLimit: options.timeLimit }),
       ...(seed === undefined ? {} : { seed: Number(seed) }),
-      ...(path === undefined ? {} : { path }),
+      // A sequence that is played again is not made smaller again.
+      ...(path === undefined ? {} : { path, endOnFailure: true }),
     },
   );
   return runs;

@@ -89,6 +89,13 @@ describe.each(stores)('%s', (name, open) => {
     }
   });
 
+  test('a file tells its size with the writes that were called before, answered or not', async () => {
+    const handle = await driver.openWrite('size');
+    const [, { attributes }] = await Promise.all([writeAt(handle, 0, 'x'.repeat(300_000)), handle.stat()]);
+    expect(attributes.size).toBe(300_000);
+    await handle.close();
+  });
+
   test('an interrupted file ends at its first gap, so that a client that goes on at its end is right', async () => {
     const fresh = await driver.openWrite('gap');
     await writeAt(fresh, 0, 'begun ');

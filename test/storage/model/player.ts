@@ -44,14 +44,19 @@ export class Player {
 
   async run(steps: readonly Step[]): Promise<void> {
     this.#client = await SftpTestClient.connect(this.#world.view);
-    for (const { action, wait } of steps) {
-      await this.#play(action);
-      if (wait) await this.#drain();
+    try {
+      for (const { action, wait } of steps) {
+        await this.#play(action);
+        if (wait) await this.#drain();
+      }
+      await this.#drain();
+      for (const file of [...this.#open]) await this.#close(file);
+      await this.#drain();
+      await this.#leave((client) => client.end());
+    } finally {
+      // Also after a failure nothing is left that a later sequence would be blamed for.
+      await this.#session.session.abort('the test is over');
     }
-    await this.#drain();
-    for (const file of [...this.#open]) await this.#close(file);
-    await this.#drain();
-    await this.#leave((client) => client.end());
   }
 
   get #session(): SftpTestClient {

@@ -1,5 +1,3 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
@@ -25,7 +23,7 @@ if (endpoint === undefined) {
   beforeAll(async () => {
     bucket = await TestBucket.create(endpoint);
     const open = async (partialUploads: 'store' | 'discard'): Promise<S3Store> => {
-      const spool = { directory: await mkdtemp(join(tmpdir(), 'latticeport-s3-test-')), maxBytes: 512 * 1024 ** 2 };
+      const spool = { directory: join(bucket.spoolDirectory, partialUploads), maxBytes: 512 * 1024 ** 2 };
       return S3Store.open(bucket.options({ prefix: 'home', partBytes: PART, partialUploads, spool }));
     };
     stores = { store: await open('store'), discard: await open('discard') };

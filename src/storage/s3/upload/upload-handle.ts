@@ -78,12 +78,15 @@ export class UploadHandle implements WriteHandle {
     return this.#upload.state.phase;
   }
 
+  /** After the calls before it: a session may ask by path right behind a WRITE. */
   async stat(): Promise<Entry> {
-    const now = Math.floor(this.#tools.clock.now() / 1000);
-    const { size, metadata } = this.#upload;
-    return Promise.resolve({
-      kind: 'file',
-      attributes: attributesFrom('file', size, now, metadata, this.#tools.defaults),
+    return this.#step(async () => {
+      const now = Math.floor(this.#tools.clock.now() / 1000);
+      const { size, metadata } = this.#upload;
+      return Promise.resolve({
+        kind: 'file',
+        attributes: attributesFrom('file', size, now, metadata, this.#tools.defaults),
+      });
     });
   }
 
