@@ -66,6 +66,7 @@ async def main():
         client_keys=[job["keyFile"]] if job["keyFile"] else None,
         password=job["password"],
         known_hosts=([expected], [], []),
+        server_host_key_algs="default",  # else only those of the expected key are offered
         agent_path=None,
         config=None,
         connect_timeout=20,
