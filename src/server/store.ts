@@ -10,11 +10,21 @@ import type { S3Credentials } from '../storage/s3/s3-client.ts';
 import type { S3StoreOptions } from '../storage/s3/s3-options.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
+/** Events that an operator should look at: something is lost, left, or not as it seems. */
+const PROBLEM = /(_FAILED|_GIVE_UP|_LEFT|_INTERRUPTED|_HIDDEN|_UNKNOWN)$/;
+
+/** Writes a store's events to the log. */
+export function storeEvents(log: Logger): StoreEventSink {
+  return (event, { error, ...fields }) => {
+    const line = { event: `storage.${event}`, ...fields, ...(error === undefined ? {} : { err: error }) };
+    if (PROBLEM.test(event)) log.warn(line, event);
+    else log.info(line, event);
+  };
+}
+
 /** Opens the configured store. Throws ConfigError where it cannot be used. */
 export async function openStore(storage: StorageConfig, file: string, log: Logger): Promise<ObjectStore> {
-  const onEvent: StoreEventSink = (event, fields) => {
-    log.info({ event: `storage.${event}`, ...fields }, event);
-  };
+  const onEvent = storeEvents(log);
   try {
     switch (storage.type) {
       case 'local': {

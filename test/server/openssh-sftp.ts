@@ -25,6 +25,8 @@ export interface SftpCallOptions {
   readonly options?: readonly string[];
   /** Before the target, such as `-l 8000`. */
   readonly arguments?: readonly string[];
+  /** Where the batch is; default: standard input. */
+  readonly batchFile?: string;
 }
 
 /** The command; its batch is read from standard input. Ends with status 0 only where every line of it worked. */
@@ -41,11 +43,12 @@ export function sftpCommand(peer: Peer, target: SftpTarget, call: SftpCallOption
     'IdentitiesOnly=yes',
     'IdentityAgent=none',
     `IdentityFile=${call.key ?? identity.userKeys.ed25519.path}`,
-    ...(call.options ?? []),
   ];
   return [
     ...peer.command,
-    ...['-F', 'none', '-P', String(port), '-b', '-'],
+    // Before -b, which turns BatchMode on by itself: what comes first counts.
+    ...(call.options ?? []).flatMap((option) => ['-o', option]),
+    ...['-F', 'none', '-P', String(port), '-b', call.batchFile ?? '-'],
     ...options.flatMap((option) => ['-o', option]),
     ...(call.arguments ?? []),
     `${call.user ?? identity.user}@127.0.0.1`,

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, test } from '@jest/globals';
 import { configSchema } from '../../src/config/schema.ts';
-import { openStore, s3Options } from '../../src/server/store.ts';
+import { openStore, s3Options, storeEvents } from '../../src/server/store.ts';
 
 const S3 = { type: 's3', bucket: 'some-bucket', endpoint: 'http://127.0.0.1:1' } as const;
 
@@ -61,4 +61,22 @@ describe('the S3 settings of a configuration', () => {
       jsonPath: '$.storage.uploadBudgetBytes',
     });
   });
+});
+
+test("a store's problems are warnings, with what caused them; the rest is information", () => {
+  const lines: Record<string, unknown>[] = [];
+  const serializers = { err: pino.stdSerializers.err };
+  const log = pino(
+    { serializers },
+    { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) },
+  );
+  const events = storeEvents(log);
+  events('SWEEP_FAILED', { key: 'k', error: new Error('the cause') });
+  events('S3_GIVE_UP', { operation: 'PutObject' });
+  events('S3_RETRY', { operation: 'PutObject' });
+  expect(lines).toMatchObject([
+    { level: 40, event: 'storage.SWEEP_FAILED', key: 'k', err: { message: 'the cause' } },
+    { level: 40, event: 'storage.S3_GIVE_UP', operation: 'PutObject' },
+    { level: 30, event: 'storage.S3_RETRY' },
+  ]);
 });
