@@ -46,3 +46,22 @@ export async function copyObject(
     throw error;
   }
 }
+
+/**
+ * Takes away the object with the tag, if it stands at the key, in favour of the one that was kept at `copy`, if any, and
+ * then discards that. True if something was put back or removed. Throws StorageError; it can be repeated.
+ */
+export async function restoreObject(
+  tools: CopyTools,
+  { key, tag, copy }: { readonly key: string; readonly tag: string; readonly copy: string | undefined },
+): Promise<boolean> {
+  const now = await tools.objects.head(key);
+  const before = copy === undefined ? undefined : await tools.objects.head(copy);
+  const stands = now?.properties.metadata[UPLOAD_TAG] === tag;
+  if (now !== undefined && stands) {
+    if (before !== undefined) await copyObject(tools, before, key, undefined, { exclusive: false });
+    else await tools.objects.deleteVersion(key, now.etag);
+  }
+  if (before !== undefined) await tools.objects.delete(before.key);
+  return stands;
+}

@@ -11,7 +11,12 @@ export type Remedy =
   /** The credentials have run out: fetch new ones, then try again. */
   | 'renew-credentials'
   /** The clocks differ; the SDK has noted by how much: try again at once. */
-  | 'clock-skew';
+  | 'clock-skew'
+  /**
+   * Refused without a word why, since an answer to HEAD has no body: it may be any of the two above, so one more try
+   * is worth it.
+   */
+  | 'unexplained';
 
 export interface Fault {
   readonly remedy: Remedy;
@@ -67,6 +72,7 @@ const NETWORK_CODES = new Set([
   'HPE_INVALID_CONSTANT',
   'HPE_INVALID_EOF_STATE',
 ]);
+const NETWORK_WORDS = /socket hang up|TimeoutError|ECONNRESET|ECONNREFUSED|EPIPE|premature close|aborted/i;
 /** Refused before a byte of the request could be carried out. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN']);
 
@@ -84,7 +90,7 @@ export function statusOf(error: unknown): number | undefined {
 export function codeOf(error: unknown): string {
   for (const name of ['Code', 'code', 'name']) {
     const value = field(error, name);
-    if (typeof value === 'string' && value !== '' && value !== 'Error') return value;
+    if (typeof value === 'string' && value !== '' && value !== 'Error' && value !== 'UnknownError') return value;
   }
   return 'Unknown';
 }
@@ -114,9 +120,11 @@ export function classify(error: unknown): Fault {
   if (RETRY_CODES.has(code)) return fault('retry', status === undefined || status >= 500);
   if (status === 503) return fault('slow-down', false);
   if (status === 500 || status === 502 || status === 504) return fault('retry', true);
-  if (NETWORK_CODES.has(code) || code === 'TimeoutError' || field(error, 'message') === 'socket hang up') {
-    return fault('retry', !NEVER_SENT.has(code));
-  }
+  if (NETWORK_CODES.has(code) || code === 'TimeoutError') return fault('retry', !NEVER_SENT.has(code));
+  // The SDK wraps errors that it does not know and keeps nothing of them but their text.
+  const message = field(error, 'message');
+  if (status === undefined && typeof message === 'string' && NETWORK_WORDS.test(message)) return fault('retry', true);
+  if (code === 'Unknown' && (status === 400 || status === 403)) return fault('unexplained', false);
   // An answer that is no S3 answer (a proxy's page, a cut body) says nothing about what was done.
   if (error instanceof SyntaxError || (status !== undefined && status < 300)) return fault('retry', true);
   return fault('fail', false);
@@ -184,6 +192,7 @@ export function toStorageError(error: unknown, operation: string): StorageError 
     case 'retry':
     case 'renew-credentials':
     case 'clock-skew':
+    case 'unexplained':
       return make('unavailable', 'The storage did not answer; please try again later.');
     case 'fail':
       return make('failure', 'The storage reported an error.');

@@ -7,7 +7,7 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../object-store.ts';
-import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
+import { classify, codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
 import { decodeListedKey } from './keys.ts';
 import {
   copySource,
@@ -49,11 +49,16 @@ export class MultipartApi {
     this.#stored = storedAs(stored);
   }
 
-  async create(key: string, properties: ObjectProperties, signal?: AbortSignal): Promise<UploadReference> {
-    const answer = await this.#requester.run(
-      'CreateMultipartUpload',
-      async ({ client, options }) =>
-        client.send(
+  /**
+   * `onLostAnswer` is called if an earlier try may have begun an upload whose id nobody knows, whether this one
+   * succeeds or not.
+   */
+  async create(key: string, properties: ObjectProperties, onLostAnswer: () => void): Promise<UploadReference> {
+    let lost = false;
+    try {
+      const answer = await this.#requester.runRaw('CreateMultipartUpload', async ({ client, options, attempt }) => {
+        lost ||= attempt.ambiguous;
+        return client.send(
           new CreateMultipartUploadCommand({
             Bucket: this.#requester.bucket,
             Key: key,
@@ -61,11 +66,16 @@ export class MultipartApi {
             ...this.#stored,
           }),
           options,
-        ),
-      signal,
-    );
-    if (answer.UploadId === undefined) throw toStorageError(new SyntaxError('no upload id'), 'CreateMultipartUpload');
-    return { key, uploadId: answer.UploadId };
+        );
+      });
+      if (answer.UploadId === undefined) throw new SyntaxError('no upload id');
+      return { key, uploadId: answer.UploadId };
+    } catch (error) {
+      lost ||= classify(error).ambiguous;
+      throw toStorageError(error, 'CreateMultipartUpload');
+    } finally {
+      if (lost) onLostAnswer();
+    }
   }
 
   async uploadPart(upload: UploadReference, number: number, body: Buffer, signal?: AbortSignal): Promise<StoredPart> {

@@ -36,7 +36,8 @@ export interface Attempt {
 /**
  * Runs `request` until it succeeds, fails for good, or patience ends, then throws the last error as it came. Pauses
  * are "full jitter": a random part of a doubling bound, so that many transfers that were refused together do not come
- * back together. Clock skew and expired credentials get one immediate extra try each.
+ * back together. Clock skew, expired credentials
+ * and refusals without a reason get one immediate extra try each.
  */
 export async function withRetry<T>(
   operation: string,
@@ -69,7 +70,7 @@ export async function withRetry<T>(
         }
         throw error;
       }
-      if (fault.remedy === 'renew-credentials') context.renewCredentials();
+      if (fault.remedy === 'renew-credentials' || fault.remedy === 'unexplained') context.renewCredentials();
       context.events('S3_RETRY', {
         operation,
         attempt: number,
@@ -94,6 +95,7 @@ function nextPause(
       return undefined;
     case 'clock-skew':
     case 'renew-credentials':
+    case 'unexplained':
       return corrected.has(fault.remedy) ? undefined : 0;
     case 'retry':
     case 'slow-down': {

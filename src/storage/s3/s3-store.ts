@@ -95,11 +95,12 @@ export class S3Store implements ObjectStore {
     const requester = new Requester(options.bucket, context);
     this.#objects = new ObjectApi(requester, options);
     this.#directories = new Directories(this.#keys, this.#objects, clock);
+    const journals = journalPrefix(this.#keys);
     const owner = randomBytes(12).toString('hex');
     this.#journal =
       resolved.sweep === false
         ? undefined
-        : new BucketJournal({ objects: this.#objects, key: journalPrefix(this.#keys) + owner, clock, events });
+        : new BucketJournal({ objects: this.#objects, prefix: journals, key: journals + owner, clock, events });
     const parts = {
       objects: this.#objects,
       multipart: new MultipartApi(requester, this.#objects, options),

@@ -1,11 +1,12 @@
 import type { StoreEventSink } from '../object-store.ts';
 import type { Clock } from './clock.ts';
-import { copyObject, type CopyTools } from './copy.ts';
+import { restoreObject, type CopyTools } from './copy.ts';
 import type { KeySpace } from './keys.ts';
 import type { MultipartApi } from './multipart-api.ts';
-import { UPLOAD_TAG, type ListedObject, type ObjectApi } from './object-api.ts';
+import type { ListedObject, ObjectApi } from './object-api.ts';
+import { abortOrphans } from './orphans.ts';
 import { isRunning } from './process-identity.ts';
-import { parseJournal, type BucketJournal, type JournalContent, type JournalRecord } from './upload-journal.ts';
+import { readJournals, type BucketJournal, type JournalContent, type JournalRecord } from './upload-journal.ts';
 
 export interface SweepOptions {
   /** Between two sweeps; the first is at start. Milliseconds. */
@@ -22,8 +23,8 @@ export const DEFAULT_SWEEP: SweepOptions = { intervalMs: 3_600_000, leaseMs: 300
 /** S3 refuses requests whose clock is further off, so no clock that we compare with is (15 minutes). */
 const MAX_CLOCK_SKEW_MS = 15 * 60_000;
 
-/** A journal is a few hundred bytes for each upload under way. */
-const MAX_JOURNAL_BYTES = 16 * 1024 ** 2;
+/** What this process could not undo when it should have been is tried again after so long. Milliseconds. */
+const LOOK_AGAIN_MS = 60_000;
 
 export interface SweeperTools {
   readonly keys: KeySpace;
@@ -54,6 +55,8 @@ export class Sweeper {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
+  /** When the next whole sweep is due. */
+  #next = 0;
 
   constructor(tools: SweeperTools) {
     this.#tools = tools;
@@ -73,46 +76,45 @@ export class Sweeper {
 
   /** One sweep. Throws StorageError if the store cannot be listed. */
   async sweep(): Promise<void> {
-    const { objects, keys, journal } = this.#tools;
-    for (const { record, done } of journal.left()) if (await this.#undo(record, [])) done();
-    const journals: { readonly object: ListedObject; readonly content: JournalContent }[] = [];
-    let token: string | undefined;
-    do {
-      const page = await objects.list({ prefix: journalPrefix(keys), token });
-      for (const object of page.objects) {
-        if (object.key === journal.key) continue;
-        const bytes = await objects.readSmall(object.key, MAX_JOURNAL_BYTES);
-        const content = bytes === undefined ? undefined : parseJournal(bytes);
-        if (content !== undefined) journals.push({ object, content });
-        else if (bytes !== undefined) this.#tools.events('JOURNAL_UNKNOWN', { key: object.key });
-      }
-      token = page.next;
-    } while (token !== undefined);
-    const contents = journals.map(({ content }) => content);
+    const { objects, keys, journal, clock } = this.#tools;
+    for (const { record, done } of journal.left()) {
+      if (await this.#undo(record, record.kind === 'upload' ? record.at : clock.now())) done();
+    }
+    const journals = (await readJournals(objects, journalPrefix(keys))).filter(
+      ({ object }) => object.key !== journal.key,
+    );
     for (const { object, content } of journals) {
+      if (content === undefined) {
+        this.#tools.events('JOURNAL_UNKNOWN', { key: object.key });
+        continue;
+      }
       if (!this.#isDead(object, content)) continue;
       let all = true;
-      for (const record of content.records) all = (await this.#undo(record, contents)) && all;
+      for (const record of content.records) all = (await this.#undo(record, object.lastModified * 1000)) && all;
       if (all) await objects.delete(object.key);
     }
     for (const key of this.#seen.keys()) if (!journals.some(({ object }) => object.key === key)) this.#seen.delete(key);
   }
 
   async #run(): Promise<void> {
-    try {
-      await this.sweep();
-    } catch (error) {
-      this.#tools.events('SWEEP_FAILED', { error });
+    const { options, clock, random, journal } = this.#tools;
+    const now = clock.now();
+    if (now >= this.#next || journal.left().length > 0) {
+      try {
+        await this.sweep();
+      } catch (error) {
+        this.#tools.events('SWEEP_FAILED', { error });
+      }
+      // Whoever may be dead is looked at again when that can be known. Many nodes do not sweep at the same moment.
+      const pause = this.#seen.size > 0 ? Math.min(options.leaseMs, options.intervalMs) : options.intervalMs;
+      this.#next = now + pause * (1 + 0.2 * random());
     }
     if (this.#stopped) return;
-    const { intervalMs, leaseMs } = this.#tools.options;
-    // Whoever may be dead is looked at again when that can be known. Many nodes do not sweep at the same moment.
-    const pause = this.#seen.size > 0 ? Math.min(leaseMs, intervalMs) : intervalMs;
     this.#timer = setTimeout(
       () => {
         this.#running = this.#run();
       },
-      pause * (1 + 0.2 * this.#tools.random()),
+      Math.min(LOOK_AGAIN_MS, options.intervalMs, options.leaseMs),
     );
     this.#timer.unref();
   }
@@ -131,52 +133,21 @@ export class Sweeper {
     return false;
   }
 
-  /** True if there is nothing left of the record. */
-  async #undo(record: JournalRecord, others: readonly JournalContent[]): Promise<boolean> {
+  /** True if there is nothing left of the record. `around`: when it was written, by the store's clock. */
+  async #undo(record: JournalRecord, around: number): Promise<boolean> {
+    const { multipart, journal, events } = this.#tools;
     try {
-      if (record.kind === 'restore') await this.#restore(record);
-      else if (record.uploadId !== undefined) await this.#abort(record.key, record.uploadId);
-      else await this.#abortUnidentified(record, others);
+      if (record.kind === 'restore') {
+        const { key, tag, copy } = record;
+        if (await restoreObject(this.#tools.copy, { key, tag, copy })) events('OBJECT_RESTORED', { key });
+      } else if (record.uploadId !== undefined) await multipart.abort({ key: record.key, uploadId: record.uploadId });
+      // The process died between its announcement and the store's answer, or the answer was lost.
+      else await abortOrphans(multipart, record.key, around, await journal.claimed());
+      if (record.kind === 'upload') events('UPLOAD_SWEPT', { key: record.key });
       return true;
     } catch (error) {
-      this.#tools.events('SWEEP_FAILED', { key: record.key, error });
+      events('SWEEP_FAILED', { key: record.key, error });
       return false;
     }
-  }
-
-  async #abort(key: string, uploadId: string): Promise<void> {
-    await this.#tools.multipart.abort({ key, uploadId });
-    this.#tools.events('UPLOAD_SWEPT', { key });
-  }
-
-  /** The process died between its announcement and the store's answer: the upload of that key and time is its own. */
-  async #abortUnidentified(
-    record: JournalRecord & { readonly kind: 'upload' },
-    others: readonly JournalContent[],
-  ): Promise<void> {
-    const claimed = new Set(this.#tools.journal.uploadIds());
-    for (const { records } of others) {
-      for (const other of records) {
-        if (other.kind === 'upload' && other.uploadId !== undefined) claimed.add(other.uploadId);
-      }
-    }
-    for await (const page of this.#tools.multipart.list(record.key)) {
-      for (const { key, uploadId, initiated } of page) {
-        const inTime = Math.abs(initiated - record.at) < MAX_CLOCK_SKEW_MS;
-        if (key === record.key && inTime && !claimed.has(uploadId)) await this.#abort(key, uploadId);
-      }
-    }
-  }
-
-  async #restore(record: JournalRecord & { readonly kind: 'restore' }): Promise<void> {
-    const { objects, copy, events } = this.#tools;
-    const now = await objects.head(record.key);
-    const before = record.copy === undefined ? undefined : await objects.head(record.copy);
-    if (now?.properties.metadata[UPLOAD_TAG] === record.tag) {
-      if (before !== undefined) await copyObject(copy, before, record.key, undefined, { exclusive: false });
-      else await objects.deleteVersion(record.key, now.etag);
-      events('OBJECT_RESTORED', { key: record.key });
-    }
-    if (before !== undefined) await objects.delete(before.key);
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { StoreEventSink } from '../object-store.ts';
 import type { Clock } from './clock.ts';
-import type { ObjectApi } from './object-api.ts';
+import type { ListedObject, ObjectApi } from './object-api.ts';
 import { ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
 /** What must be undone if this process ends before it does so itself. */
@@ -28,11 +28,14 @@ export interface JournalEntry {
 export interface UploadJournal {
   /** Resolves when the record is safe. */
   announce(record: JournalRecord): Promise<JournalEntry>;
+  /** The ids of all uploads that any process's journal has; undefined where there are no journals. Throws StorageError. */
+  claimed(): Promise<ReadonlySet<string> | undefined>;
 }
 
 /** For stores whose bucket rules end abandoned uploads. */
 export const noJournal: UploadJournal = {
   announce: async () => Promise.resolve({ identify: () => undefined, end: () => undefined, leave: () => undefined }),
+  claimed: async () => Promise.resolve(undefined),
 };
 
 /** The journal object's content. */
@@ -49,7 +52,9 @@ const END_DELAY_MS = 2_000;
 
 export interface BucketJournalOptions {
   readonly objects: ObjectApi;
-  /** The key of this process's journal object. */
+  /** Of the journal objects of all processes. */
+  readonly prefix: string;
+  /** Of this process's journal object. */
   readonly key: string;
   readonly clock: Clock;
   readonly events: StoreEventSink;
@@ -122,11 +127,12 @@ export class BucketJournal implements UploadJournal {
     });
   }
 
-  /** The ids of this process's uploads. */
-  uploadIds(): ReadonlySet<string> {
-    const ids = new Set<string>();
-    for (const record of this.#records.values()) {
-      if (record.kind === 'upload' && record.uploadId !== undefined) ids.add(record.uploadId);
+  async claimed(): Promise<ReadonlySet<string>> {
+    const { objects, prefix, key } = this.#options;
+    const ids = new Set(uploadIds([...this.#records.values()]));
+    for (const { object, content } of await readJournals(objects, prefix)) {
+      if (object.key === key || content === undefined) continue;
+      for (const id of uploadIds(content.records)) ids.add(id);
     }
     return ids;
   }
@@ -180,6 +186,33 @@ export class BucketJournal implements UploadJournal {
     }, milliseconds);
     this.#timer.unref();
   }
+}
+
+/** A journal is a few hundred bytes for each upload under way. */
+const MAX_JOURNAL_BYTES = 16 * 1024 ** 2;
+
+/** Every journal object under the prefix; `content` is undefined for what is no journal. Throws StorageError. */
+export async function readJournals(
+  objects: ObjectApi,
+  prefix: string,
+): Promise<{ readonly object: ListedObject; readonly content: JournalContent | undefined }[]> {
+  const journals: { readonly object: ListedObject; readonly content: JournalContent | undefined }[] = [];
+  let token: string | undefined;
+  do {
+    const page = await objects.list({ prefix, token });
+    for (const object of page.objects) {
+      const bytes = await objects.readSmall(object.key, MAX_JOURNAL_BYTES);
+      if (bytes !== undefined) journals.push({ object, content: parseJournal(bytes) });
+    }
+    token = page.next;
+  } while (token !== undefined);
+  return journals;
+}
+
+export function uploadIds(records: readonly JournalRecord[]): string[] {
+  return records.flatMap((record) =>
+    record.kind === 'upload' && record.uploadId !== undefined ? [record.uploadId] : [],
+  );
 }
 
 /** Undefined if the bytes are no journal: another program's object, or one of a later version of this. */

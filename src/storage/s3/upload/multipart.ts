@@ -1,6 +1,7 @@
 import type { StorageError } from '../../object-store.ts';
 import type { Clock } from '../clock.ts';
 import { toStorageError } from '../errors.ts';
+import { abortOrphans } from '../orphans.ts';
 import type { MultipartApi, StoredPart, UploadReference } from '../multipart-api.ts';
 import type { ObjectInfo, ObjectProperties } from '../object-api.ts';
 import type { JournalEntry, UploadJournal } from '../upload-journal.ts';
@@ -62,14 +63,21 @@ export class MultipartUpload {
     onFailure: (failure: StorageError) => void,
   ): Promise<MultipartUpload> {
     const entry = await tools.journal.announce({ kind: 'upload', key, at: tools.clock.now() });
+    const answer = { lost: false };
+    let reference: UploadReference;
     try {
-      const reference = await tools.multipart.create(key, properties);
-      entry.identify(reference.uploadId);
-      return new MultipartUpload(tools, reference, entry, tag, onFailure);
+      reference = await tools.multipart.create(key, properties, () => {
+        answer.lost = true;
+      });
     } catch (error) {
-      entry.end();
+      if (answer.lost) entry.leave(error);
+      else entry.end();
       throw error;
     }
+    entry.identify(reference.uploadId);
+    const upload = new MultipartUpload(tools, reference, entry, tag, onFailure);
+    if (answer.lost) await upload.#abortTwins();
+    return upload;
   }
 
   /**
@@ -136,6 +144,20 @@ export class MultipartUpload {
       this.#journalEntry.end();
     } catch (error) {
       this.#journalEntry.leave(error);
+    }
+  }
+
+  /** An upload of the same key whose id was lost with the answer. Never throws: the bucket's own rule is left then. */
+  async #abortTwins(): Promise<void> {
+    const { multipart, journal, clock } = this.#tools;
+    try {
+      const claimed = await journal.claimed();
+      if (claimed === undefined) return;
+      await abortOrphans(multipart, this.#reference.key, clock.now(), new Set([...claimed, this.#reference.uploadId]));
+    } catch {
+      const record = { kind: 'upload', key: this.#reference.key, at: clock.now() } as const;
+      const twin = await journal.announce(record).catch(() => undefined);
+      twin?.leave(new Error('an upload whose answer was lost'));
     }
   }
 

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { copyObject, type CopyTools } from '../copy.ts';
+import { copyObject, restoreObject, type CopyTools } from '../copy.ts';
 import type { KeySpace } from '../keys.ts';
-import type { ObjectInfo } from '../object-api.ts';
 import type { JournalEntry } from '../upload-journal.ts';
 import { assemble, type AssembleTarget, type AssembleTools } from './assemble.ts';
 import type { MultipartUpload } from './multipart.ts';
@@ -47,11 +46,10 @@ export async function completePatched(
     tag,
     ...(copy === undefined ? {} : { copy }),
   });
-  let unpatched: ObjectInfo | undefined;
   try {
     if (old !== undefined && copy !== undefined)
       await copyObject(tools.copy, old, copy, undefined, { exclusive: false });
-    unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, target.exclusive);
+    const unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, target.exclusive);
     const patches = stream.patches;
     const overlay = new Overlay(unpatched, tools.readBase, undefined, {
       spool: patches?.spool,
@@ -60,31 +58,26 @@ export async function completePatched(
     });
     await assemble(tools, overlay, { ...target, exclusive: false }, signal);
   } catch (error) {
-    await putBack(tools, target.key, unpatched, copy, entry);
+    await putBack(tools, target.key, tag, copy, entry);
     throw error;
   }
   await discardCopy(tools, copy, entry);
 }
 
+/** The object with the tag is the unpatched one, whether or not its completion was confirmed. */
 async function putBack(
   tools: PatchTools,
   key: string,
-  unpatched: ObjectInfo | undefined,
+  tag: string,
   copy: string | undefined,
   entry: JournalEntry,
 ): Promise<void> {
   try {
-    const now = unpatched === undefined ? undefined : await tools.objects.head(key);
-    if (now !== undefined && now.etag === unpatched?.etag) {
-      const old = copy === undefined ? undefined : await tools.objects.head(copy);
-      if (old === undefined) await tools.objects.deleteVersion(key, now.etag);
-      else await copyObject(tools.copy, old, key, undefined, { exclusive: false });
-    }
+    await restoreObject(tools.copy, { key, tag, copy });
+    entry.end();
   } catch (error) {
     entry.leave(error);
-    return;
   }
-  await discardCopy(tools, copy, entry);
 }
 
 async function discardCopy(tools: PatchTools, copy: string | undefined, entry: JournalEntry): Promise<void> {
