@@ -88,7 +88,14 @@ test('what is written is read back', () => {
       fc.uint8Array({ maxLength: 600 }),
       fc.string({ unit: 'grapheme' }),
       (byte, flag, uint32, uint64, bytes, text) => {
-        const wire = new SshWriter(1).byte(byte).boolean(flag).uint32(uint32).uint64(uint64).string(bytes).string(text).finish();
+        const wire = new SshWriter(1)
+          .byte(byte)
+          .boolean(flag)
+          .uint32(uint32)
+          .uint64(uint64)
+          .string(bytes)
+          .string(text)
+          .finish();
         const reader = new SshReader(wire);
         expect(reader.byte()).toBe(byte);
         expect(reader.boolean()).toBe(flag);
@@ -105,14 +112,18 @@ test('what is written is read back', () => {
 test('reading random bytes gives a value or a WireError, never anything else', () => {
   const reads = ['byte', 'uint32', 'uint64AsNumber', 'string', 'utf8', 'ascii', 'nameList', 'unsignedMpint'] as const;
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 64 }), fc.array(fc.constantFrom(...reads), { maxLength: 12 }), (bytes, calls) => {
-      const reader = new SshReader(Buffer.from(bytes));
-      try {
-        for (const call of calls) reader[call]();
-      } catch (error) {
-        expect(error).toBeInstanceOf(WireError);
-      }
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 64 }),
+      fc.array(fc.constantFrom(...reads), { maxLength: 12 }),
+      (bytes, calls) => {
+        const reader = new SshReader(Buffer.from(bytes));
+        try {
+          for (const call of calls) reader[call]();
+        } catch (error) {
+          expect(error).toBeInstanceOf(WireError);
+        }
+      },
+    ),
     { numRuns: 2000 },
   );
 });
