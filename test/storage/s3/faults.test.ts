@@ -22,6 +22,7 @@ const PASSING: readonly Fault[] = [
   { kind: 'reset-before' },
   { kind: 'reset-during' },
   { kind: 'reset-after' },
+  { kind: 'cut-answer', bytes: 10 },
   { kind: 'delay', milliseconds: 30 },
 ];
 
@@ -268,6 +269,58 @@ describeWithServer('s3 that misbehaves', () => {
     while (proxy.connections > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(proxy.connections).toBe(0);
   };
+
+  test.each([
+    ['an upload in parts', 'UploadPart'],
+    ['an upload in parts', 'CompleteMultipartUpload'],
+    ['a small upload', 'PutObject'],
+    ['a download', 'HeadObject'],
+    ['a download', 'GetObject'],
+    ['the rename of a file', 'CopyObject'],
+  ])('%s succeeds although %s is never answered', async (name, operation) => {
+    const scenario = SCENARIOS.find((candidate) => candidate.name === name);
+    if (scenario === undefined) throw new Error(name);
+    let stalled = false;
+    const { error } = await runOnce(scenario, (request) => {
+      if (stalled || request.operation !== operation) return undefined;
+      stalled = true;
+      return { kind: 'stall' };
+    });
+    expect({ stalled, error }).toEqual({ stalled: true, error: undefined });
+  });
+
+  test('a download goes on where the answer broke off, without asking again for what came', async () => {
+    const bytes = pattern(3 * 1024 ** 2, 9);
+    await put('home/f', bytes);
+    const store = await openStore();
+    const ranges: string[] = [];
+    proxy.decide = ({ operation }) => {
+      if (operation === 'GetObject') ranges.push(operation);
+      return ranges.length === 1 ? { kind: 'cut-answer', bytes: 300_000 } : undefined;
+    };
+    const handle = await store.openRead('f');
+    expect(digest(await readToEnd(handle))).toBe(digest(bytes));
+    await handle.close();
+    await store.close();
+    expect(ranges.length).toBeLessThanOrEqual(4);
+  });
+
+  test('each retry and each end of patience is an event, with the reason', async () => {
+    await put('home/f', SMALL);
+    const events: [string, Readonly<Record<string, unknown>>][] = [];
+    const store = await openStore(events);
+    await store.sweep();
+    proxy.decide = () => ({ kind: 'refuse', status: 503, code: 'SlowDown' });
+    await expect(store.openWrite('f', writeOptions())).rejects.toMatchObject({
+      code: 'unavailable',
+      message: 'The storage is overloaded; please try again later.',
+    });
+    proxy.reset();
+    await store.close();
+    const retries = events.filter(([event]) => event === 'S3_RETRY').map(([, fields]) => fields);
+    expect(retries[0]).toMatchObject({ attempt: 1, reason: expect.stringMatching(/SlowDown|Unknown/), status: 503 });
+    expect(events.find(([event]) => event === 'S3_GIVE_UP')?.[1]).toMatchObject({ attempts: 4, status: 503 });
+  });
 
   for (const scenario of SCENARIOS) {
     describe(scenario.name, () => {
