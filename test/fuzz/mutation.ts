@@ -61,7 +61,7 @@ export function mutate(packets: readonly Buffer[], random: Random, framed: boole
       }
       case 7: {
         const longer = Buffer.concat([packet, Buffer.alloc(1 + random(64), random(256))]);
-        if (framed) longer.writeUInt32BE(longer.length - 4);
+        if (framed && longer.length >= 4) longer.writeUInt32BE(longer.length - 4);
         chosen[index] = longer;
         break;
       }
