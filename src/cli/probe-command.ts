@@ -65,6 +65,8 @@ function outcomeText(result: MethodResult): string {
       return 'works';
     case 'fails':
       return `FAILS: ${result.error ?? ''}`;
+    case 'refused':
+      return 'not tried: no more connections accepted';
     case 'not-implemented':
       return 'not tried: unknown to this build';
   }

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { DISCONNECT_REASON, SshDisconnect } from '../../transport/disconnect.ts';
 import type { KeyExchangeInfo, TransportAlgorithms } from '../../transport/transport.ts';
 import { Transport } from '../../transport/transport.ts';
 
@@ -11,6 +12,14 @@ export interface Handshake {
   readonly bytesReceived: number;
 }
 
+/**
+ * The server closed the connection before it said its version: no fault of any algorithm. OpenSSH does so to a source that
+ * comes often without logging in (PerSourcePenalties, MaxStartups in sshd_config(5)).
+ */
+export class ConnectionRefused extends Error {
+  override readonly name = 'ConnectionRefused';
+}
+
 /** Completes one key exchange with exactly these algorithms and ends the connection. Rejects with what went wrong. */
 export function handshake(
   host: string,
@@ -21,16 +30,21 @@ export function handshake(
 ): Promise<Handshake> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, noDelay: true });
+    let transport: Transport | null = null;
     const timer = setTimeout(() => {
       socket.destroy(new Error(`no key exchange within ${timeoutMs} ms`));
     }, timeoutMs);
-    socket.once('error', (error) => {
+    const fail = (error: Error, lost: boolean): void => {
       clearTimeout(timer);
-      reject(error);
+      const refused = lost && transport?.peerVersion == null;
+      reject(refused ? new ConnectionRefused('the server accepts no more connections from here for now') : error);
+    };
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      fail(error, ['ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(error.code ?? ''));
     });
     socket.once('connect', () => {
       const startedAt = performance.now();
-      const transport: Transport = new Transport(socket, {
+      const started: Transport = new Transport(socket, {
         role: 'client',
         version,
         algorithms,
@@ -43,19 +57,19 @@ export function handshake(
             resolve({
               info,
               milliseconds: performance.now() - startedAt,
-              bytesSent: transport.bytesSent,
-              bytesReceived: transport.bytesReceived,
+              bytesSent: started.bytesSent,
+              bytesReceived: started.bytesReceived,
             });
-            socket.end();
+            started.disconnect(new SshDisconnect(DISCONNECT_REASON.BY_APPLICATION, 'the probe has seen enough'));
           },
           onMessage: () => undefined,
           onDrain: () => undefined,
           onClose: (reason) => {
-            clearTimeout(timer);
-            reject(reason);
+            fail(reason, reason.reason === DISCONNECT_REASON.CONNECTION_LOST);
           },
         },
       });
+      transport = started;
     });
   });
 }

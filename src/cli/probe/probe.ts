@@ -10,14 +10,17 @@ import { prepareKexMethods } from '../../crypto/kex-methods.ts';
 import type { KexInit } from '../../transport/kexinit.ts';
 import type { TransportAlgorithms } from '../../transport/transport.ts';
 import type { Handshake } from './handshake.ts';
-import { handshake } from './handshake.ts';
+import { ConnectionRefused, handshake } from './handshake.ts';
 import { readServerOffer } from './server-kexinit.ts';
 
 export interface MethodResult {
   readonly method: string;
   readonly family: KexAlgorithm['family'] | 'unknown';
-  /** `not-implemented`: the server offers it, this build cannot try it. */
-  readonly outcome: 'works' | 'fails' | 'not-implemented';
+  /**
+   * `not-implemented`: the server offers it, this build cannot try it. `refused`: the server took no connection to try it
+   * on.
+   */
+  readonly outcome: 'works' | 'fails' | 'refused' | 'not-implemented';
   readonly error: string | null;
   readonly milliseconds: number | null;
   readonly bytesSent: number | null;
@@ -56,27 +59,29 @@ export interface ProbeOptions {
   readonly timeoutMs: number;
 }
 
-/** Asks a server what it offers, then completes a key exchange with every method that both have. */
-export async function probe({ host, port, ourVersion, timeoutMs }: ProbeOptions): Promise<ProbeReport> {
+/**
+ * Asks a server what it offers, then completes a key exchange with every method that both have. Each of them also fetches
+ * one more host key, so that the server sees few connections: many servers slow down who comes often.
+ */
+export async function probe(options: ProbeOptions): Promise<ProbeReport> {
+  const { host, port, ourVersion, timeoutMs } = options;
   const { version, kexInit } = await readServerOffer(host, port, ourVersion, timeoutMs);
   await prepareKexMethods(kexInit.kex);
-  const offered = kexInit.kex.filter((name) => !SIGNALS.test(name));
-  const methods: MethodResult[] = [];
   const hostKeys = new Map<string, ProbeReport['hostKeys'][number]>();
   const note = (done: Handshake): void => {
     const { type, bits, fingerprint } = done.info.hostKey;
     const algorithm = done.info.negotiated.hostKey;
     hostKeys.set(algorithm, { algorithm, type, bits, fingerprint });
   };
-  for (const name of offered) methods.push(await tryMethod(name, { host, port, ourVersion, timeoutMs }, note));
+  const wanted = kexInit.hostKeys.filter((name) => ALL.hostKeys.includes(name));
+  const methods: MethodResult[] = [];
+  for (const name of new Set(kexInit.kex.filter((method) => !SIGNALS.test(method)))) {
+    methods.push(await tryMethod(name, wanted.shift(), options, note));
+  }
   const anyKex = methods.find((result) => result.outcome === 'works')?.method;
-  for (const algorithm of kexInit.hostKeys) {
-    if (anyKex === undefined || hostKeys.has(algorithm) || !ALL.hostKeys.includes(algorithm)) continue;
+  for (const algorithm of anyKex === undefined ? [] : wanted) {
     // What cannot be fetched is listed in the offer all the same.
-    await handshake(host, port, ourVersion, { ...ALL, kex: [anyKex], hostKeys: [algorithm] }, timeoutMs).then(
-      note,
-      () => undefined,
-    );
+    await attempt(anyKex ?? '', algorithm, options).then(note, () => undefined);
   }
   return {
     host,
@@ -84,32 +89,42 @@ export async function probe({ host, port, ourVersion, timeoutMs }: ProbeOptions)
     version,
     offer: kexInit,
     methods,
-    hostKeys: [...hostKeys.values()],
+    hostKeys: kexInit.hostKeys.map((name) => hostKeys.get(name)).filter((key) => key !== undefined),
     strictKex: kexInit.kex.includes('kex-strict-s-v00@openssh.com'),
     verdict: verdictOn(methods),
   };
 }
 
+/** One handshake with this method and, where it is given, this host key algorithm before all others. */
+function attempt(kex: string, hostKey: string | undefined, options: ProbeOptions): Promise<Handshake> {
+  const { host, port, ourVersion, timeoutMs } = options;
+  const others = ALL.hostKeys.filter((name) => name !== hostKey);
+  const algorithms = { ...ALL, kex: [kex], hostKeys: hostKey === undefined ? others : [hostKey, ...others] };
+  return handshake(host, port, ourVersion, algorithms, timeoutMs);
+}
+
 async function tryMethod(
   name: string,
-  { host, port, ourVersion, timeoutMs }: ProbeOptions,
+  hostKey: string | undefined,
+  options: ProbeOptions,
   note: (done: Handshake) => void,
 ): Promise<MethodResult> {
   const facts = KEX_BY_NAME.get(name);
   const nothing = { method: name, error: null, milliseconds: null, bytesSent: null, bytesReceived: null };
   if (facts === undefined) return { ...nothing, family: 'unknown', outcome: 'not-implemented' };
+  const { family } = facts;
   try {
-    const done = await handshake(host, port, ourVersion, { ...ALL, kex: [name] }, timeoutMs);
+    const done = await attempt(name, hostKey, options).catch((error: unknown) => {
+      if (hostKey === undefined || error instanceof ConnectionRefused) throw error;
+      // It may have been the host key: once more, with whichever the server likes.
+      return attempt(name, undefined, options);
+    });
     note(done);
     const { milliseconds, bytesSent, bytesReceived } = done;
-    return { ...nothing, family: facts.family, outcome: 'works', milliseconds, bytesSent, bytesReceived };
+    return { ...nothing, family, outcome: 'works', milliseconds, bytesSent, bytesReceived };
   } catch (error) {
-    return {
-      ...nothing,
-      family: facts.family,
-      outcome: 'fails',
-      error: error instanceof Error ? error.message : String(error),
-    };
+    const outcome = error instanceof ConnectionRefused ? 'refused' : 'fails';
+    return { ...nothing, family, outcome, error: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -119,6 +134,10 @@ function verdictOn(methods: readonly MethodResult[]): string {
   const brokenPq = methods.filter((result) => result.outcome === 'fails' && result.family === 'pq-hybrid');
   const broken =
     brokenPq.length === 0 ? '' : `; offered but broken: ${brokenPq.map((result) => result.method).join(', ')}`;
+  const untried = methods.filter((result) => result.outcome === 'refused' && result.family === 'pq-hybrid');
+  if (pq.length === 0 && untried.length > 0) {
+    return `unknown: the server accepted no connection to try ${untried.map((result) => result.method).join(', ')} on`;
+  }
   if (pq.length === 0) return `NOT quantum-safe: no post-quantum key exchange works${broken}`;
   const first = methods[0];
   const order = first?.family === 'pq-hybrid' ? 'first in its list' : 'but lists a classical method first';
