@@ -273,7 +273,7 @@ export class ObjectApi {
 
   /**
    * One CopyObject (up to 5 GiB; larger ones are copy.ts's). `replace` gives the copy other properties, otherwise it
-   * takes the source's.
+   * takes the source's. 'changed' if the source is another one by now; 'exists' if `exclusive` and the target is there.
    */
   async copy(
     source: { readonly key: string; readonly etag: string },
@@ -301,7 +301,15 @@ export class ObjectApi {
       if (etag === undefined) throw new SyntaxError('CopyObject without a result');
       return { etag, lastModified: seconds(answer.CopyObjectResult?.LastModified) };
     } catch (error) {
-      throw toStorageError(error, 'CopyObject');
+      if (!condition.exclusive || !isPreconditionFailure(error)) throw toStorageError(error, 'CopyObject');
+      // One of two conditions did not hold: the source is another one, or the target is there.
+      const [now, there] = [await this.head(source.key), await this.head(target)];
+      if (there === undefined || now === undefined || !sameEtag(now.etag, source.etag)) {
+        throw toStorageError(error, 'CopyObject');
+      }
+      // Our own copy, whose answer was lost. Not every store gives a copy the ETag of its source: then both stay.
+      if (sameEtag(there.etag, source.etag)) return { etag: there.etag, lastModified: there.lastModified };
+      throw new StorageError('exists', 'The target exists already.', { cause: error });
     }
   }
 }

@@ -79,10 +79,12 @@ async function renameFile(
   options: { readonly overwrite: boolean },
 ): Promise<void> {
   let source: ObjectInfo | undefined = first;
+  let targetIsOurs = false;
   for (let round = 0; round < MAX_ROUNDS && source !== undefined; round += 1) {
     const { key }: ObjectInfo = source;
     try {
-      await copyObject(tools.copy, source, target, undefined, { exclusive: !options.overwrite && round === 0 });
+      await copyObject(tools.copy, source, target, undefined, { exclusive: !options.overwrite && !targetIsOurs });
+      targetIsOurs = true;
       const copied: ObjectInfo = source;
       source = await tools.objects.head(key);
       if (source === undefined) return;

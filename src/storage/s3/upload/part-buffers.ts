@@ -42,6 +42,11 @@ export class PartBuffers {
     return this.#starters.used + this.#parts.used;
   }
 
+  /** Bytes in use and kept for use. */
+  get heldBytes(): number {
+    return [...this.#idle].reduce((sum, [size, buffers]) => sum + size * buffers.length, this.used);
+  }
+
   get waiting(): number {
     return this.#starters.waiting + this.#parts.waiting;
   }
@@ -70,7 +75,7 @@ export class PartBuffers {
   }
 
   #make(bytes: number, lease: { release(): void }): PartBuffer {
-    const buffer = this.#idle.get(bytes)?.pop() ?? Buffer.allocUnsafeSlow(bytes);
+    const buffer = this.#idle.get(bytes)?.pop() ?? this.#allocate(bytes);
     let held = true;
     return {
       buffer,
@@ -84,6 +89,14 @@ export class PartBuffers {
         lease.release();
       },
     };
+  }
+
+  /** Idle buffers of other sizes go where there would otherwise be more memory than the budget. */
+  #allocate(bytes: number): Buffer {
+    if (this.heldBytes > this.#starters.capacity + this.#parts.capacity) {
+      for (const size of this.#idle.keys()) if (size !== bytes) this.#idle.delete(size);
+    }
+    return Buffer.allocUnsafeSlow(bytes);
   }
 
   #trimLater(): void {

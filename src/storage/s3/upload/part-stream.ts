@@ -12,7 +12,7 @@ export interface PartSink {
 
 export interface PartStreamTools {
   readonly buffers: PartBuffers;
-  readonly plan: PartPlan;
+  readonly plan: Pick<PartPlan, 'sizeOf'>;
   /** Undefined where no spool is configured. */
   readonly spool: SpoolSpace | undefined;
 }
@@ -47,6 +47,8 @@ export class PartStream {
   #spool: SpoolFile | undefined;
   /** Bytes of the sent parts that a truncation has cut off lie at and after this offset. */
   #cut = Number.POSITIVE_INFINITY;
+  /** Where the bytes end that `sendTail` has sent as the next part; 0 if it has sent none. */
+  #tailEnd = 0;
 
   /** `start` bytes are with the store already, in parts before `firstNumber`. `signal` is asked for what ends a wait for memory. */
   constructor(
@@ -102,7 +104,17 @@ export class PartStream {
     if (size > MAX_OBJECT_BYTES) throw tooLarge();
     for (const part of this.#open) part.filled.remove(size, Number.MAX_SAFE_INTEGER);
     await this.#spool?.discard(size, Number.MAX_SAFE_INTEGER);
-    if (size < this.#sent) this.#cut = Math.min(this.#cut, size);
+    if (size <= this.#sent && this.#tailEnd > this.#sent) {
+      // It will not be sent again as a whole, and some stores want every part that they have in the object.
+      this.#sent = this.#tailEnd;
+      this.#nextNumber += 1;
+    }
+    if (size < this.#sent) {
+      this.#cut = Math.min(this.#cut, size);
+      // Nothing is left in them, and nothing comes into them any more.
+      for (const part of this.#open) part.memory.release();
+      this.#open = [];
+    }
     this.#size = size;
   }
 
@@ -137,7 +149,7 @@ export class PartStream {
 
   /** Sends everything that is left, with zeros where nothing was written. */
   async finish(): Promise<void> {
-    while (this.#sent < this.#size) {
+    while (this.#sent < this.#size && this.#cut >= this.#sent) {
       const part = await this.#firstPart();
       await this.#grow(part, Math.min(part.size, this.#size - part.start));
       await this.#send(part, Math.min(part.start + part.size, this.#size));
@@ -151,6 +163,7 @@ export class PartStream {
       const end = part.filled.endOfRun(part.start);
       if (end > part.start) {
         await this.#sink.send(part.number, part.memory.buffer.subarray(0, end - part.start), () => undefined);
+        this.#tailEnd = end;
       }
     }
     await this.#spool?.sync();
@@ -193,6 +206,8 @@ export class PartStream {
   /** Puts a first piece of `chunk` where it belongs; returns its length. */
   async #place(position: number, chunk: Buffer): Promise<number> {
     if (position >= MAX_OBJECT_BYTES) throw tooLarge();
+    // Behind a cut too: parts that were sent now would lie in the object where it counts as cut off.
+    if (this.#cut < this.#sent) return this.#toSpool(position, chunk);
     if (position < this.#sent) return this.#toSpool(position, chunk.subarray(0, this.#sent - position));
     const first = await this.#firstPart();
     const firstEnd = first.start + first.size;

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { StorageError } from '../../object-store.ts';
 import type { Clock } from '../clock.ts';
 import { copyObject, restoreObject, type CopyTools } from '../copy.ts';
 import type { KeySpace } from '../keys.ts';
+import { UPLOAD_TAG } from '../object-api.ts';
 import type { JournalEntry } from '../upload-journal.ts';
 import { assemble, type AssembleTarget, type AssembleTools } from './assemble.ts';
 import type { MultipartUpload } from './multipart.ts';
@@ -50,6 +52,10 @@ export async function completePatched(
     if (old !== undefined && copy !== undefined)
       await copyObject(tools.copy, old, copy, undefined, { exclusive: false });
     const unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, target.exclusive);
+    // Another writer's object: no byte of it belongs into this file.
+    if (unpatched.properties.metadata[UPLOAD_TAG] !== tag) {
+      throw new StorageError('changed', 'Another client has replaced the file in the meantime.');
+    }
     const patches = stream.patches;
     const overlay = new Overlay(unpatched, tools.readBase, undefined, {
       spool: patches?.spool,

@@ -37,6 +37,8 @@ export class UploadHandle implements WriteHandle {
   /** Ends waits for memory. */
   #waits = new AbortController();
   #partFailed = false;
+  /** A write was ended while it waited: those behind it, taken now, would close the gap that it left in an append. */
+  #interruption: StorageError | undefined;
   #received = 0;
   /** Bytes were received, or another size was set. */
   #changed = false;
@@ -176,12 +178,14 @@ export class UploadHandle implements WriteHandle {
       try {
         const { state } = this.#upload;
         if (state.phase === 'done' || state.phase === 'failed') throw ended(state);
+        if (this.#interruption !== undefined) throw this.#interruption;
         return await task();
       } catch (error) {
         const failure = toStorageError(error, 'upload');
         // A wait that `abandon` has ended is no failure: what was taken until then may still be stored.
         const cancelled = signal.aborted && signal.reason === failure && !this.#partFailed;
-        if (!cancelled && (await this.#upload.fail(failure))) this.#end();
+        if (cancelled) this.#interruption = failure;
+        else if (await this.#upload.fail(failure)) this.#end();
         throw failure;
       } finally {
         this.#steps -= 1;
