@@ -5,7 +5,7 @@ import type { ListPage, ObjectApi } from './object-api.ts';
 
 export interface ListingTools {
   readonly keys: KeySpace;
-  readonly objects: ObjectApi;
+  readonly objects: Pick<ObjectApi, 'list'>;
   readonly defaults: AttributeDefaults;
   readonly events: StoreEventSink;
   /** Seconds since the epoch: what directories show, for which a listing has no time. */

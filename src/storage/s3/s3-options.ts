@@ -44,7 +44,7 @@ export interface S3StoreOptions extends StorageClassOptions {
    */
   readonly uploadBudgetBytes?: number;
   readonly uploadBuffers?: PartBuffers;
-  /** Requests ahead of sequential readers. Default 8 MiB each, 3 in flight, 128 MiB for all. */
+  /** Requests ahead of sequential readers. Default 4 MiB each, 3 in flight, 128 MiB for all. */
   readonly readAhead?: Partial<ReadAheadOptions> & { readonly budgetBytes?: number };
   /** Instead of `readAhead.budgetBytes`, shared by stores of one process. */
   readonly readBudget?: MemoryBudget;
@@ -110,7 +110,7 @@ export function resolveOptions(options: S3StoreOptions): ResolvedOptions {
     setStat: options.setStat ?? 'store',
     attributeDefaults: { ...DEFAULT_ATTRIBUTES, ...options.attributeDefaults },
     statistics: { ...STATISTICS, ...options.statistics },
-    readAhead: { rangeBytes: 8 * MIB, inFlight: 3, budgetBytes: 128 * MIB, ...options.readAhead },
+    readAhead: { rangeBytes: 4 * MIB, inFlight: 3, budgetBytes: 128 * MIB, ...options.readAhead },
     rename: { ...DEFAULT_RENAME, ...options.rename },
     sweep: options.sweep === false ? false : { ...DEFAULT_SWEEP, ...options.sweep },
     retry: { ...DEFAULT_RETRY, ...options.retry },

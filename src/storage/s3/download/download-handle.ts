@@ -8,7 +8,7 @@ import { fetchInto, fetchRange, type PinnedObject } from './range-fetch.ts';
 import { ReadAhead, type ReadAheadOptions } from './read-ahead.ts';
 
 export interface DownloadTools {
-  readonly objects: ObjectApi;
+  readonly objects: Pick<ObjectApi, 'getRangeOnce'>;
   readonly retry: RetryContext;
   readonly readAhead: ReadAheadOptions;
   /** Read-ahead memory of all downloads of the process. */

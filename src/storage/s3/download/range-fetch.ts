@@ -15,7 +15,7 @@ export interface PinnedObject {
  * otherwise what the store's failure means, or the signal's reason.
  */
 export async function fetchRange(
-  objects: ObjectApi,
+  objects: Pick<ObjectApi, 'getRangeOnce'>,
   context: RetryContext,
   object: PinnedObject,
   from: number,
@@ -52,7 +52,7 @@ export async function fetchRange(
 
 /** The same, into a buffer that is exactly as long as the range. */
 export async function fetchInto(
-  objects: ObjectApi,
+  objects: Pick<ObjectApi, 'getRangeOnce'>,
   context: RetryContext,
   object: PinnedObject,
   from: number,

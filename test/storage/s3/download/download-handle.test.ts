@@ -1,0 +1,192 @@
+// Reads of a file through a DownloadHandle over objects in memory: what is asked for, and what is asked of the store.
+import { describe, expect, test } from '@jest/globals';
+import { Readable } from 'node:stream';
+import fc from 'fast-check';
+import { systemClock } from '../../../../src/storage/s3/clock.ts';
+import { DownloadHandle, type DownloadTools } from '../../../../src/storage/s3/download/download-handle.ts';
+import { MemoryBudget } from '../../../../src/storage/s3/memory-budget.ts';
+import { DEFAULT_RETRY } from '../../../../src/storage/s3/retry.ts';
+import { pattern } from '../../contract/store-driver.ts';
+
+const MIB = 1024 ** 2;
+const FILE = pattern(20 * MIB + 777, 1);
+
+class Store {
+  readonly requests: { readonly from: number; readonly to: number }[] = [];
+  readonly budget: MemoryBudget;
+  running = 0;
+  /** The object was replaced: the pin does not hold any more. */
+  replaced = false;
+
+  constructor(budget = 64 * MIB) {
+    this.budget = new MemoryBudget(budget);
+  }
+
+  open(): DownloadHandle {
+    const tools: DownloadTools = {
+      objects: {
+        getRangeOnce: async (_key, _etag, from, to, signal) => {
+          if (this.replaced) {
+            throw Object.assign(new Error('no'), { name: 'PreconditionFailed', $metadata: { httpStatusCode: 412 } });
+          }
+          this.requests.push({ from, to });
+          this.running += 1;
+          const chunks = function* (): Generator<Buffer> {
+            for (let at = from; at < to; at += 65_536) yield Buffer.from(FILE.subarray(at, Math.min(to, at + 65_536)));
+          };
+          const body = Readable.from(chunks(), { signal });
+          body.on('close', () => {
+            this.running -= 1;
+          });
+          return Promise.resolve(body);
+        },
+      },
+      retry: {
+        ...DEFAULT_RETRY,
+        clock: systemClock,
+        random: () => 0,
+        events: () => undefined,
+        renewCredentials: () => undefined,
+      },
+      readAhead: { rangeBytes: 4 * MIB, inFlight: 3 },
+      budget: this.budget,
+    };
+    const attributes = { size: FILE.length, mtime: 0, atime: 0, mode: 0o100644, uid: 0, gid: 0 };
+    return new DownloadHandle(tools, { key: 'k', etag: 'e' }, { kind: 'file', attributes }, () => undefined);
+  }
+
+  get bytesAsked(): number {
+    return this.requests.reduce((sum, { from, to }) => sum + to - from, 0);
+  }
+
+  async quiet(): Promise<void> {
+    while (this.running > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(this.budget.used).toBe(0);
+  }
+}
+
+/** As OpenSSH's client reads: so many requests of so many bytes in flight, at growing offsets. */
+async function sequential(
+  handle: DownloadHandle,
+  from: number,
+  to: number,
+  inFlight: number,
+  bytes: number,
+): Promise<void> {
+  let next = from;
+  const worker = async (): Promise<void> => {
+    for (let at = next; at < to; at = next) {
+      next = at + bytes;
+      const got = await handle.read(at, bytes);
+      expect(got.equals(FILE.subarray(at, Math.min(at + bytes, FILE.length)))).toBe(true);
+      // The buffer is the reader's: what it does to it is nobody else's concern.
+      got.fill(0);
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, worker));
+}
+
+describe('a download', () => {
+  test.each([
+    [64, 32 * 1024],
+    [64, 261_120],
+    [1, 100_000],
+    [4, 3 * MIB],
+  ])('in order, %i reads of %i bytes in flight, asks for each byte once, in few requests', async (inFlight, bytes) => {
+    const store = new Store();
+    const handle = store.open();
+    await sequential(handle, 0, FILE.length, inFlight, bytes);
+    await handle.close();
+    expect(store.bytesAsked).toBe(FILE.length);
+    expect(store.requests.length).toBeLessThanOrEqual(9);
+    await store.quiet();
+  });
+
+  test('of a segment in the middle becomes sequential too', async () => {
+    const store = new Store();
+    const handle = store.open();
+    await sequential(handle, 5 * MIB + 3, 15 * MIB, 32, 32_768);
+    await handle.close();
+    expect(store.requests.length).toBeLessThanOrEqual(9);
+    await store.quiet();
+  });
+
+  test('of the beginning only does not fetch the whole file', async () => {
+    const store = new Store();
+    const handle = store.open();
+    await handle.read(0, 4096);
+    await handle.close();
+    expect(store.bytesAsked).toBeLessThanOrEqual(4 * MIB);
+    await store.quiet();
+  });
+
+  test('of small random pieces fetches small ranges, and those near each other once', async () => {
+    const store = new Store();
+    const handle = store.open();
+    for (let i = 0; i < 8; i += 1) await handle.read(9 * MIB + ((i * 5) % 8) * 8192 + 1, 4096);
+    expect(store.bytesAsked).toBeLessThanOrEqual(512 * 1024);
+    await handle.close();
+    await store.quiet();
+  });
+
+  test('of any pieces in any order gives the right bytes, with much memory or hardly any', async () => {
+    const read = fc.record({
+      at: fc.integer({ min: 0, max: FILE.length + 1000 }),
+      bytes: fc.integer({ min: 0, max: 2 * MIB }),
+    });
+    const streak = fc.record({ at: fc.integer({ min: 0, max: FILE.length }), count: fc.integer({ min: 2, max: 20 }) });
+    const plan = fc.array(fc.oneof(read, streak), { minLength: 1, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(plan, fc.constantFrom(300_000, 6 * MIB, 64 * MIB), async (steps, budget) => {
+        const store = new Store(budget);
+        const handle = store.open();
+        const check = async (at: number, bytes: number): Promise<void> => {
+          const got = await handle.read(at, bytes);
+          expect(got.equals(FILE.subarray(Math.min(at, FILE.length), at + bytes))).toBe(true);
+          got.fill(1);
+        };
+        const pending: Promise<void>[] = [];
+        for (const { at, ...more } of steps) {
+          if ('bytes' in more) pending.push(check(at, more.bytes));
+          else for (let i = 0; i < more.count; i += 1) pending.push(check(at + i * 100_000, 100_000));
+          if (pending.length > 30) await Promise.all(pending.splice(0));
+        }
+        await Promise.all(pending);
+        await handle.close();
+        await store.quiet();
+      }),
+      { numRuns: 150 },
+    );
+  }, 120_000);
+
+  test('past the end asks nothing of the store', async () => {
+    const store = new Store();
+    const handle = store.open();
+    expect(await handle.read(FILE.length, 32_768)).toHaveLength(0);
+    expect(await handle.read(2 ** 45, 32_768)).toHaveLength(0);
+    await handle.close();
+    expect(store.requests).toEqual([]);
+  });
+
+  test('of a file that was replaced fails with changed, and goes on failing', async () => {
+    const store = new Store();
+    const handle = store.open();
+    await handle.read(0, 32_768);
+    store.replaced = true;
+    await expect(sequential(handle, 32_768, FILE.length, 8, 261_120)).rejects.toMatchObject({ code: 'changed' });
+    await expect(handle.read(15 * MIB, 100)).rejects.toMatchObject({ code: 'changed' });
+    await handle.close();
+    await store.quiet();
+  });
+
+  test('that is closed with reads in flight ends them and every request', async () => {
+    const store = new Store();
+    const handle = store.open();
+    const reads = Array.from({ length: 20 }, async (_, i) => handle.read(i * MIB, MIB));
+    await handle.close();
+    for (const outcome of await Promise.allSettled(reads)) {
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ message: 'The file is closed.' });
+    }
+    await store.quiet();
+  });
+});
