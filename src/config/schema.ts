@@ -85,7 +85,7 @@ const s3Storage = z.strictObject({
     .string()
     .optional()
     .describe('For out-of-order uploads. Default: a private directory in the system temporary one.'),
-  spoolMaxBytes: bytes(0, 16 * 1024 * GIB).default(10 * GIB),
+  spoolMaxBytes: bytes(64 * MIB, 16 * 1024 * GIB).default(10 * GIB),
   partialUploads: z.enum(['store', 'discard']).default('store'),
   setStat: z.enum(['store', 'ignore', 'refuse']).default('store'),
   renameMaxEntries: z.int().min(0).default(100_000).describe('Largest directory that a rename copies.'),

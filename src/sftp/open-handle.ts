@@ -10,8 +10,10 @@ interface HandleBase {
   readonly openedAt: number;
   bytesRead: number;
   bytesWritten: number;
-  /** A CLOSE for it has come: later requests do not find it any more. */
+  /** A CLOSE for it has come, or it was given up: later requests do not find it any more. */
   closing: boolean;
+  /** A CLOSE for it has come from the client: what was asked of it before is carried out whatever happens. */
+  closeReceived: boolean;
 }
 
 export interface OpenReadFile extends HandleBase {
@@ -38,5 +40,13 @@ export type OpenHandle = OpenFile | OpenDirectory;
 
 /** What every new handle begins with. */
 export function newHandle(path: ClientPath): HandleBase {
-  return { path, turns: new Turnstile(), openedAt: performance.now(), bytesRead: 0, bytesWritten: 0, closing: false };
+  return {
+    path,
+    turns: new Turnstile(),
+    openedAt: performance.now(),
+    bytesRead: 0,
+    bytesWritten: 0,
+    closing: false,
+    closeReceived: false,
+  };
 }

@@ -198,7 +198,10 @@ export class SftpSession {
   }
 
   #schedule(slot: Slot, plan: Plan, writeBytes: number): void {
-    if (plan.closes !== undefined) plan.closes.closing = true;
+    if (plan.closes !== undefined) {
+      plan.closes.closing = true;
+      plan.closes.closeReceived = true;
+    }
     slot.readBytes = plan.readBytes ?? 0;
     this.#readBytes += slot.readBytes;
     this.#writeBytes += writeBytes;
@@ -219,7 +222,9 @@ export class SftpSession {
 
   async #run(slot: Slot, plan: Plan): Promise<Reply> {
     try {
-      if (this.#state === 'closed' && plan.closes === undefined) {
+      // What came before a CLOSE that came is part of the file that it commits: half of it must never become the file.
+      const completes = plan.closes !== undefined || plan.handles?.some((handle) => handle.closeReceived) === true;
+      if (this.#state === 'closed' && !completes) {
         throw new SftpStatus(SSH_FX.CONNECTION_LOST, 'The session has ended.');
       }
       const reply = await plan.run();

@@ -34,7 +34,7 @@ describe('the S3 settings of a configuration', () => {
     [{ readAheadInFlight: 5 }, 'readAhead.inFlight', 5],
     [{ readAheadBudgetBytes: 17_000_000 }, 'readAhead.budgetBytes', 17_000_000],
     [{ spoolDirectory: '/spool' }, 'spool.directory', '/spool'],
-    [{ spoolMaxBytes: 5 }, 'spool.maxBytes', 5],
+    [{ spoolMaxBytes: 67_108_864 }, 'spool.maxBytes', 67_108_864],
     [{ partialUploads: 'discard' }, 'partialUploads', 'discard'],
     [{ setStat: 'refuse' }, 'setStat', 'refuse'],
     [{ renameMaxEntries: 12 }, 'rename.maxEntries', 12],

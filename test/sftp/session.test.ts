@@ -485,6 +485,18 @@ describe('the end', () => {
     expect(await store.stat('a', { followSymlinks: true })).toMatchObject({ attributes: { size: 3 } });
   });
 
+  test('what came before that CLOSE is carried out too: half a file is never committed', async () => {
+    const { view, store } = memoryView({ partialUploads: 'discard' });
+    const client = await SftpTestClient.connect(view);
+    const handle = await client.open('/a', WRITE | CREAT);
+    void client.write(handle, 0, 'first half ');
+    void client.fstat(handle);
+    void client.write(handle, 11, 'second half');
+    void client.close(handle);
+    await client.session.abort('connection lost');
+    expect(await store.stat('a', { followSymlinks: true })).toMatchObject({ attributes: { size: 22 } });
+  });
+
   test('EOF in the middle of a packet ends the session all the same', async () => {
     const { client } = await connected();
     client.send(packetBytes(SSH_FXP.MKDIR, Buffer.concat([hex('00000001'), attributesBytes()])).subarray(0, 7));
