@@ -2,6 +2,7 @@ import type { StoreEventSink } from '../object-store.ts';
 import type { Clock } from './clock.ts';
 import { restoreObject, type CopyTools } from './copy.ts';
 import type { KeySpace } from './keys.ts';
+import { Lane } from './lane.ts';
 import type { MultipartApi } from './multipart-api.ts';
 import type { ListedObject, ObjectApi } from './object-api.ts';
 import { abortOrphans } from './orphans.ts';
@@ -54,6 +55,7 @@ export class Sweeper {
   readonly #seen = new Map<string, { readonly version: string; readonly since: number }>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
+  readonly #lane = new Lane();
   #stopped = false;
   /** When the next whole sweep is due. */
   #next = 0;
@@ -74,8 +76,12 @@ export class Sweeper {
     await this.#running;
   }
 
-  /** One sweep. Throws StorageError if the store cannot be listed. */
+  /** One sweep, after any that runs. Throws StorageError if the store cannot be listed. */
   async sweep(): Promise<void> {
+    return this.#lane.run(async () => this.#sweep());
+  }
+
+  async #sweep(): Promise<void> {
     const { objects, keys, journal, clock } = this.#tools;
     for (const { record, done } of journal.left()) {
       if (await this.#undo(record, record.kind === 'upload' ? record.at : clock.now())) done();
