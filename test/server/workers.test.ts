@@ -171,6 +171,39 @@ describe('workers', () => {
     await session();
   });
 
+  test('follow a policy file that changes, each of them', async () => {
+    const name = 'TransferWorkersSecurityPolicy-Test';
+    const policies = path.join(folder, 'own-policies');
+    mkdirSync(policies);
+    const write = (kex: string): void => {
+      const policy = {
+        SecurityPolicyName: name,
+        Fips: false,
+        Type: 'SERVER',
+        Protocols: ['SFTP'],
+        SshCiphers: MODERN.ciphers,
+        SshKexs: [kex],
+        SshMacs: MODERN.macs,
+        SshHostKeyAlgorithms: MODERN.hostKeys,
+      };
+      writeFileSync(path.join(policies, `${name}.json`), JSON.stringify({ SecurityPolicy: policy }));
+    };
+    write('curve25519-sha256');
+    await start({ securityPolicy: name, policyDirectories: [policies] });
+    await sessionOnEach();
+    write('ecdh-sha2-nistp256');
+    const followers = (): Set<unknown> =>
+      new Set(
+        server
+          .log()
+          .filter(({ event }) => event === 'policy.reloaded')
+          .map(({ worker }) => worker),
+      );
+    await until(() => followers().size === WORKERS, 'both follow it');
+    // The test client speaks curve25519 only.
+    for (let i = 0; i < WORKERS; i += 1) await expect(session()).rejects.toMatchObject({ reason: 3 });
+  });
+
   test('count connections together: the limit for a source is one for all', async () => {
     await start({ limits: { connectionsPerSecondPerSource: 1 } });
     // A worker by itself would take ten of them: five at once, five more within five seconds.
