@@ -229,24 +229,47 @@ class DirectoryRename {
     }
   }
 
-  /** Deletes the source once every version of it that is there has been copied. */
+  /**
+   * Deletes the source page by page. What a page shows in another version than the copied one is copied again and left for
+   * the next pass: a file that was written while the directory moved must not be deleted unseen. Between the look and the
+   * deletion is one request.
+   */
   async #deleteAll(entries: readonly ListedObject[]): Promise<void> {
-    let present = await this.#listSource();
-    for (let round = 0; ; round += 1) {
-      const changed = present.filter(({ key, etag }) => this.#copied.get(key) !== etag);
-      if (changed.length === 0) break;
-      if (round === MAX_ROUNDS)
-        throw new StorageError('changed', 'The directory is being written to and was not moved.');
-      await this.#copyAll(present);
-      present = await this.#listSource();
+    for (let pass = 0; pass <= MAX_ROUNDS; pass += 1) {
+      const markers: string[] = [];
+      let changed = 0;
+      let token: string | undefined;
+      do {
+        const page = await this.#tools.objects.list({ prefix: this.#source, token });
+        if (page.objects.length < page.count) {
+          throw new StorageError('failure', 'The directory holds names that the server cannot move.');
+        }
+        const isCopied = ({ key, etag }: ListedObject): boolean => this.#copied.get(key) === etag;
+        const copied = page.objects.filter(isCopied).map(({ key }) => key);
+        markers.push(...copied.filter(isMarker));
+        await this.#deleteKeys(
+          copied.filter((key) => !isMarker(key)),
+          entries.length,
+        );
+        const others = page.objects.filter((object) => !isCopied(object));
+        changed += others.length;
+        await this.#copyAll(others);
+        token = page.next;
+      } while (token !== undefined);
+      if (changed > 0) continue;
+      // Backwards, so that a directory's marker goes after those of what is in it.
+      await this.#deleteKeys(markers.reverse(), entries.length);
+      return;
     }
-    // Backwards, so that a directory's marker goes after what is in it.
-    const keys = present.map(({ key }) => key).reverse();
+    throw new StorageError('changed', 'The directory is being written to and was not moved.');
+  }
+
+  async #deleteKeys(keys: readonly string[], entries: number): Promise<void> {
     for (let i = 0; i < keys.length; i += DELETE_BATCH) {
       const batch = keys.slice(i, i + DELETE_BATCH);
       await this.#tools.objects.deleteMany(batch);
       this.#deleted += batch.length;
-      this.#progress(entries.length);
+      this.#progress(entries);
     }
   }
 
@@ -266,4 +289,9 @@ class DirectoryRename {
       deleted: this.#deleted,
     });
   }
+}
+
+/** A directory's marker: its key ends in the separator. */
+function isMarker(key: string): boolean {
+  return key.endsWith('/');
 }
