@@ -50,7 +50,7 @@ export interface S3StoreUsage {
   readonly openReads: number;
 }
 
-/** Files in an S3 bucket. What it promises is the table in docs/storage-s3.md. */
+/** Files in an S3 bucket. What it promises is the table in docs/storage.md. */
 export class S3Store implements ObjectStore {
   readonly kind = 's3';
   readonly capabilities = { hardlink: false, symlink: false, serverSideCopy: true };
