@@ -22,7 +22,8 @@ const KEEP_IDLE_MS = 10_000;
 export class PartBuffers {
   readonly #starters: MemoryBudget;
   readonly #parts: MemoryBudget;
-  readonly #idle = new Map<number, Buffer[]>();
+  /** Buffers that nobody uses, by their size, and when one of that size was last wanted. */
+  readonly #idle = new Map<number, { buffers: Buffer[]; used: number }>();
   #trim: NodeJS.Timeout | undefined;
 
   /** `budgetBytes` must hold at least two parts of `largestPartBytes` and the starters; throws RangeError. */
@@ -44,7 +45,7 @@ export class PartBuffers {
 
   /** Bytes in use and kept for use. */
   get heldBytes(): number {
-    return [...this.#idle].reduce((sum, [size, buffers]) => sum + size * buffers.length, this.used);
+    return [...this.#idle].reduce((sum, [size, { buffers }]) => sum + size * buffers.length, this.used);
   }
 
   get waiting(): number {
@@ -75,16 +76,17 @@ export class PartBuffers {
   }
 
   #make(bytes: number, lease: { release(): void }): PartBuffer {
-    const buffer = this.#idle.get(bytes)?.pop() ?? this.#allocate(bytes);
+    const idle = this.#idle.get(bytes) ?? { buffers: [], used: 0 };
+    this.#idle.set(bytes, idle);
+    idle.used = performance.now();
+    const buffer = idle.buffers.pop() ?? this.#allocate(bytes);
     let held = true;
     return {
       buffer,
       release: () => {
         if (!held) return;
         held = false;
-        const idle = this.#idle.get(bytes);
-        if (idle === undefined) this.#idle.set(bytes, [buffer]);
-        else idle.push(buffer);
+        idle.buffers.push(buffer);
         this.#trimLater();
         lease.release();
       },
@@ -94,19 +96,18 @@ export class PartBuffers {
   /** Idle buffers of other sizes go where there would otherwise be more memory than the budget. */
   #allocate(bytes: number): Buffer {
     if (this.heldBytes > this.#starters.capacity + this.#parts.capacity) {
-      for (const size of this.#idle.keys()) if (size !== bytes) this.#idle.delete(size);
+      for (const [size, idle] of this.#idle) if (size !== bytes) idle.buffers = [];
     }
     return Buffer.allocUnsafeSlow(bytes);
   }
 
   #trimLater(): void {
-    if (this.#trim !== undefined) {
-      this.#trim.refresh();
-      return;
-    }
+    if (this.#trim !== undefined) return;
     this.#trim = setTimeout(() => {
       this.#trim = undefined;
-      this.#idle.clear();
+      const long = performance.now() - KEEP_IDLE_MS;
+      for (const idle of this.#idle.values()) if (idle.used < long) idle.buffers = [];
+      if ([...this.#idle.values()].some(({ buffers }) => buffers.length > 0)) this.#trimLater();
     }, KEEP_IDLE_MS);
     this.#trim.unref();
   }
