@@ -1,5 +1,6 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import type { Socket } from 'node:net';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 
@@ -38,14 +39,17 @@ export interface S3ConnectionOptions {
 export class S3Connections {
   readonly #options: S3ConnectionOptions;
   readonly #handler: NodeHttpHandler;
+  readonly #agents: readonly HttpAgent[];
   #client: S3Client;
 
   constructor(options: S3ConnectionOptions) {
     this.#options = options;
     const agent = { keepAlive: true, maxSockets: options.maxSockets, maxFreeSockets: options.maxSockets };
+    const [httpAgent, httpsAgent] = [new HttpAgent(agent), new HttpsAgent(agent)];
+    this.#agents = [httpAgent, httpsAgent];
     this.#handler = new NodeHttpHandler({
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent(agent),
+      httpAgent,
+      httpsAgent,
       connectionTimeout: options.connectTimeoutMs,
       socketTimeout: options.idleTimeoutMs,
     });
@@ -63,6 +67,9 @@ export class S3Connections {
 
   close(): void {
     this.#handler.destroy();
+    // A connection that was still being made, for a request that got another or was given up, would be kept for later
+    // once it is there.
+    for (const agent of this.#agents) agent.on('free', (socket: Socket) => socket.destroy());
   }
 
   #makeClient(): S3Client {

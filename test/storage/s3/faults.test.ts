@@ -265,7 +265,7 @@ describeWithServer('s3 that misbehaves', () => {
   };
 
   const connectionsClosed = async () => {
-    const deadline = Date.now() + 5_000;
+    const deadline = Date.now() + 20_000;
     while (proxy.connections > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(proxy.connections).toBe(0);
   };
