@@ -94,6 +94,7 @@ describe('at scale', () => {
     expect(amount).toBe(100_000);
     expect(double.requests - requests).toBeLessThan(100 + 50);
     expect(first).toBeLessThan(seconds / 10);
-    expect(growth).toBeLessThan(32 * MIB);
+    // Measured: 30 MiB, most of it garbage of the XML answers that is not collected yet.
+    expect(growth).toBeLessThan(48 * MIB);
   }, 300_000);
 });
