@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -8,11 +8,13 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   type HeadObjectCommandOutput,
+  type ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../object-store.ts';
 import type { ObjectMetadata } from './attributes.ts';
 import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
 import { decodeListedKey } from './keys.ts';
+import { parseListing } from './list-parser.ts';
 import type { Requester } from './requester.ts';
 
 /** The metadata name of the random tag by which a finished upload is recognised as ours when its answer was lost. */
@@ -231,44 +233,23 @@ export class ObjectApi {
   }
 
   async list(request: ListRequest, signal?: AbortSignal): Promise<ListPage> {
-    const answer = await this.#requester.run(
+    return this.#requester.run(
       'ListObjectsV2',
-      async ({ client, options }) =>
-        client.send(
-          new ListObjectsV2Command({
-            Bucket: this.#requester.bucket,
-            Prefix: request.prefix,
-            EncodingType: 'url',
-            ...(request.delimiter === undefined ? {} : { Delimiter: request.delimiter }),
-            ...(request.maxKeys === undefined ? {} : { MaxKeys: request.maxKeys }),
-            ...(request.token === undefined ? {} : { ContinuationToken: request.token }),
-          }),
-          options,
-        ),
+      async ({ client, options }) => {
+        const command = new ListObjectsV2Command({
+          Bucket: this.#requester.bucket,
+          Prefix: request.prefix,
+          EncodingType: 'url',
+          ...(request.delimiter === undefined ? {} : { Delimiter: request.delimiter }),
+          ...(request.maxKeys === undefined ? {} : { MaxKeys: request.maxKeys }),
+          ...(request.token === undefined ? {} : { ContinuationToken: request.token }),
+        });
+        const parsed = interceptListing(command);
+        const answer = await client.send(command, options);
+        return parsed() ?? listPage(answer);
+      },
       signal,
     );
-    const objects: ListedObject[] = [];
-    for (const item of answer.Contents ?? []) {
-      const key = decodeListedKey(item.Key ?? '');
-      if (key === undefined || key === '') continue;
-      objects.push({
-        key,
-        size: item.Size ?? 0,
-        etag: item.ETag ?? '',
-        lastModified: seconds(item.LastModified),
-      });
-    }
-    const prefixes: string[] = [];
-    for (const item of answer.CommonPrefixes ?? []) {
-      const prefix = decodeListedKey(item.Prefix ?? '');
-      if (prefix !== undefined && prefix !== '') prefixes.push(prefix);
-    }
-    return {
-      objects,
-      prefixes,
-      count: (answer.Contents?.length ?? 0) + (answer.CommonPrefixes?.length ?? 0),
-      next: answer.IsTruncated === true ? answer.NextContinuationToken : undefined,
-    };
   }
 
   /**
@@ -312,6 +293,50 @@ export class ObjectApi {
       throw new StorageError('exists', 'The target exists already.', { cause: error });
     }
   }
+}
+
+const NO_LISTING = Buffer.from('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult></ListBucketResult>');
+
+/** Reads the answer before the SDK does, which is given an empty one if that was possible. */
+function interceptListing(command: ListObjectsV2Command): () => ListPage | undefined {
+  let page: ListPage | undefined;
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const response = result.response as { readonly statusCode: number; body: unknown };
+      if (response.statusCode !== 200 || !(response.body instanceof Readable)) return result;
+      const chunks: Buffer[] = [];
+      for await (const chunk of response.body as AsyncIterable<Buffer>) chunks.push(chunk);
+      const xml = Buffer.concat(chunks);
+      page = parseListing(xml);
+      response.body = page === undefined ? Readable.from([xml]) : Readable.from([NO_LISTING]);
+      return result;
+    },
+    { step: 'deserialize', priority: 'low', name: 'latticeportListing' },
+  );
+  return () => page;
+}
+
+/** The page as the SDK has read it. */
+function listPage(answer: ListObjectsV2CommandOutput): ListPage {
+  const decode = (text: string): string | undefined => (answer.EncodingType === 'url' ? decodeListedKey(text) : text);
+  const objects: ListedObject[] = [];
+  for (const item of answer.Contents ?? []) {
+    const key = decode(item.Key ?? '');
+    if (key === undefined || key === '') continue;
+    objects.push({ key, size: item.Size ?? 0, etag: item.ETag ?? '', lastModified: seconds(item.LastModified) });
+  }
+  const prefixes: string[] = [];
+  for (const item of answer.CommonPrefixes ?? []) {
+    const prefix = decode(item.Prefix ?? '');
+    if (prefix !== undefined && prefix !== '') prefixes.push(prefix);
+  }
+  return {
+    objects,
+    prefixes,
+    count: (answer.Contents?.length ?? 0) + (answer.CommonPrefixes?.length ?? 0),
+    next: answer.IsTruncated === true ? answer.NextContinuationToken : undefined,
+  };
 }
 
 /** ETags come with quotes or without, even from one and the same store. */
