@@ -20,6 +20,7 @@ import {
   type StorageClassOptions,
 } from './object-api.ts';
 import type { Requester } from './requester.ts';
+import type { PartBody } from './upload/open-part.ts';
 
 /** A multipart upload under way. */
 export interface UploadReference {
@@ -78,21 +79,28 @@ export class MultipartApi {
     }
   }
 
-  async uploadPart(upload: UploadReference, number: number, body: Buffer, signal?: AbortSignal): Promise<StoredPart> {
+  /** A body that is no buffer is opened anew for every try. */
+  async uploadPart(upload: UploadReference, number: number, body: PartBody, signal?: AbortSignal): Promise<StoredPart> {
     const answer = await this.#requester.run(
       'UploadPart',
-      async ({ client, options }) =>
-        client.send(
-          new UploadPartCommand({
-            Bucket: this.#requester.bucket,
-            Key: upload.key,
-            UploadId: upload.uploadId,
-            PartNumber: number,
-            Body: body,
-            ContentLength: body.length,
-          }),
-          options,
-        ),
+      async ({ client, options }) => {
+        const content = Buffer.isBuffer(body) ? body : body.open();
+        try {
+          return await client.send(
+            new UploadPartCommand({
+              Bucket: this.#requester.bucket,
+              Key: upload.key,
+              UploadId: upload.uploadId,
+              PartNumber: number,
+              Body: content,
+              ContentLength: body.length,
+            }),
+            options,
+          );
+        } finally {
+          if (!Buffer.isBuffer(content)) content.destroy();
+        }
+      },
       signal,
     );
     return { number, etag: answer.ETag ?? '' };

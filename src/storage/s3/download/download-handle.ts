@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { StorageError, type Entry, type ReadHandle } from '../../object-store.ts';
 import { toStorageError } from '../errors.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
@@ -49,6 +50,8 @@ export class DownloadHandle implements ReadHandle {
     this.#size = entry.attributes.size;
     this.#onEnd = onEnd;
     this.#lastRead = retry.clock.now();
+    // Each request in flight listens to it.
+    setMaxListeners(0, this.#abort.signal);
     this.#ahead = new ReadAhead(tools.readAhead, this.#size, budget, async (from, to, onBytes, signal) =>
       fetchRange(objects, retry, object, from, to, onBytes, signal),
     );

@@ -42,7 +42,9 @@ export async function assemble(
     }
     return;
   }
-  const parts = planParts(size, overlay.cleanRuns(), tools.plan);
+  // What is put together here goes through memory, so its parts are no larger than what there is.
+  const plan = { sizeOf: (number: number) => Math.min(tools.plan.sizeOf(number), tools.buffers.largest) };
+  const parts = planParts(size, overlay.cleanRuns(), plan);
   const upload = await MultipartUpload.begin(tools, target.key, target.properties, target.tag, () => undefined);
   try {
     for (const { number, from, to, copy } of parts) {
@@ -50,7 +52,7 @@ export async function assemble(
         await upload.copy(number, overlay.base, from, to);
         continue;
       }
-      const memory = await tools.buffers.acquire(tools.plan.sizeOf(number), signal);
+      const memory = await tools.buffers.acquire(plan.sizeOf(number), signal);
       const body = memory.buffer.subarray(0, to - from);
       try {
         await overlay.read(from, body);

@@ -1,9 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import type { StorageError } from '../../object-store.ts';
 import type { Clock } from '../clock.ts';
 import { toStorageError } from '../errors.ts';
 import { abortOrphans } from '../orphans.ts';
 import type { MultipartApi, StoredPart, UploadReference } from '../multipart-api.ts';
 import type { ObjectInfo, ObjectProperties } from '../object-api.ts';
+import type { PartBody } from './open-part.ts';
 import type { JournalEntry, UploadJournal } from '../upload-journal.ts';
 
 /** A stored object, pinned: the bytes that a new file takes over. */
@@ -12,6 +14,9 @@ export interface BaseObject {
   readonly etag: string;
   readonly size: number;
 }
+
+/** Parts that are too large for memory take their room on the disk while they are sent. */
+const FILES_IN_FLIGHT = 2;
 
 export interface MultipartTools {
   readonly multipart: MultipartApi;
@@ -49,6 +54,8 @@ export class MultipartUpload {
     this.#journalEntry = journalEntry;
     this.#tag = tag;
     this.#onFailure = onFailure;
+    // Each part in flight listens to it.
+    setMaxListeners(0, this.#abort.signal);
   }
 
   /**
@@ -84,9 +91,9 @@ export class MultipartUpload {
    * Sends a part. Resolves when it is on its way, which waits while too many others are; `done` is called when the
    * body is no longer needed, whatever became of it. Throws the upload's failure.
    */
-  async send(number: number, body: Buffer, done: () => void): Promise<void> {
+  async send(number: number, body: PartBody, done: () => void): Promise<void> {
     try {
-      await this.#freeSlot();
+      await this.#freeSlot(Buffer.isBuffer(body) ? this.#tools.partsInFlight : FILES_IN_FLIGHT);
     } catch (error) {
       done();
       throw error;
@@ -96,7 +103,7 @@ export class MultipartUpload {
 
   /** Copies bytes `from` to `to` of `base` into a part, inside the store. Resolves and throws as `send` does. */
   async copy(number: number, base: BaseObject, from: number, to: number): Promise<void> {
-    await this.#freeSlot();
+    await this.#freeSlot(this.#tools.partsInFlight);
     this.#track(
       this.#tools.multipart.copyPart(
         this.#reference,
@@ -161,9 +168,9 @@ export class MultipartUpload {
     }
   }
 
-  async #freeSlot(): Promise<void> {
+  async #freeSlot(slots: number): Promise<void> {
     this.#throwFailure();
-    while (this.#inFlight.size >= this.#tools.partsInFlight) {
+    while (this.#inFlight.size >= slots) {
       await Promise.race(this.#inFlight);
       this.#throwFailure();
     }

@@ -1,3 +1,5 @@
+import { StorageError } from '../../object-store.ts';
+
 /** Limits of multipart uploads (Amazon S3 User Guide, "Amazon S3 multipart upload limits"), in bytes and parts. */
 export const MIN_PART_BYTES = 5 * 1024 ** 2;
 export const MAX_PART_BYTES = 5 * 1024 ** 3;
@@ -63,14 +65,17 @@ const COPY_PART_BYTES = 1024 ** 3;
 /**
  * Cuts a file of `size` bytes, of which the `clean` runs (in order, apart) are in the base object, into parts: clean
  * runs of at least 5 MiB are copied, the rest is sent, and every part but the last has at least 5 MiB, for which a
- * part that is sent takes in some clean bytes where it must. Throws RangeError beyond 10,000 parts.
+ * part that is sent takes in some clean bytes where it must. Throws 'too-large' beyond 10,000 parts.
  */
-export function planParts(size: number, clean: readonly CleanRun[], plan: PartPlan): PlannedPart[] {
+export function planParts(size: number, clean: readonly CleanRun[], plan: Pick<PartPlan, 'sizeOf'>): PlannedPart[] {
   const parts: PlannedPart[] = [];
   let position = 0;
   let run = 0;
   while (position < size) {
     const number = parts.length + 1;
+    if (number > MAX_PARTS) {
+      throw new StorageError('too-large', 'The file is changed in too many places for its size.');
+    }
     // A run must be worth a part number: as the numbers go by, short runs are sent instead.
     const worth = Math.max(MIN_PART_BYTES, plan.sizeOf(number) / 4);
     while (run < clean.length && (clean[run]?.to ?? 0) <= position) run += 1;

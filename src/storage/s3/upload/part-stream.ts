@@ -1,13 +1,13 @@
 import { StorageError } from '../../object-store.ts';
-import { ExtentSet } from '../../extents.ts';
-import { STARTER_BYTES, type PartBuffer, type PartBuffers } from './part-buffers.ts';
+import { OpenPart, type PartBody } from './open-part.ts';
+import { STARTER_BYTES, type PartBuffers } from './part-buffers.ts';
 import { MAX_OBJECT_BYTES, MAX_PARTS, type PartPlan } from './part-plan.ts';
 import type { SpoolFile, SpoolSpace } from './spool.ts';
 
 /** Where full parts go. */
 export interface PartSink {
   /** Resolves when the part is on its way; calls `done` when its bytes are no longer needed. */
-  send(number: number, body: Buffer, done: () => void): Promise<void>;
+  send(number: number, body: PartBody, done: () => void): Promise<void>;
 }
 
 export interface PartStreamTools {
@@ -17,16 +17,6 @@ export interface PartStreamTools {
   readonly spool: SpoolSpace | undefined;
 }
 
-/** A part that is being filled. */
-interface OpenPart {
-  readonly number: number;
-  readonly start: number;
-  readonly size: number;
-  memory: PartBuffer;
-  /** Offsets in the file, not in the part. */
-  readonly filled: ExtentSet;
-}
-
 /**
  * Turns writes in almost any order into parts in order. Every byte of the file is in exactly one place:
  *
@@ -34,7 +24,8 @@ interface OpenPart {
  *     with the store    memory            memory             ahead: spool
  *
  * The two open parts are the reorder window. What lies beyond it waits in the spool and is read back when its part is
- * opened. What goes back before `sent` is kept in the spool as a patch, for whoever finishes the file.
+ * opened. What goes back before `sent` is kept in the spool as a patch, for whoever finishes the file. Parts of very large
+ * files, which memory does not hold, are filled one by one in files of their own.
  */
 export class PartStream {
   readonly #tools: PartStreamTools;
@@ -102,7 +93,7 @@ export class PartStream {
   /** Cuts the file off or lets it grow; what it grows by is zero until it is written. */
   async truncate(size: number): Promise<void> {
     if (size > MAX_OBJECT_BYTES) throw tooLarge();
-    for (const part of this.#open) part.filled.remove(size, Number.MAX_SAFE_INTEGER);
+    for (const part of this.#open) part.cut(size);
     await this.#spool?.discard(size, Number.MAX_SAFE_INTEGER);
     if (size <= this.#sent && this.#tailEnd > this.#sent) {
       // It will not be sent again as a whole, and some stores want every part that they have in the object.
@@ -112,8 +103,7 @@ export class PartStream {
     if (size < this.#sent) {
       this.#cut = Math.min(this.#cut, size);
       // Nothing is left in them, and nothing comes into them any more.
-      for (const part of this.#open) part.memory.release();
-      this.#open = [];
+      await this.#releaseOpen();
     }
     this.#size = size;
   }
@@ -126,8 +116,8 @@ export class PartStream {
       if (end < this.#sent) return end;
     }
     for (const part of this.#open) {
-      end = part.filled.endOfRun(end);
-      if (end < part.start + part.size) return end;
+      end = part.endOfRun(end);
+      if (end < part.end) return end;
     }
     return this.#spool === undefined ? end : this.#spool.endOfRun(end);
   }
@@ -140,19 +130,26 @@ export class PartStream {
     if (this.#sent > 0 || this.#nextNumber > 1 || this.#size > this.#tools.plan.sizeOf(1)) return undefined;
     if (this.#size === 0) return { body: Buffer.alloc(0), done: () => undefined };
     const part = await this.#firstPart();
-    await this.#grow(part, this.#size);
-    for (const other of this.#open) if (other !== part) other.memory.release();
+    await this.#makeRoom(part, this.#size);
+    const body = await part.body(this.#size);
+    if (!Buffer.isBuffer(body)) return undefined;
+    for (const other of this.#open) if (other !== part) await other.release();
     this.#open = [];
-    zeroGaps(part, this.#size);
-    return { body: part.memory.buffer.subarray(0, this.#size), done: part.memory.release };
+    return {
+      body,
+      done: () => {
+        void part.release();
+      },
+    };
   }
 
   /** Sends everything that is left, with zeros where nothing was written. */
   async finish(): Promise<void> {
     while (this.#sent < this.#size && this.#cut >= this.#sent) {
       const part = await this.#firstPart();
-      await this.#grow(part, Math.min(part.size, this.#size - part.start));
-      await this.#send(part, Math.min(part.start + part.size, this.#size));
+      const end = Math.min(part.end, this.#size);
+      await this.#makeRoom(part, end);
+      await this.#send(part, end);
     }
   }
 
@@ -160,9 +157,10 @@ export class PartStream {
   async sendTail(): Promise<void> {
     const part = this.#open[0];
     if (part !== undefined) {
-      const end = part.filled.endOfRun(part.start);
-      if (end > part.start) {
-        await this.#sink.send(part.number, part.memory.buffer.subarray(0, end - part.start), () => undefined);
+      await part.sync();
+      const end = part.endOfRun(part.start);
+      if (end > part.start && part.isInMemory) {
+        await this.#sink.send(part.number, await part.body(end), () => undefined);
         this.#tailEnd = end;
       }
     }
@@ -171,36 +169,32 @@ export class PartStream {
 
   /** Memory held. */
   get memoryBytes(): number {
-    return this.#open.reduce((sum, part) => sum + part.memory.buffer.length, 0);
+    return this.#open.reduce((sum, part) => sum + part.memoryBytes, 0);
   }
 
   /** Moves what is in memory to the spool, from where the next write brings it back. Throws 'no-space' and stays right. */
   async park(): Promise<void> {
-    if (this.#open.length === 0) return;
+    if (this.memoryBytes === 0) return;
     this.#spool ??= await this.#tools.spool?.create();
     if (this.#spool === undefined) return;
-    for (let part = this.#open.at(-1); part !== undefined; part = this.#open.at(-1)) {
-      const end = part.start + part.size;
-      try {
-        for (const { from, to } of part.filled.within(part.start, end)) {
-          await this.#spool.write(from, part.memory.buffer.subarray(from - part.start, to - part.start));
-        }
-      } catch (error) {
-        // No byte may be in two places: the older one could be taken for the newer one later.
-        await this.#spool.discard(part.start, end);
-        throw error;
-      }
+    for (let part = this.#open.at(-1); part?.isInMemory === true; part = this.#open.at(-1)) {
+      await part.unload(this.#spool);
       this.#open.pop();
-      part.memory.release();
+      await part.release();
     }
   }
 
   /** Gives all memory and disk space back. */
   async release(): Promise<void> {
-    for (const part of this.#open) part.memory.release();
-    this.#open = [];
+    await this.#releaseOpen();
     await this.#spool?.close();
     this.#spool = undefined;
+  }
+
+  async #releaseOpen(): Promise<void> {
+    const parts = this.#open;
+    this.#open = [];
+    for (const part of parts) await part.release();
   }
 
   /** Puts a first piece of `chunk` where it belongs; returns its length. */
@@ -210,28 +204,26 @@ export class PartStream {
     if (this.#cut < this.#sent) return this.#toSpool(position, chunk);
     if (position < this.#sent) return this.#toSpool(position, chunk.subarray(0, this.#sent - position));
     const first = await this.#firstPart();
-    const firstEnd = first.start + first.size;
-    if (position < firstEnd) {
-      const piece = chunk.subarray(0, firstEnd - position);
-      await this.#grow(first, position - first.start + piece.length);
-      this.#copyIn(first, position, piece);
+    if (position < first.end) {
+      const piece = chunk.subarray(0, first.end - position);
+      await this.#makeRoom(first, position + piece.length);
+      await this.#putInto(first, position, piece);
       await this.#sendFull();
       return piece.length;
     }
-    if (isFull(first)) {
-      await this.#send(first, firstEnd);
+    if (first.isFull) {
+      await this.#send(first, first.end);
       return this.#place(position, chunk);
     }
     const second = await this.#secondPart(position);
     if (second === undefined) return this.#toSpool(position, chunk);
-    const piece = chunk.subarray(0, second.start + second.size - position);
-    this.#copyIn(second, position, piece);
+    const piece = chunk.subarray(0, second.end - position);
+    await this.#putInto(second, position, piece);
     return piece.length;
   }
 
-  #copyIn(part: OpenPart, position: number, piece: Buffer): void {
-    part.filled.add(position, position + piece.length);
-    piece.copy(part.memory.buffer, position - part.start);
+  async #putInto(part: OpenPart, position: number, piece: Buffer): Promise<void> {
+    await part.put(position, piece);
     this.#size = Math.max(this.#size, position + piece.length);
   }
 
@@ -248,81 +240,78 @@ export class PartStream {
   async #firstPart(): Promise<OpenPart> {
     const first = this.#open[0];
     if (first !== undefined) return first;
+    const number = this.#nextNumber;
+    const size = this.#plannedSize(number);
+    const place = { number, start: this.#sent, size };
+    if (number > 1 && size > this.#largestInMemory) {
+      const file = await this.#tools.spool?.create();
+      if (file === undefined) throw tooLarge();
+      return this.#openPart(new OpenPart(place, { kind: 'file', file }));
+    }
     // Only the first part of a file may turn out to be small; the others are needed whole.
-    const size = this.#plannedSize(this.#nextNumber);
-    const memory = await this.#tools.buffers.acquire(this.#nextNumber === 1 ? STARTER_BYTES : size, this.#signal());
-    return this.#openPart(this.#nextNumber, this.#sent, size, memory);
+    const memory = await this.#tools.buffers.acquire(number === 1 ? STARTER_BYTES : size, this.#signal());
+    return this.#openPart(new OpenPart(place, { kind: 'memory', memory }));
   }
 
   /** The part after the first, if `position` is in it and memory for it is there without a wait. */
   async #secondPart(position: number): Promise<OpenPart | undefined> {
     const [first, second] = this.#open;
     if (first === undefined) return undefined;
-    const start = first.start + first.size;
-    if (second !== undefined) return position < start + second.size ? second : undefined;
+    if (second !== undefined) return position < second.end ? second : undefined;
     // Who waits for a whole part holds no other one: otherwise two transfers could wait for each other.
-    if (first.memory.buffer.length < first.size || this.#nextNumber >= MAX_PARTS) return undefined;
-    const size = this.#plannedSize(this.#nextNumber + 1);
-    if (position >= start + size) return undefined;
-    const memory = this.#tools.buffers.tryAcquire(size);
-    return memory === undefined ? undefined : this.#openPart(this.#nextNumber + 1, start, size, memory);
+    if (!first.isWhole || this.#nextNumber >= MAX_PARTS) return undefined;
+    const place = { number: this.#nextNumber + 1, start: first.end, size: this.#plannedSize(this.#nextNumber + 1) };
+    if (position >= place.start + place.size || place.size > this.#largestInMemory) return undefined;
+    const memory = this.#tools.buffers.tryAcquire(place.size);
+    return memory === undefined ? undefined : this.#openPart(new OpenPart(place, { kind: 'memory', memory }));
   }
 
-  async #openPart(number: number, start: number, size: number, memory: PartBuffer): Promise<OpenPart> {
-    const part: OpenPart = { number, start, size, memory, filled: new ExtentSet() };
+  async #openPart(part: OpenPart): Promise<OpenPart> {
     this.#open.push(part);
-    for (const { from, to } of this.#spool?.within(start, start + size) ?? []) {
-      await this.#grow(part, to - start);
-      await this.#spool?.read(from, part.memory.buffer.subarray(from - start, to - start));
-      part.filled.add(from, to);
+    const spool = this.#spool;
+    if (spool === undefined) return part;
+    for (const { from, to } of spool.within(part.start, part.end)) {
+      await this.#makeRoom(part, to);
+      await part.load(spool, from, to);
     }
-    await this.#spool?.discard(start, start + size);
+    await spool.discard(part.start, part.end);
     return part;
   }
 
-  /** Makes room for the part's first `length` bytes: a starter is exchanged for a whole part. */
-  async #grow(part: OpenPart, length: number): Promise<void> {
-    if (length <= part.memory.buffer.length) return;
-    const larger = await this.#tools.buffers.acquire(part.size, this.#signal());
-    part.memory.buffer.copy(larger.buffer);
-    part.memory.release();
-    part.memory = larger;
+  /** Room for the part's bytes up to `position`: a starter is exchanged for a whole part. */
+  async #makeRoom(part: OpenPart, position: number): Promise<void> {
+    if (part.hasRoom(position)) return;
+    part.move(await this.#tools.buffers.acquire(part.end - part.start, this.#signal()));
   }
 
   async #sendFull(): Promise<void> {
-    for (let first = this.#open[0]; first !== undefined; first = this.#open[0]) {
-      const end = first.start + first.size;
+    for (let first = this.#open[0]; first?.isFull === true; first = this.#open[0]) {
       // A file of exactly one part needs no multipart upload: the first part waits for a byte behind it.
-      if (!isFull(first) || (first.number === 1 && this.#size <= end)) return;
-      await this.#send(first, end);
+      if (first.number === 1 && this.#size <= first.end) return;
+      await this.#send(first, first.end);
     }
   }
 
   /** Hands the first open part over, up to the offset `end`. */
   async #send(part: OpenPart, end: number): Promise<void> {
-    zeroGaps(part, end);
+    const body = await part.body(end);
     this.#open.shift();
     this.#sent = end;
     this.#nextNumber = part.number + 1;
-    await this.#sink.send(part.number, part.memory.buffer.subarray(0, end - part.start), part.memory.release);
+    await this.#sink.send(part.number, body, () => {
+      void part.release();
+    });
+  }
+
+  /** A part in memory leaves room for another one, or uploads would wait for their own last part. */
+  get #largestInMemory(): number {
+    const { buffers, spool } = this.#tools;
+    return spool === undefined ? buffers.largest : buffers.largest / 2;
   }
 
   #plannedSize(number: number): number {
     if (number > MAX_PARTS) throw tooLarge();
-    const size = this.#tools.plan.sizeOf(number);
-    if (size > this.#tools.buffers.largest) throw tooLarge();
-    return size;
-  }
-}
-
-function isFull(part: OpenPart): boolean {
-  return part.filled.endOfRun(part.start) >= part.start + part.size;
-}
-
-/** A buffer holds what its last user left: no byte of that may be stored. */
-function zeroGaps(part: OpenPart, end: number): void {
-  for (const gap of part.filled.gaps(part.start, end)) {
-    part.memory.buffer.fill(0, gap.from - part.start, gap.to - part.start);
+    return this.#tools.plan.sizeOf(number);
   }
 }
 

@@ -2,9 +2,12 @@ import { constants } from 'node:fs';
 import { chmod, mkdir, open, readdir, unlink, type FileHandle } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { StorageError } from '../../object-store.ts';
 import { ExtentSet, type Extent } from '../../extents.ts';
 
+const READ_BYTES = 256 * 1024;
+const ZEROS = Buffer.alloc(1024 ** 2);
 const SUFFIX = '.latticeport-spool';
 
 export interface SpoolOptions {
@@ -128,6 +131,30 @@ export class SpoolFile {
       }
       done += bytesRead;
     }
+  }
+
+  /** Writes zeros over bytes that may have been written. */
+  async zero(from: number, to: number): Promise<void> {
+    for (const run of this.#allocated.within(from, to)) {
+      for (let at = run.from; at < run.to; at += ZEROS.length) {
+        await this.write(at, ZEROS.subarray(0, Math.min(ZEROS.length, run.to - at)));
+      }
+    }
+  }
+
+  /** The first `length` bytes, with zeros where nothing was written; the stream leaves the file open. */
+  stream(length: number): Readable {
+    const from = async function* (handle: FileHandle): AsyncGenerator<Buffer> {
+      for (let at = 0; at < length;) {
+        const step = Buffer.alloc(Math.min(READ_BYTES, length - at));
+        const { bytesRead } = await handle.read(step, 0, step.length, at);
+        // Behind the last byte that was written come the zeros that the buffer has.
+        const taken = bytesRead === 0 ? step.length : bytesRead;
+        at += taken;
+        yield step.subarray(0, taken);
+      }
+    };
+    return Readable.from(from(this.#handle), { objectMode: false, highWaterMark: READ_BYTES });
   }
 
   /** Forgets bytes, since they are elsewhere now or no longer wanted. */

@@ -12,6 +12,7 @@ import { UPLOAD_TAG, type ObjectInfo, type ObjectProperties } from '../object-ap
 import { assemble, checkUnchanged } from './assemble.ts';
 import { MultipartUpload } from './multipart.ts';
 import { Overlay } from './overlay.ts';
+import type { PartBody } from './open-part.ts';
 import { MIN_PART_BYTES, planParts } from './part-plan.ts';
 import { PartStream } from './part-stream.ts';
 import { completePatched, type PatchTools } from './patch.ts';
@@ -306,7 +307,7 @@ export class Upload {
 
   #newStream(origin: { readonly firstNumber: number; readonly start: number }): PartStream {
     const sink = {
-      send: async (number: number, body: Buffer, done: () => void): Promise<void> => {
+      send: async (number: number, body: PartBody, done: () => void): Promise<void> => {
         let upload: MultipartUpload;
         try {
           upload = await this.#uploadOf(stream);
