@@ -1,5 +1,6 @@
 import type { DirectoryEntry, StoreEventSink, StorePath } from '../object-store.ts';
-import { plainEntry, type AttributeDefaults } from './attributes.ts';
+import type { AttributeMemory } from './attribute-memory.ts';
+import { attributesFrom, plainEntry, type AttributeDefaults } from './attributes.ts';
 import { listedName, RESERVED_NAME, type KeySpace } from './keys.ts';
 import type { ListPage, ObjectApi } from './object-api.ts';
 
@@ -7,6 +8,7 @@ export interface ListingTools {
   readonly keys: KeySpace;
   readonly objects: Pick<ObjectApi, 'list'>;
   readonly defaults: AttributeDefaults;
+  readonly memory: AttributeMemory;
   readonly events: StoreEventSink;
   /** Seconds since the epoch: what directories show, for which a listing has no time. */
   readonly directoryTime: number;
@@ -14,7 +16,8 @@ export interface ListingTools {
 
 /**
  * A directory's entries, one page for each of the store's, in the order of the names' UTF-8 bytes (with `/` after a
- * directory's name). Sizes and times come from the listing itself, never from a request for each entry. The next page is
+ * directory's name). Sizes and times come from the listing itself or from what is remembered, never from a request
+ * for each entry. The next page is
  * asked for while the caller has the last one. `found` is false if there was no key at all under the prefix.
  */
 export async function* listDirectory(
@@ -52,7 +55,13 @@ export async function* listDirectory(
         const name = listedName(item.key.slice(prefix.length));
         if (!shown(name)) continue;
         files.add(name);
-        entries.push({ name, ...plainEntry('file', item.object.size, item.object.lastModified, tools.defaults) });
+        const { key, size, etag, lastModified } = item.object;
+        const metadata = tools.memory.find(key, etag, lastModified) ?? {};
+        entries.push({
+          name,
+          kind: 'file',
+          attributes: attributesFrom('file', size, lastModified, metadata, tools.defaults),
+        });
       }
     }
     if (entries.length > 0) yield entries;

@@ -11,6 +11,7 @@ import {
   type ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../object-store.ts';
+import type { AttributeMemory } from './attribute-memory.ts';
 import type { ObjectMetadata } from './attributes.ts';
 import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
 import { decodeListedKey } from './keys.ts';
@@ -76,9 +77,11 @@ export interface StorageClassOptions {
 export class ObjectApi {
   readonly #requester: Requester;
   readonly #stored: ReturnType<typeof storedAs>;
+  readonly #memory: AttributeMemory;
 
-  constructor(requester: Requester, stored: StorageClassOptions) {
+  constructor(requester: Requester, stored: StorageClassOptions, memory: AttributeMemory) {
     this.#requester = requester;
+    this.#memory = memory;
     this.#stored = storedAs(stored);
   }
 
@@ -91,9 +94,14 @@ export class ObjectApi {
           client.send(new HeadObjectCommand({ Bucket: this.#requester.bucket, Key: key }), options),
         signal,
       );
-      return objectInfo(key, answer);
+      const info = objectInfo(key, answer);
+      this.#memory.learn(key, info.etag, info.lastModified, info.properties.metadata);
+      return info;
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (isMissing(error)) {
+        this.#memory.forget(key);
+        return undefined;
+      }
       throw toStorageError(error, 'HeadObject');
     }
   }
@@ -175,6 +183,7 @@ export class ObjectApi {
           ),
         signal,
       );
+      this.#memory.learn(key, answer.ETag ?? '', undefined, properties.metadata);
       return { etag: answer.ETag ?? '' };
     } catch (error) {
       if (!condition.exclusive || !isPreconditionFailure(error)) throw toStorageError(error, 'PutObject');
@@ -280,7 +289,10 @@ export class ObjectApi {
       );
       const etag = answer.CopyObjectResult?.ETag;
       if (etag === undefined) throw new SyntaxError('CopyObject without a result');
-      return { etag, lastModified: seconds(answer.CopyObjectResult?.LastModified) };
+      const lastModified = seconds(answer.CopyObjectResult?.LastModified);
+      if (replace === undefined) this.#memory.learnCopy(source, target, etag, lastModified);
+      else this.#memory.learn(target, etag, lastModified, replace.metadata);
+      return { etag, lastModified };
     } catch (error) {
       if (!condition.exclusive || !isPreconditionFailure(error)) throw toStorageError(error, 'CopyObject');
       // One of two conditions did not hold: the source is another one, or the target is there.

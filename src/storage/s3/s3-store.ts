@@ -11,6 +11,7 @@ import {
   type StoreStatistics,
   type WriteHandle,
 } from '../object-store.ts';
+import { AttributeMemory } from './attribute-memory.ts';
 import { applyChange, attributesFrom, isNoChange, plainEntry, withoutTimes } from './attributes.ts';
 import { copyObject, DEFAULT_SINGLE_COPY_BYTES, type CopyTools } from './copy.ts';
 import { Directories } from './directories.ts';
@@ -93,7 +94,8 @@ export class S3Store implements ObjectStore {
       },
     };
     const requester = new Requester(options.bucket, context);
-    this.#objects = new ObjectApi(requester, options);
+    const memory = new AttributeMemory();
+    this.#objects = new ObjectApi(requester, options, memory);
     this.#directories = new Directories(this.#keys, this.#objects, clock);
     const journals = journalPrefix(this.#keys);
     const owner = randomBytes(12).toString('hex');
@@ -153,6 +155,7 @@ export class S3Store implements ObjectStore {
       objects: this.#objects,
       defaults: resolved.attributeDefaults,
       events,
+      memory,
       directoryTime: Math.floor(clock.now() / 1000),
     };
   }

@@ -151,6 +151,30 @@ for (const { name, endpoint } of servers) {
       }
     });
 
+    test('times that this process has set are in the listing too, until somebody else stores the file', async () => {
+      const listed = async (file: string) => {
+        const entry = (await listAll(store, directory)).find(({ name: found }) => found === file);
+        return { mtime: entry?.attributes.mtime, mode: (entry?.attributes.mode ?? 0) & 0o777 };
+      };
+      const handle = await store.openWrite(at('f'), writeOptions({ attributes: { mode: 0o600 } }));
+      await handle.write(0, [Buffer.from('x')]);
+      await handle.setAttributes({ mtime: 1_400_000_000 });
+      await handle.close();
+      expect(await listed('f')).toEqual({ mtime: 1_400_000_000, mode: 0o600 });
+      await store.rename(at('f'), at('g'), { overwrite: false });
+      expect(await listed('g')).toEqual({ mtime: 1_400_000_000, mode: 0o600 });
+      await store.setAttributes(at('g'), { mtime: 1_500_000_000 }, { followSymlinks: true });
+      expect(await listed('g')).toEqual({ mtime: 1_500_000_000, mode: 0o600 });
+      const large = await store.openWrite(at('large'), writeOptions());
+      await large.write(0, [Buffer.alloc(PART + 1)]);
+      await large.setAttributes({ mtime: 1_600_000_000, mode: 0o640 });
+      await large.close();
+      expect(await listed('large')).toEqual({ mtime: 1_600_000_000, mode: 0o640 });
+      await putKey('g', 'of somebody else');
+      expect((await listed('g')).mtime).toBeGreaterThan(1_700_000_000);
+      expect((await listed('g')).mode).toBe(0o644);
+    });
+
     test('what else an object has is kept when its attributes or its end change', async () => {
       await bucket.client.send(
         new PutObjectCommand({
