@@ -1,7 +1,8 @@
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { SshWriter } from '../wire/writer.ts';
-import { MAX_PACKETS_AT_ONCE, MAX_SEND_DATA_BYTES, MAX_WINDOW, WINDOW_BYTES, WINDOW_TOP_UP_BYTES } from './limits.ts';
+import { MAX_PACKETS_AT_ONCE, MAX_SEND_DATA_BYTES, MAX_WINDOW, TOP_UP_DIVISOR } from './limits.ts';
 import { EXTENDED_DATA_STDERR, SSH_MSG_CONNECTION } from './messages.ts';
+import type { Receiver, ReceiveWindows } from './receive-windows.ts';
 
 /** What a channel needs of the transport. */
 export interface ChannelCarrier {
@@ -29,14 +30,20 @@ const NO_USER: ChannelUser = {
 };
 
 /** One open channel (RFC 4254 §5): windows both ways, and what is queued for the peer's window. */
-export class Channel {
+export class Channel implements Receiver {
   readonly localId: number;
   readonly #remoteId: number;
   readonly #carrier: ChannelCarrier;
   readonly #maxData: number;
+  readonly #windows: ReceiveWindows;
   #remoteWindow: number;
-  #localWindow = WINDOW_BYTES;
+  /** What the peer may send still. */
+  #localWindow: number;
+  /** What the peer may send and has sent, less what was consumed: the window as it is topped up to. */
+  #share: number;
+  /** Since the last top-up. */
   #consumed = 0;
+  #heldBytes = 0;
   readonly #queue: Buffer[] = [];
   #queuedBytes = 0;
   #user: ChannelUser | null = null;
@@ -48,8 +55,17 @@ export class Channel {
   #pumpScheduled = false;
   requests = 0;
 
-  constructor(carrier: ChannelCarrier, localId: number, remote: { id: number; window: number; maxData: number }) {
+  constructor(
+    carrier: ChannelCarrier,
+    windows: ReceiveWindows,
+    localId: number,
+    remote: { id: number; window: number; maxData: number },
+  ) {
     this.#carrier = carrier;
+    this.#windows = windows;
+    this.#localWindow = windows.first;
+    this.#share = this.#localWindow;
+    windows.note(this);
     this.localId = localId;
     this.#remoteId = remote.id;
     this.#remoteWindow = remote.window;
@@ -58,6 +74,21 @@ export class Channel {
 
   get remoteId(): number {
     return this.#remoteId;
+  }
+
+  /** Bytes that the peer may send before it hears of more. */
+  get localWindow(): number {
+    return this.#localWindow;
+  }
+
+  /** What the window would be now if the peer used it fully. */
+  get windowShare(): number {
+    return this.#windows.share;
+  }
+
+  /** Bytes that came and that the user has not consumed. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   /** Whether a user is attached: a session runs one program only (RFC 4254 §6.5). */
@@ -96,20 +127,24 @@ export class Channel {
     return false;
   }
 
-  /** The user has dealt with `bytes` of what came: the peer may send as many more. */
+  /**
+   * The user has dealt with `bytes` of what came: the peer may send as many more, or less or more, as the window's share
+   * has changed. It grows by what was consumed and not faster: only who sends much gets a large one.
+   */
   consume(bytes: number): void {
+    this.#heldBytes -= bytes;
     this.#consumed += bytes;
-    if (this.#consumed < WINDOW_TOP_UP_BYTES || this.#eofReceived || this.#closeReceived || this.#ending !== 'no')
-      return;
-    this.#localWindow += this.#consumed;
-    this.#carrier.send(
-      new SshWriter(16)
-        .byte(SSH_MSG_CONNECTION.CHANNEL_WINDOW_ADJUST)
-        .uint32(this.#remoteId)
-        .uint32(this.#consumed)
-        .finish(),
-    );
+    if (this.#consumed < this.#share / TOP_UP_DIVISOR) return;
+    if (this.#eofReceived || this.#closeReceived || this.#ending !== 'no') return;
+    this.#windows.note(this);
+    this.#share = Math.min(this.#share + this.#consumed, this.#windows.share);
     this.#consumed = 0;
+    const missing = this.#share - this.#localWindow - this.#heldBytes;
+    if (missing <= 0) return;
+    this.#localWindow += missing;
+    this.#carrier.send(
+      new SshWriter(16).byte(SSH_MSG_CONNECTION.CHANNEL_WINDOW_ADJUST).uint32(this.#remoteId).uint32(missing).finish(),
+    );
   }
 
   /** Text for the person at the other end (stderr). Sent only as far as the window allows: it is short. */
@@ -145,7 +180,7 @@ export class Channel {
     if (this.#eofReceived || this.#closeReceived) {
       throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'channel data after end of file');
     }
-    this.#localWindow -= data.length;
+    this.#receive(data.length);
     if (this.#user !== null && this.#ending === 'no') this.#user.onData(data);
     else this.consume(data.length);
   }
@@ -155,7 +190,7 @@ export class Channel {
     if (bytes > this.#localWindow) {
       throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'channel data past the window');
     }
-    this.#localWindow -= bytes;
+    this.#receive(bytes);
     this.consume(bytes);
   }
 
@@ -190,6 +225,12 @@ export class Channel {
     this.#closeReceived = true;
     this.#dropQueue();
     this.#release();
+  }
+
+  #receive(bytes: number): void {
+    if (this.#heldBytes === 0) this.#windows.note(this);
+    this.#localWindow -= bytes;
+    this.#heldBytes += bytes;
   }
 
   #pump(): void {
@@ -281,6 +322,7 @@ export class Channel {
   }
 
   #release(): void {
+    this.#windows.forget(this);
     const user = this.#user;
     this.#user = null;
     user?.onClose();

@@ -3,12 +3,15 @@ import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import type { ChannelCarrier, ChannelUser } from './channel.ts';
 import { Channel } from './channel.ts';
-import { MAX_CHANNEL_REQUESTS, MAX_DATA_BYTES, MIN_SEND_DATA_BYTES, WINDOW_BYTES } from './limits.ts';
+import { MAX_CHANNEL_REQUESTS, MAX_DATA_BYTES, MIN_SEND_DATA_BYTES } from './limits.ts';
 import { OPEN_FAILURE, SSH_MSG_CONNECTION } from './messages.ts';
+import type { ReceiveWindows } from './receive-windows.ts';
 
 export interface ConnectionOptions {
   readonly carrier: ChannelCarrier;
   readonly maxChannels: number;
+  /** Shared by all connections of the process. */
+  readonly windows: ReceiveWindows;
   /** Says that the message is unknown (SSH_MSG_UNIMPLEMENTED). */
   sendUnimplemented(): void;
   /** A user for the channel, or null when there is no such subsystem. */
@@ -146,7 +149,7 @@ export class Connection {
       refuse(OPEN_FAILURE.CONNECT_FAILED, `a maximum packet size under ${MIN_SEND_DATA_BYTES} bytes is too small`);
       return;
     }
-    const channel = new Channel(this.#options.carrier, this.#nextId, remote);
+    const channel = new Channel(this.#options.carrier, this.#options.windows, this.#nextId, remote);
     this.#nextId += 1;
     this.#channels.set(channel.localId, channel);
     this.#options.carrier.send(
@@ -154,7 +157,7 @@ export class Connection {
         .byte(SSH_MSG_CONNECTION.CHANNEL_OPEN_CONFIRMATION)
         .uint32(channel.remoteId)
         .uint32(channel.localId)
-        .uint32(WINDOW_BYTES)
+        .uint32(channel.localWindow)
         .uint32(MAX_DATA_BYTES)
         .finish(),
     );

@@ -1,13 +1,25 @@
 /** Bounds of the connection layer. Bytes, unless said otherwise. */
 
 /**
- * The receive window. At 50 ms of round trip 8 MiB allow 160 MiB/s; OpenSSH's client keeps up to 16 MiB of writes on their
- * way. It multiplies with the channels of a connection; what is unread is held back by the window, not by the socket.
+ * The largest receive window. At 50 ms of round trip 8 MiB allow 160 MiB/s; OpenSSH's client keeps up to 8 MiB of writes
+ * on their way. What is unread is held back by the window, not by the socket.
  */
-export const WINDOW_BYTES = 8 * 1024 * 1024;
+export const MAX_WINDOW_BYTES = 8 * 1024 * 1024;
 
-/** The window is topped up when so much has been consumed: early, so that the sender never waits for it. */
-export const WINDOW_TOP_UP_BYTES = WINDOW_BYTES / 8;
+/**
+ * The least window, where many receive: a WRITE of 32 KiB, which is what most SFTP clients send, and what is needed until
+ * the next top-up (`UNFINISHED_PACKET_BYTES` of sftp/limits.ts). It multiplies with the channels that receive.
+ */
+export const MIN_WINDOW_BYTES = 44 * 1024;
+
+/** The largest window that a channel is opened with: one that is used grows quickly. */
+export const MAX_FIRST_WINDOW_BYTES = 1024 * 1024;
+
+/** What all channels of a process share beyond their least windows, where nothing else is configured. */
+export const DEFAULT_RECEIVE_BYTES = 16 * 1024 * 1024;
+
+/** A window is topped up when so much of it has been consumed, as a divisor: early, so that the sender never waits. */
+export const TOP_UP_DIVISOR = 10;
 
 /** The largest channel data message that we take. OpenSSH sends 32 KiB, others up to 256 KiB. */
 export const MAX_DATA_BYTES = 256 * 1024;

@@ -1,5 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
+import type { StorageConfig } from '../config/schema.ts';
+import { ReceiveWindows } from '../connection/receive-windows.ts';
 import { prepareKexMethods } from '../crypto/kex-methods.ts';
 import { reportProviders } from '../crypto/providers.ts';
 import { fipsRules } from '../policy/fips-rules.ts';
@@ -174,8 +176,14 @@ function environmentOf(
     hostKeys: usableHostKeys(prepared),
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
     users: prepared.users,
+    windows: new ReceiveWindows(receiveBytes(config.storage)),
     openSftp: (user, channel, sessionLog) => sftpSessions.open(user, channel, sessionLog),
     log,
   };
   return { environment, sftpSessions };
+}
+
+/** What clients send ahead is memory of uploads too: its bound follows theirs, where they have one. */
+function receiveBytes(storage: StorageConfig): number | undefined {
+  return storage.type === 's3' ? Math.floor(storage.uploadBudgetBytes / 16) : undefined;
 }

@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts';
 import type { Channel, ChannelUser } from '../connection/channel.ts';
 import { Connection } from '../connection/connection.ts';
 import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
+import type { ReceiveWindows } from '../connection/receive-windows.ts';
 import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import { describeKex } from '../policy/session-kex.ts';
@@ -28,6 +29,7 @@ export interface SessionEnvironment {
   readonly hostKeys: readonly PrivateKey[];
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   readonly users: IdentityProvider<User>;
+  readonly windows: ReceiveWindows;
   /** Makes the program of an `sftp` subsystem. */
   openSftp(user: User, channel: Channel, log: Logger): SftpUser;
   readonly log: Logger;
@@ -291,6 +293,7 @@ export class Session implements TransportHandler {
     const connection = new Connection({
       carrier: this.#transport,
       maxChannels: config.limits.sessionsPerConnection,
+      windows: this.#environment.windows,
       sendUnimplemented: () => {
         this.#transport.sendUnimplemented();
       },

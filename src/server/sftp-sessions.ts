@@ -36,6 +36,7 @@ export class SftpSessions {
         consumed: (bytes) => {
           channel.consume(bytes);
         },
+        window: () => channel.windowShare,
         close: (exitStatus) => {
           channel.close(exitStatus);
         },

@@ -30,6 +30,18 @@ export const ADVERTISED_PACKET_BYTES = 256 * 1024;
 /** The longest READ answered in full, and WRITE told of: the packet less OpenSSH's 1,024 bytes for the header. */
 export const MAX_READ_BYTES = ADVERTISED_PACKET_BYTES - 1024;
 
+/** The longest WRITE told of where so many clients send that each has a small window. Most never send longer ones. */
+export const CROWDED_WRITE_BYTES = 32 * 1024;
+
+/** A window under this is a small one. */
+export const CROWDED_WINDOW_BYTES = 1024 * 1024;
+
+/**
+ * So much of a packet that has not come whole may the stream hold back for (its least window is a little larger); of a
+ * longer one the bytes are given back to the stream as they come.
+ */
+export const UNFINISHED_PACKET_BYTES = CROWDED_WRITE_BYTES + 4 * 1024;
+
 /**
  * The longest packet accepted, without its length field. Above the advertised one, since some clients (asyncssh with
  * 256 KiB blocks) put a header on top of 262,144 bytes of data.

@@ -1,9 +1,12 @@
 import { ChunkQueue } from './chunk-queue.ts';
-import { MAX_HANDLE_BYTES, MAX_PACKET_BYTES } from './limits.ts';
+import { MAX_HANDLE_BYTES, MAX_PACKET_BYTES, UNFINISHED_PACKET_BYTES } from './limits.ts';
 import { SSH_FXP } from './protocol.ts';
 import { SftpFramingError } from './status.ts';
 
-/** SSH_FXP_WRITE taken apart (§6.4); its data as it came, uncopied. `bytes` is the whole packet with its length field. */
+/**
+ * SSH_FXP_WRITE taken apart (§6.4); its data as it came, uncopied. `bytes` is the whole packet with its length field, less
+ * what `returnUnfinished` has answered of it.
+ */
 export interface WritePacket {
   readonly kind: 'write';
   readonly id: number;
@@ -38,6 +41,8 @@ export type IncomingPacket = WritePacket | PlainPacket | MalformedPacket;
  */
 export class PacketStream {
   readonly #queue = new ChunkQueue();
+  /** Bytes of the first packet that were given back before it was whole. */
+  #returned = 0;
 
   push(chunk: Buffer): void {
     this.#queue.push(chunk);
@@ -50,8 +55,20 @@ export class PacketStream {
 
   /** Forgets what is held; answers how many bytes that were. */
   clear(): number {
-    const bytes = this.#queue.length;
+    const bytes = this.#queue.length - this.#returned;
+    this.#returned = 0;
     this.#queue.clear();
+    return bytes;
+  }
+
+  /**
+   * After `next` has found no whole packet: how many bytes of a long one have come since the last call. The stream is to
+   * let as many more come, since its window need not hold the whole packet.
+   */
+  returnUnfinished(): number {
+    if ((this.#queue.peekUint32() ?? 0) <= UNFINISHED_PACKET_BYTES) return 0;
+    const bytes = this.#queue.length - this.#returned;
+    this.#returned += bytes;
     return bytes;
   }
 
@@ -66,30 +83,32 @@ export class PacketStream {
     if (length > MAX_PACKET_BYTES) {
       throw new SftpFramingError(`SFTP packet of ${length} bytes where at most ${MAX_PACKET_BYTES} are allowed`);
     }
-    const bytes = 4 + length;
-    if (this.#queue.length < bytes) return undefined;
+    const size = 4 + length;
+    if (this.#queue.length < size) return undefined;
+    const bytes = size - this.#returned;
+    this.#returned = 0;
     if (length < 5) throw new SftpFramingError(`SFTP packet of ${length} bytes, too short for a request`);
     const type = this.#queue.peekByte(4) ?? 0;
-    if (type === SSH_FXP.WRITE) return this.#takeWrite(bytes);
+    if (type === SSH_FXP.WRITE) return this.#takeWrite(size, bytes);
     this.#queue.take(5);
     return { kind: 'plain', type, body: this.#queue.take(length - 1), bytes };
   }
 
   /** §6.4: uint32 id, string handle, uint64 offset, string data. */
-  #takeWrite(bytes: number): WritePacket | MalformedPacket {
+  #takeWrite(size: number, bytes: number): WritePacket | MalformedPacket {
     const id = this.#queue.peekUint32(5) ?? 0;
-    const handleBytes = bytes >= 13 ? (this.#queue.peekUint32(9) ?? 0) : Infinity;
+    const handleBytes = size >= 13 ? (this.#queue.peekUint32(9) ?? 0) : Infinity;
     const headBytes = 4 + 1 + 4 + 4 + handleBytes + 8 + 4;
     const dataBytes =
-      handleBytes <= MAX_HANDLE_BYTES && headBytes <= bytes ? (this.#queue.peekUint32(headBytes - 4) ?? 0) : Infinity;
-    if (headBytes + dataBytes > bytes) {
-      this.#queue.takePieces(bytes);
+      handleBytes <= MAX_HANDLE_BYTES && headBytes <= size ? (this.#queue.peekUint32(headBytes - 4) ?? 0) : Infinity;
+    if (headBytes + dataBytes > size) {
+      this.#queue.takePieces(size);
       return { kind: 'malformed', id, bytes };
     }
     const head = this.#queue.take(headBytes);
     const data = this.#queue.takePieces(dataBytes);
     // As OpenSSH does, what follows the last field is let go.
-    this.#queue.takePieces(bytes - headBytes - dataBytes);
+    this.#queue.takePieces(size - headBytes - dataBytes);
     const high = head.readUInt32BE(headBytes - 12);
     const offset = high > 0x1fffff ? undefined : high * 0x1_0000_0000 + head.readUInt32BE(headBytes - 8);
     return { kind: 'write', id, handle: head.subarray(13, 13 + handleBytes), offset, data, dataBytes, bytes };

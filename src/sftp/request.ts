@@ -19,6 +19,8 @@ export interface RequestContext {
   /** Mode bits taken away from new files and directories. */
   readonly umask: number;
   readonly readOnly: boolean;
+  /** Bytes that the client may send ahead, as it is now. */
+  readonly window: () => number;
 }
 
 /** A request whose bytes have been read: what it touches, and how to do it when its turn has come. */

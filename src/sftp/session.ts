@@ -75,6 +75,7 @@ export class SftpSession {
       names: options.names ?? NO_IDENTITY_NAMES,
       umask: options.umask ?? 0o022,
       readOnly: options.readOnly ?? false,
+      window: () => io.window?.() ?? Infinity,
     };
     this.#router = new RequestRouter(this.#context, options.allowedRequests, options.deniedRequests);
   }
@@ -124,7 +125,11 @@ export class SftpSession {
         this.#flush();
         if (!this.#mayTakeUp()) break;
         const next = this.#packets.next();
-        if (next === undefined) break;
+        if (next === undefined) {
+          const early = this.#packets.returnUnfinished();
+          if (early > 0) this.#io.consumed(early);
+          break;
+        }
         this.#takeUp(next);
       }
     } catch (error) {

@@ -10,9 +10,12 @@ export interface SftpIo {
   write(chunks: readonly Buffer[]): boolean;
   /**
    * `bytes` of what came in have been dealt with: the peer may send as many more. The session calls it late on
-   * purpose when the store is slow: this is the back-pressure.
+   * purpose when the store is slow: this is the back-pressure. The stream must let at least UNFINISHED_PACKET_BYTES
+   * (limits.ts) come that are not consumed, or a packet of that length could never be whole.
    */
   consumed(bytes: number): void;
+  /** Bytes that the peer may send ahead, as it is now, where the stream has such a bound. */
+  window?(): number;
   /** The session is over; nothing is written after it. */
   close(exitStatus: number): void;
 }

@@ -28,6 +28,7 @@ const STATUS_OK = framed(`65 00000007 00000000 ${text('Success.')} ${text('en')}
 async function wire(
   view: UserView,
   options: SftpSessionOptions = {},
+  window = 8 * 1024 ** 2,
 ): Promise<{ ask: (request: Buffer) => Promise<Buffer>; version: Buffer }> {
   let waiting: ((bytes: Buffer) => void) | undefined;
   const session = new SftpSession(
@@ -37,6 +38,7 @@ async function wire(
         return true;
       },
       consumed: () => undefined,
+      window: () => window,
       close: () => undefined,
     },
     view,
@@ -158,6 +160,11 @@ test('limits@openssh.com tells packet, read, write and handles', async () => {
   const { ask } = await wire(memoryView().view, { limits: { openHandles: 100 } });
   expect(await ask(extended('limits@openssh.com', ''))).toEqual(
     framed('c9 00000007 0000000000040000 000000000003fc00 000000000003fc00 0000000000000064'),
+  );
+  // Where many send, each has a small window: 32 KiB fit into the least one.
+  const crowded = await wire(memoryView().view, { limits: { openHandles: 100 } }, 100_000);
+  expect(await crowded.ask(extended('limits@openssh.com', ''))).toEqual(
+    framed('c9 00000007 0000000000040000 000000000003fc00 0000000000008000 0000000000000064'),
   );
 });
 

@@ -150,3 +150,34 @@ describe('ChunkQueue', () => {
     expect(queue.take(5).toString()).toBe('defgh');
   });
 });
+
+/** A WRITE of `data` with a handle of four bytes: 29 bytes before them. */
+function writePacket(data: Buffer): Buffer {
+  const head = hex('00000000 06 00000001 00000004 00000001 0000000000000000 00000000');
+  head.writeUInt32BE(head.length - 4 + data.length, 0);
+  head.writeUInt32BE(data.length, head.length - 4);
+  return Buffer.concat([head, data]);
+}
+
+test('of a long packet that has not come whole the bytes are given back, each once', () => {
+  const stream = new PacketStream();
+  const packet = writePacket(Buffer.alloc(200_000, 7));
+  let returned = 0;
+  for (let at = 0; at < packet.length - 1; at += 30_000) {
+    stream.push(packet.subarray(at, Math.min(at + 30_000, packet.length - 1)));
+    expect(stream.next()).toBeUndefined();
+    returned += stream.returnUnfinished();
+    expect(stream.returnUnfinished()).toBe(0);
+  }
+  expect(returned).toBe(packet.length - 1);
+  stream.push(Buffer.concat([packet.subarray(-1), writePacket(Buffer.alloc(10))]));
+  expect(stream.next()).toMatchObject({ kind: 'write', dataBytes: 200_000, bytes: 1 });
+  expect(stream.next()).toMatchObject({ kind: 'write', dataBytes: 10, bytes: 39 });
+});
+
+test('of a packet that fits into the least window nothing is given back before it is whole', () => {
+  const stream = new PacketStream();
+  stream.push(writePacket(Buffer.alloc(32_768)).subarray(0, -1));
+  expect(stream.next()).toBeUndefined();
+  expect(stream.returnUnfinished()).toBe(0);
+});

@@ -6,7 +6,7 @@
 // Answered with EXTENDED_REPLY: uint32 id, then four uint64:
 //   max-packet-length, max-read-length, max-write-length, max-open-handles
 import { SshWriter } from '../../wire/writer.ts';
-import { ADVERTISED_PACKET_BYTES, MAX_READ_BYTES } from '../limits.ts';
+import { ADVERTISED_PACKET_BYTES, CROWDED_WINDOW_BYTES, CROWDED_WRITE_BYTES, MAX_READ_BYTES } from '../limits.ts';
 import type { ExtensionRow } from '../request.ts';
 
 export const limits: ExtensionRow = {
@@ -24,7 +24,7 @@ export const limits: ExtensionRow = {
         body: new SshWriter(32)
           .uint64(ADVERTISED_PACKET_BYTES)
           .uint64(MAX_READ_BYTES)
-          .uint64(MAX_READ_BYTES)
+          .uint64(context.window() < CROWDED_WINDOW_BYTES ? CROWDED_WRITE_BYTES : MAX_READ_BYTES)
           .uint64(context.limits.openHandles)
           .finish(),
       }),

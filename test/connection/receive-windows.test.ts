@@ -1,0 +1,143 @@
+import { describe, expect, test } from '@jest/globals';
+import { Channel } from '../../src/connection/channel.ts';
+import { MAX_FIRST_WINDOW_BYTES, MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from '../../src/connection/limits.ts';
+import { ReceiveWindows } from '../../src/connection/receive-windows.ts';
+import { CROWDED_WRITE_BYTES, UNFINISHED_PACKET_BYTES } from '../../src/sftp/limits.ts';
+
+const MIB = 1024 ** 2;
+
+/** A channel whose peer knows its window: it sends what it may, in messages of 32 KiB. */
+class Peer {
+  readonly channel: Channel;
+  window: number;
+  adjustments = 0;
+  #unconsumed = 0;
+
+  constructor(windows: ReceiveWindows) {
+    const carrier = {
+      writable: true,
+      send: (head: Buffer) => {
+        // byte 93, uint32 channel, uint32 bytes
+        if (head[0] === 93) {
+          this.window += head.readUInt32BE(5);
+          this.adjustments += 1;
+        }
+        return true;
+      },
+    };
+    this.channel = new Channel(carrier, windows, 0, { id: 0, window: 0, maxData: 32_768 });
+    this.window = this.channel.localWindow;
+    this.channel.attach({
+      onData: (chunk) => (this.#unconsumed += chunk.length),
+      onEof: () => undefined,
+      onDrain: () => undefined,
+      onClose: () => undefined,
+    });
+  }
+
+  get held(): number {
+    return this.#unconsumed;
+  }
+
+  fill(): void {
+    for (; this.window > 0;) {
+      const bytes = Math.min(32_768, this.window);
+      this.window -= bytes;
+      this.channel.receiveData(Buffer.alloc(bytes));
+    }
+  }
+
+  consume(bytes = this.#unconsumed): void {
+    this.#unconsumed -= bytes;
+    this.channel.consume(bytes);
+  }
+
+  /** Sends and is served, so many times. */
+  flow(rounds: number): void {
+    for (let i = 0; i < rounds; i += 1) {
+      this.fill();
+      this.consume();
+    }
+  }
+}
+
+describe('receive windows', () => {
+  test('of one sender the window doubles with every one that it uses, up to 8 MiB', () => {
+    const peer = new Peer(new ReceiveWindows());
+    expect(peer.window).toBe(MAX_FIRST_WINDOW_BYTES);
+    peer.flow(1);
+    expect(peer.window).toBe(2 * MAX_FIRST_WINDOW_BYTES);
+    peer.flow(2);
+    expect(peer.window).toBe(MAX_WINDOW_BYTES);
+    // Topped up early, and not with every request.
+    const before = peer.adjustments;
+    peer.fill();
+    while (peer.held > 0) peer.consume(Math.min(peer.held, 65_536));
+    expect(peer.adjustments - before).toBeGreaterThanOrEqual(8);
+    expect(peer.adjustments - before).toBeLessThanOrEqual(12);
+  });
+
+  test('who sends a little keeps a small one', () => {
+    const peer = new Peer(new ReceiveWindows());
+    for (let i = 0; i < 1000; i += 1) {
+      peer.window -= 30;
+      peer.channel.receiveData(Buffer.alloc(30));
+      peer.consume(30);
+    }
+    expect(peer.window).toBeLessThan(1.1 * MAX_FIRST_WINDOW_BYTES);
+  });
+
+  test('two hundred that nobody serves hold hardly more than their least windows', () => {
+    const windows = new ReceiveWindows(4 * MIB);
+    const peers = Array.from({ length: 200 }, () => new Peer(windows));
+    for (const peer of peers) peer.fill();
+    const held = (): number => peers.reduce((sum, peer) => sum + peer.held, 0);
+    expect(held()).toBeLessThan(200 * MIN_WINDOW_BYTES + 4 * MIB);
+    // And so it becomes when they are served in turn.
+    for (let round = 0; round < 3; round += 1) {
+      for (const peer of peers) {
+        peer.consume();
+        peer.fill();
+      }
+    }
+    expect(held()).toBe(200 * MIN_WINDOW_BYTES);
+  });
+
+  test('a large window shrinks as others come, and grows again when they go or fall silent', () => {
+    let now = 0;
+    const windows = new ReceiveWindows(16 * MIB, () => now);
+    const first = new Peer(windows);
+    first.flow(10);
+    expect(first.window).toBe(8 * MIB);
+    const others = Array.from({ length: 15 }, () => new Peer(windows));
+    for (const other of others) other.flow(10);
+    first.flow(10);
+    expect(first.window).toBe(MIB);
+    for (const other of others.slice(0, 7)) other.channel.lost();
+    now += 11_000;
+    first.flow(20);
+    expect(first.window).toBe(8 * MIB);
+    // Silent, but with bytes that nobody has taken: it still counts.
+    others[14]?.fill();
+    now += 11_000;
+    first.flow(20);
+    expect(windows.share).toBe(8 * MIB);
+    others[13]?.fill();
+    others[12]?.fill();
+    now += 11_000;
+    first.flow(20);
+    expect(first.window).toBe(4 * MIB);
+  });
+
+  test('the least window lets a WRITE of 32 KiB come whole, whatever was consumed before', () => {
+    expect(UNFINISHED_PACKET_BYTES).toBeGreaterThan(CROWDED_WRITE_BYTES + 300);
+    for (let before = 0; before <= MIN_WINDOW_BYTES; before += 1000) {
+      const peer = new Peer(new ReceiveWindows(1));
+      const bytes = Math.min(before, peer.window);
+      peer.window -= bytes;
+      peer.channel.receiveData(Buffer.alloc(bytes));
+      peer.consume(bytes);
+      expect(peer.window).toBeGreaterThanOrEqual(4 + UNFINISHED_PACKET_BYTES);
+    }
+  });
+});
