@@ -64,10 +64,13 @@ export class HandleTable {
     return handle;
   }
 
-  /** The file that this session is writing under this path, where it is: the latest, if it has it open twice. */
+  /**
+   * The file that this session is writing under this path, where it is: the latest, if it has it open twice. Also one
+   * whose CLOSE has come but not its turn: the request that asks came before it.
+   */
   findWriter(path: ClientPath): OpenWriteFile | undefined {
     const writers = [...this.#handles.values()].filter(
-      (handle): handle is OpenWriteFile => handle.kind === 'write' && !handle.closing && handle.path === path,
+      (handle): handle is OpenWriteFile => handle.kind === 'write' && handle.path === path,
     );
     return writers.at(-1);
   }

@@ -136,6 +136,22 @@ describe('order', () => {
     expect(await listing).toMatchObject({ size: 9 });
   });
 
+  test('STAT by path sees the file that the session writes, though CLOSE has come before its turn', async () => {
+    const gate = new Gate('mkdir');
+    const { view } = memoryView({ before: gate.before });
+    const client = await SftpTestClient.connect(view);
+    const handle = await client.open('/a', WRITE | CREAT);
+    await client.write(handle, 0, 'abcde');
+    const before = client.mkdir('/b');
+    const looking = client.stat('/a').catch((error: unknown) => error);
+    const closing = client.close(handle);
+    await until(() => gate.held === 1);
+    await quiet();
+    gate.openForAll();
+    await Promise.all([before, closing]);
+    expect(await looking).toMatchObject({ size: 5 });
+  });
+
   test('on one handle READ sees the WRITEs before it, and WRITE waits for the READs before it', async () => {
     const { view } = memoryView();
     const client = await SftpTestClient.connect(view);
