@@ -12,11 +12,11 @@ export const MAX_WINDOW_BYTES = 8 * 1024 * 1024;
  */
 export const MIN_WINDOW_BYTES = 44 * 1024;
 
-/** The largest window that a channel is opened with: one that is used grows quickly. */
-export const MAX_FIRST_WINDOW_BYTES = 1024 * 1024;
+/** The window that a channel is opened with where few receive, as OpenSSH's are; one that is used grows further. */
+export const MAX_FIRST_WINDOW_BYTES = 2 * 1024 * 1024;
 
 /** What all channels of a process share beyond their least windows, where nothing else is configured. */
-export const DEFAULT_RECEIVE_BYTES = 16 * 1024 * 1024;
+export const DEFAULT_RECEIVE_BYTES = 64 * 1024 * 1024;
 
 /** A window is topped up when so much of it has been consumed, as a divisor: early, so that the sender never waits. */
 export const TOP_UP_DIVISOR = 10;

@@ -185,5 +185,5 @@ function environmentOf(
 
 /** What clients send ahead is memory of uploads too: its bound follows theirs, where they have one. */
 function receiveBytes(storage: StorageConfig): number | undefined {
-  return storage.type === 's3' ? Math.floor(storage.uploadBudgetBytes / 16) : undefined;
+  return storage.type === 's3' ? Math.floor(storage.uploadBudgetBytes / 4) : undefined;
 }
