@@ -17,6 +17,8 @@ const t = client !== null && S3_ENDPOINT !== undefined ? test : test.skip;
 const MIB = 1024 * 1024;
 const BYTES = 16 * MIB;
 const LIMIT = ['-l', '48000'];
+/** More than the server reads ahead and the client has in flight: the rest must come from the store. */
+const LONG_DOWNLOAD_BYTES = 64 * MIB;
 /** Retries included: 30 s of patience at most. */
 const PATIENCE_MS = 60_000;
 
@@ -130,7 +132,7 @@ describe('a download', () => {
   t(
     'the store dies',
     async () => {
-      const { file, content } = site.localFile('new', BYTES);
+      const { file, content } = site.localFile('new', LONG_DOWNLOAD_BYTES);
       expect(await site.sftp(`put ${file} large\n`)).toMatchObject({ code: 0 });
       const back = path.join(site.folder, 'partly');
       const sftp = site.startSftp(`get large ${back}\n`, { arguments: LIMIT });

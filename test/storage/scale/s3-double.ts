@@ -43,7 +43,7 @@ const uploads = new Map<string, Upload>();
 let bytes = 0;
 let latency = { request: 0, page: 0 };
 let holding = false;
-let held: (() => void)[] = [];
+const held: (() => void)[] = [];
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   handle(request, response).catch((error: unknown) => {
@@ -208,7 +208,7 @@ function list(response: ServerResponse, query: URLSearchParams): void {
     response,
     `<ListBucketResult><Prefix>${encode(prefix)}</Prefix><EncodingType>url</EncodingType>` +
       `<KeyCount>${contents.length + prefixes.length}</KeyCount><MaxKeys>${limit}</MaxKeys><IsTruncated>${more}</IsTruncated>` +
-      `${more ? `<NextContinuationToken>${from + limit}</NextContinuationToken>` : ''}` +
+      (more ? `<NextContinuationToken>${from + limit}</NextContinuationToken>` : '') +
       `${contents.join('')}${prefixes.join('')}</ListBucketResult>`,
   );
 }
