@@ -15,6 +15,7 @@ import { AttributeMemory } from './attribute-memory.ts';
 import { applyChange, attributesFrom, isNoChange, plainEntry, withoutTimes } from './attributes.ts';
 import { copyObject, DEFAULT_SINGLE_COPY_BYTES, type CopyTools } from './copy.ts';
 import { Directories } from './directories.ts';
+import { WindowBuffers } from './download/window-buffers.ts';
 import { DownloadHandle, type DownloadTools } from './download/download-handle.ts';
 import { fetchInto } from './download/range-fetch.ts';
 import { KeySpace } from './keys.ts';
@@ -144,11 +145,13 @@ export class S3Store implements ObjectStore {
         random,
       });
     }
+    const readBudget = options.readBudget ?? new MemoryBudget(resolved.readAhead.budgetBytes);
     this.#downloadTools = {
       objects: this.#objects,
       retry: context,
       readAhead: resolved.readAhead,
-      budget: options.readBudget ?? new MemoryBudget(resolved.readAhead.budgetBytes),
+      budget: readBudget,
+      windows: new WindowBuffers(readBudget, resolved.readAhead.rangeBytes),
     };
     this.#listingTools = {
       keys: this.#keys,

@@ -7,6 +7,7 @@ import type { RetryContext } from '../retry.ts';
 import { BlockCache } from './block-cache.ts';
 import { fetchInto, fetchRange, type PinnedObject } from './range-fetch.ts';
 import { ReadAhead, type ReadAheadOptions } from './read-ahead.ts';
+import type { WindowBuffers } from './window-buffers.ts';
 
 export interface DownloadTools {
   readonly objects: Pick<ObjectApi, 'getRangeOnce'>;
@@ -14,6 +15,8 @@ export interface DownloadTools {
   readonly readAhead: ReadAheadOptions;
   /** Read-ahead memory of all downloads of the process. */
   readonly budget: MemoryBudget;
+  /** The windows' part of it. */
+  readonly windows: WindowBuffers;
 }
 
 /** Ends of random reads that are remembered: a read that begins at one of them goes on in order. */
@@ -44,7 +47,7 @@ export class DownloadHandle implements ReadHandle {
   #lastRead: number;
 
   constructor(tools: DownloadTools, object: PinnedObject, entry: Entry, onEnd: () => void) {
-    const { objects, retry, budget } = tools;
+    const { objects, retry, budget, windows } = tools;
     this.#tools = tools;
     this.#entry = entry;
     this.#size = entry.attributes.size;
@@ -52,7 +55,7 @@ export class DownloadHandle implements ReadHandle {
     this.#lastRead = retry.clock.now();
     // Each request in flight listens to it.
     setMaxListeners(0, this.#abort.signal);
-    this.#ahead = new ReadAhead(tools.readAhead, this.#size, budget, async (from, to, onBytes, signal) =>
+    this.#ahead = new ReadAhead(tools.readAhead, this.#size, windows, async (from, to, onBytes, signal) =>
       fetchRange(objects, retry, object, from, to, onBytes, signal),
     );
     this.#blocks = new BlockCache(this.#size, budget, async (from, into) =>

@@ -1,5 +1,4 @@
-import type { MemoryLease } from '../memory-budget.ts';
-import { ExtentSet } from '../../extents.ts';
+import type { WindowBuffer } from './window-buffers.ts';
 
 /** Reads a range and hands its bytes on in order as they come. */
 export type RangeReader = (
@@ -16,34 +15,34 @@ interface Waiter {
 }
 
 /**
- * Bytes `from` to `to` of a file, on their way into memory. A read is answered as soon as its own bytes are there, with
- * a piece of the window itself and without a copy. That piece is the reader's to change, so each byte is given away once.
+ * Bytes `from` to `to` of a file, on their way into memory. A read is answered as soon as its own bytes are there, with a
+ * copy: the window's memory is used again by others as soon as it has ended.
  */
 export class RangeWindow {
   readonly from: number;
   readonly to: number;
-  readonly #bytes: Buffer;
-  readonly #lease: MemoryLease;
+  readonly #memory: WindowBuffer;
   readonly #abort = new AbortController();
-  readonly #given = new ExtentSet();
   #waiters: Waiter[] = [];
   #arrived: number;
   #retired = false;
+  #ended = false;
   #failure: Error | undefined;
 
-  constructor(range: { readonly from: number; readonly to: number }, lease: MemoryLease, read: RangeReader) {
+  constructor(range: { readonly from: number; readonly to: number }, memory: WindowBuffer, read: RangeReader) {
     this.from = range.from;
     this.to = range.to;
-    this.#lease = lease;
+    this.#memory = memory;
     this.#arrived = range.from;
-    this.#bytes = Buffer.allocUnsafeSlow(range.to - range.from);
     const onBytes = (chunk: Buffer): void => {
-      chunk.copy(this.#bytes, this.#arrived - this.from);
+      // The memory may be another window's already.
+      if (this.#ended) return;
+      chunk.copy(memory.buffer, this.#arrived - this.from);
       this.#arrived += chunk.length;
       this.#wake();
     };
     read(range.from, range.to, onBytes, this.#abort.signal).catch((error: unknown) => {
-      this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.#failure ??= error instanceof Error ? error : new Error(String(error));
       this.#wake();
     });
   }
@@ -52,27 +51,37 @@ export class RangeWindow {
     return this.#failure !== undefined;
   }
 
-  /** Whether all these bytes are in the window and were not given away yet. */
+  /** Whether all these bytes are the window's. */
   has(from: number, to: number): boolean {
-    return from >= this.from && to <= this.to && this.#given.within(from, to).length === 0;
+    return from >= this.from && to <= this.to;
   }
 
-  /** Gives bytes away that the window has; waits until they are there. Throws what reading them threw. */
-  async take(from: number, to: number): Promise<Buffer> {
-    this.#given.add(from, to);
-    if (this.#arrived < to) {
+  /**
+   * Copies bytes that the window has to the beginning of `into`; waits until they are there. Throws what reading them
+   * threw, or why the window has ended.
+   */
+  async copy(from: number, to: number, into: Buffer): Promise<void> {
+    if (this.#arrived < to && !this.#ended) {
       await new Promise<void>((resolve, reject) => {
-        if (this.#failure === undefined) this.#waiters.push({ end: to, resolve, reject });
-        else reject(this.#failure);
+        if (this.#failure === undefined) {
+          // Copied as it is woken: with its last reader gone the window may end in the same turn.
+          const copied = (): void => {
+            this.#copyNow(from, to, into);
+            resolve();
+          };
+          this.#waiters.push({ end: to, resolve: copied, reject });
+        } else reject(this.#failure);
       });
+      return;
     }
-    return this.#bytes.subarray(from - this.from, to - this.from);
+    if (this.#ended) throw this.#failure ?? ended();
+    this.#copyNow(from, to, into);
   }
 
   /** No read will come any more: ends when those that wait are answered. */
   retire(): void {
     this.#retired = true;
-    if (this.#waiters.length === 0) this.#end(new Error('nobody reads this any more'));
+    if (this.#waiters.length === 0) this.#end(ended());
   }
 
   /** Ends the request if it still runs, and gives the memory back. Reads that wait fail. */
@@ -81,9 +90,16 @@ export class RangeWindow {
     this.#end(reason);
   }
 
+  #copyNow(from: number, to: number, into: Buffer): void {
+    this.#memory.buffer.copy(into, 0, from - this.from, to - this.from);
+  }
+
   #end(reason: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
     if (this.#arrived < this.to) this.#abort.abort(reason);
-    this.#lease.release();
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(reason);
+    this.#memory.release();
   }
 
   #wake(): void {
@@ -94,6 +110,10 @@ export class RangeWindow {
       else waiting.push(waiter);
     }
     this.#waiters = waiting;
-    if (this.#retired && waiting.length === 0) this.#end(new Error('nobody reads this any more'));
+    if (this.#retired && waiting.length === 0) this.#end(ended());
   }
+}
+
+function ended(): Error {
+  return new Error('nobody reads this any more');
 }

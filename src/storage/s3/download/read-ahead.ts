@@ -1,5 +1,5 @@
-import type { MemoryBudget } from '../memory-budget.ts';
 import { RangeWindow, type RangeReader } from './range-window.ts';
+import type { WindowBuffers } from './window-buffers.ts';
 
 export interface ReadAheadOptions {
   /** Bytes of a request once a download is under way. */
@@ -21,7 +21,7 @@ const KEEP_BEHIND_BYTES = 2 * 1024 ** 2;
 export class ReadAhead {
   readonly #options: ReadAheadOptions;
   readonly #size: number;
-  readonly #budget: MemoryBudget;
+  readonly #buffers: WindowBuffers;
   readonly #read: RangeReader;
   #windows: RangeWindow[] = [];
   /** Behind the last byte that was asked for. */
@@ -30,10 +30,10 @@ export class ReadAhead {
   #entered = 0;
   #nextBytes = FIRST_RANGE_BYTES;
 
-  constructor(options: ReadAheadOptions, size: number, budget: MemoryBudget, read: RangeReader) {
+  constructor(options: ReadAheadOptions, size: number, buffers: WindowBuffers, read: RangeReader) {
     this.#options = options;
     this.#size = size;
-    this.#budget = budget;
+    this.#buffers = buffers;
     this.#read = read;
   }
 
@@ -50,7 +50,7 @@ export class ReadAhead {
     this.#openNext(from);
   }
 
-  /** The bytes, if they are in windows; undefined if not. */
+  /** The bytes, in memory of their own, if they are in windows; undefined if not. */
   take(from: number, to: number): Promise<Buffer> | undefined {
     this.#windows = this.#windows.filter((window) => {
       if (window.failed) window.retire();
@@ -69,10 +69,13 @@ export class ReadAhead {
       pieces.push({ window, from: position, to: end });
       position = end;
     }
-    const taken = pieces.map(async (piece) => piece.window.take(piece.from, piece.to));
+    const into = Buffer.allocUnsafe(to - from);
+    // Before windows are let go: each copies or waits at once.
+    const copies = pieces.map(async (piece) =>
+      piece.window.copy(piece.from, piece.to, into.subarray(piece.from - from)),
+    );
     this.#advance(to);
-    const [only] = taken;
-    return taken.length === 1 ? only : Promise.all(taken).then((buffers) => Buffer.concat(buffers));
+    return Promise.all(copies).then(() => into);
   }
 
   /** Gives up what is ahead; reads that wait are still answered. */
@@ -107,10 +110,10 @@ export class ReadAhead {
   #openNext(from: number): RangeWindow | undefined {
     const bytes = Math.min(this.#nextBytes, this.#size - from);
     if (bytes <= 0) return undefined;
-    const lease = this.#budget.tryAcquire(bytes);
-    if (lease === undefined) return undefined;
+    const memory = this.#buffers.tryAcquire(bytes);
+    if (memory === undefined) return undefined;
     this.#nextBytes = Math.min(this.#nextBytes * 2, Math.max(FIRST_RANGE_BYTES, this.#options.rangeBytes));
-    const window = new RangeWindow({ from, to: from + bytes }, lease, this.#read);
+    const window = new RangeWindow({ from, to: from + bytes }, memory, this.#read);
     this.#windows.push(window);
     return window;
   }

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { systemClock } from '../../../../src/storage/s3/clock.ts';
 import { DownloadHandle, type DownloadTools } from '../../../../src/storage/s3/download/download-handle.ts';
+import { WindowBuffers } from '../../../../src/storage/s3/download/window-buffers.ts';
 import { MemoryBudget } from '../../../../src/storage/s3/memory-budget.ts';
 import { DEFAULT_RETRY } from '../../../../src/storage/s3/retry.ts';
 import { pattern } from '../../contract/store-driver.ts';
@@ -14,12 +15,16 @@ const FILE = pattern(20 * MIB + 777, 1);
 class Store {
   readonly requests: { readonly from: number; readonly to: number }[] = [];
   readonly budget: MemoryBudget;
+  readonly windows: WindowBuffers;
   running = 0;
+  /** Answers go on though nobody wants them any more. */
+  deaf = false;
   /** The object was replaced: the pin does not hold any more. */
   replaced = false;
 
   constructor(budget = 64 * MIB) {
     this.budget = new MemoryBudget(budget);
+    this.windows = new WindowBuffers(this.budget, 4 * MIB);
   }
 
   open(): DownloadHandle {
@@ -34,7 +39,7 @@ class Store {
           const chunks = function* (): Generator<Buffer> {
             for (let at = from; at < to; at += 65_536) yield Buffer.from(FILE.subarray(at, Math.min(to, at + 65_536)));
           };
-          const body = Readable.from(chunks(), { signal });
+          const body = Readable.from(chunks(), this.deaf ? {} : { signal });
           body.on('close', () => {
             this.running -= 1;
           });
@@ -50,6 +55,7 @@ class Store {
       },
       readAhead: { rangeBytes: 4 * MIB, inFlight: 3 },
       budget: this.budget,
+      windows: this.windows,
     };
     const attributes = { size: FILE.length, mtime: 0, atime: 0, mode: 0o100644, uid: 0, gid: 0 };
     return new DownloadHandle(tools, { key: 'k', etag: 'e' }, { kind: 'file', attributes }, () => undefined);
@@ -158,6 +164,27 @@ describe('a download', () => {
       { numRuns: 150 },
     );
   }, 120_000);
+
+  test('and others at the same time that end early, and whose answers go on, share memory and mix nothing', async () => {
+    const store = new Store(24 * MIB);
+    store.deaf = true;
+    const ended = Array.from({ length: 6 }, async (_, i) => {
+      const handle = store.open();
+      const read = handle.read(i * 1000, 200_000).catch(() => undefined);
+      for (let turn = 0; turn < i * 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      await handle.close();
+      await read;
+    });
+    for (let round = 0; round < 4; round += 1) {
+      const handles = [store.open(), store.open()];
+      await Promise.all(handles.map(async (handle) => sequential(handle, 0, FILE.length, 8, 261_120)));
+      await Promise.all(handles.map(async (handle) => handle.close()));
+    }
+    await Promise.all(ended);
+    expect(store.windows.idleBytes).toBeGreaterThan(0);
+    expect(store.windows.idleBytes).toBeLessThanOrEqual(24 * MIB);
+    await store.quiet();
+  });
 
   test('past the end asks nothing of the store', async () => {
     const store = new Store();

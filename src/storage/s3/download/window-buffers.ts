@@ -1,0 +1,66 @@
+import type { MemoryBudget } from '../memory-budget.ts';
+
+/** Memory for a window of read-ahead. Its bytes are what the last user left. */
+export interface WindowBuffer {
+  readonly buffer: Buffer;
+  release(): void;
+}
+
+/** Idle buffers are given back to the system after this many milliseconds. */
+const KEEP_IDLE_MS = 10_000;
+
+/**
+ * The memory that downloads read ahead into. Full windows are used again: a window lives too long for the quick
+ * collections of the young, and a download of hundreds of MiB a second would leave dozens of them waiting for the next
+ * collection of the whole heap.
+ */
+export class WindowBuffers {
+  readonly #budget: MemoryBudget;
+  readonly #fullBytes: number;
+  #idle: Buffer[] = [];
+  #lastUse = 0;
+  #trim: NodeJS.Timeout | undefined;
+
+  /** Windows of `fullBytes` are those that are kept. */
+  constructor(budget: MemoryBudget, fullBytes: number) {
+    this.#budget = budget;
+    this.#fullBytes = fullBytes;
+  }
+
+  /** Bytes kept for use. */
+  get idleBytes(): number {
+    return this.#idle.length * this.#fullBytes;
+  }
+
+  /** `bytes` bytes, at once or not at all. */
+  tryAcquire(bytes: number): WindowBuffer | undefined {
+    const lease = this.#budget.tryAcquire(bytes);
+    if (lease === undefined) return undefined;
+    const full = bytes === this.#fullBytes;
+    const buffer = (full ? this.#idle.pop() : undefined) ?? Buffer.allocUnsafeSlow(bytes);
+    this.#lastUse = performance.now();
+    let held = true;
+    return {
+      buffer,
+      release: () => {
+        if (!held) return;
+        held = false;
+        lease.release();
+        // What is kept and what is in use stay within the budget together.
+        if (!full || this.#budget.used + this.idleBytes + bytes > this.#budget.capacity) return;
+        this.#idle.push(buffer);
+        this.#trimLater();
+      },
+    };
+  }
+
+  #trimLater(): void {
+    if (this.#trim !== undefined) return;
+    this.#trim = setTimeout(() => {
+      this.#trim = undefined;
+      if (performance.now() - this.#lastUse >= KEEP_IDLE_MS) this.#idle = [];
+      if (this.#idle.length > 0) this.#trimLater();
+    }, KEEP_IDLE_MS);
+    this.#trim.unref();
+  }
+}
