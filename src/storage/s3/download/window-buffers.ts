@@ -7,7 +7,7 @@ export interface WindowBuffer {
 }
 
 /** Idle buffers are given back to the system after this many milliseconds. */
-const KEEP_IDLE_MS = 10_000;
+const KEEP_IDLE_MS = 2_000;
 
 /**
  * The memory that downloads read ahead into. Full windows are used again: a window lives too long for the quick

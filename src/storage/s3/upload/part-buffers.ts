@@ -10,7 +10,7 @@ export interface PartBuffer {
 export const STARTER_BYTES = 128 * 1024;
 
 /** Idle buffers are given back to the system after this many milliseconds. */
-const KEEP_IDLE_MS = 10_000;
+const KEEP_IDLE_MS = 2_000;
 
 /**
  * The memory of all uploads of the process. An eighth of it is for starters, so that many small files, or many that
