@@ -1,5 +1,22 @@
 import { decodeListedKey } from './keys.ts';
-import type { ListedObject, ListPage } from './object-api.ts';
+
+export interface ListedObject {
+  readonly key: string;
+  readonly size: number;
+  readonly etag: string;
+  /** Seconds since the epoch. */
+  readonly lastModified: number;
+}
+
+export interface ListPage {
+  /** In the order of their UTF-8 bytes; keys that are not UTF-8 are left out. */
+  readonly objects: readonly ListedObject[];
+  /** Common prefixes, each with its trailing '/'. */
+  readonly prefixes: readonly string[];
+  /** How many keys and prefixes the page stood for, with those left out. */
+  readonly count: number;
+  readonly next: string | undefined;
+}
 
 const LESS = 0x3c;
 const GREATER = 0x3e;

@@ -2,7 +2,8 @@ import type { DirectoryEntry, StoreEventSink, StorePath } from '../object-store.
 import type { AttributeMemory } from './attribute-memory.ts';
 import { attributesFrom, plainEntry, type AttributeDefaults } from './attributes.ts';
 import { listedName, RESERVED_NAME, type KeySpace } from './keys.ts';
-import type { ListPage, ObjectApi } from './object-api.ts';
+import type { ListPage } from './list-parser.ts';
+import type { ObjectApi } from './object-api.ts';
 
 export interface ListingTools {
   readonly keys: KeySpace;

@@ -15,7 +15,7 @@ import type { AttributeMemory } from './attribute-memory.ts';
 import type { ObjectMetadata } from './attributes.ts';
 import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
 import { decodeListedKey } from './keys.ts';
-import { parseListing } from './list-parser.ts';
+import { parseListing, type ListedObject, type ListPage } from './list-parser.ts';
 import type { Requester } from './requester.ts';
 
 /** The metadata name of the random tag by which a finished upload is recognised as ours when its answer was lost. */
@@ -40,23 +40,6 @@ export interface ObjectInfo {
   /** Seconds since the epoch. */
   readonly lastModified: number;
   readonly properties: ObjectProperties;
-}
-
-export interface ListedObject {
-  readonly key: string;
-  readonly size: number;
-  readonly etag: string;
-  readonly lastModified: number;
-}
-
-export interface ListPage {
-  /** In the order of their UTF-8 bytes; keys that are not UTF-8 are left out. */
-  readonly objects: readonly ListedObject[];
-  /** Common prefixes, each with its trailing '/'. */
-  readonly prefixes: readonly string[];
-  /** How many keys and prefixes the page stood for, with those left out. */
-  readonly count: number;
-  readonly next: string | undefined;
 }
 
 export interface ListRequest {

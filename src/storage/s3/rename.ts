@@ -5,7 +5,8 @@ import type { Clock } from './clock.ts';
 import { copyObject, type CopyTools } from './copy.ts';
 import type { Directories } from './directories.ts';
 import { MAX_KEY_BYTES, type KeySpace } from './keys.ts';
-import { sameEtag, type ListedObject, type ObjectApi, type ObjectInfo } from './object-api.ts';
+import type { ListedObject } from './list-parser.ts';
+import { sameEtag, type ObjectApi, type ObjectInfo } from './object-api.ts';
 import { inParallel } from './pool.ts';
 
 /** How directories are renamed, which S3 can only do file by file. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { StoreEventSink } from '../object-store.ts';
 import type { Clock } from './clock.ts';
-import type { ListedObject, ObjectApi } from './object-api.ts';
+import type { ListedObject } from './list-parser.ts';
+import type { ObjectApi } from './object-api.ts';
 import { ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
 /** What must be undone if this process ends before it does so itself. */
