@@ -23,7 +23,9 @@ export class MemoryBudget {
   readonly capacity: number;
   #used = 0;
   readonly #waiters = new Set<Waiter>();
-  readonly #reclaimers = new Set<() => void>();
+  readonly #reclaimers = new Set<(stuckMs: number) => void>();
+  /** When bytes last came free, or somebody last began to wait where nobody did. */
+  #progress = performance.now();
   #lastAsked = Number.NEGATIVE_INFINITY;
   #asking: NodeJS.Timeout | undefined;
 
@@ -70,14 +72,18 @@ export class MemoryBudget {
           resolve(lease);
         },
       };
+      if (this.#waiters.size === 0) this.#progress = performance.now();
       this.#waiters.add(waiter);
       this.#askAgainLater();
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
 
-  /** Asks `reclaim` to give idle bytes back whenever there are too few. Returns the end of that. */
-  onShortage(reclaim: () => void): () => void {
+  /**
+   * Asks `reclaim` to give idle bytes back whenever there are too few, and tells it for how many milliseconds somebody
+   * has waited while no byte came free. Returns the end of that.
+   */
+  onShortage(reclaim: (stuckMs: number) => void): () => void {
     this.#reclaimers.add(reclaim);
     return () => {
       this.#reclaimers.delete(reclaim);
@@ -88,7 +94,8 @@ export class MemoryBudget {
     const now = performance.now();
     if (now - this.#lastAsked < ASK_AGAIN_MS) return;
     this.#lastAsked = now;
-    for (const reclaim of this.#reclaimers) reclaim();
+    const stuckMs = this.#waiters.size === 0 ? 0 : now - this.#progress;
+    for (const reclaim of this.#reclaimers) reclaim(stuckMs);
   }
 
   /** What is not idle now may be idle soon: asked as long as somebody waits. */
@@ -111,6 +118,7 @@ export class MemoryBudget {
         if (!held) return;
         held = false;
         this.#used -= bytes;
+        this.#progress = performance.now();
         this.#serve();
       },
     };

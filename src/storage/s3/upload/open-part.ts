@@ -41,6 +41,11 @@ export class OpenPart {
     return this.endOfRun(this.start) >= this.end;
   }
 
+  /** Where the last byte ends that was written; `start` if none was. */
+  get reach(): number {
+    return this.#filled.within(this.start, this.end).at(-1)?.to ?? this.start;
+  }
+
   /** Whether the part has its whole memory, not a starter's. */
   get isWhole(): boolean {
     return this.#storage.kind === 'memory' && this.#storage.memory.buffer.length >= this.end - this.start;

@@ -9,13 +9,28 @@ export interface PartBuffer {
 /** A file that is this small never takes a whole part's memory. */
 export const STARTER_BYTES = 128 * 1024;
 
+/** Where uploads have waited for so long and no memory came free, none ever may. Milliseconds. */
+export const STUCK_MS = 30_000;
+
+/** Somebody who holds part memory and may be asked for it. */
+export interface PartHolder {
+  /** Milliseconds without a call; undefined for one that is at work or holds no memory of at least a part, or a starter. */
+  idleMs(kind: 'starter' | 'part'): number | undefined;
+  /** Puts idle memory elsewhere where that can be done. */
+  reclaim(): void;
+  /** Gives its memory back at the price of what it was held for. */
+  giveUp(): void;
+}
+
 /** Idle buffers are given back to the system after this many milliseconds. */
 const KEEP_IDLE_MS = 2_000;
 
 /**
  * The memory of all uploads of the process. An eighth of it is for starters, so that many small files, or many that
  * were opened and left, cannot hold what those that fill whole parts need; who fills a part holds everything that it
- * takes to get rid of it, so the budget always comes free again as long as clients send.
+ * takes to get rid of it, so the budget comes free again as long as clients send. Those that do not send put their
+ * parts on the disk or send them short; where neither can be, and nobody gets on for half a minute, the one that has
+ * been idle for longest is given up: a client that writes to many files in turn would wait for itself for ever.
  *
  * Buffers are used again: at hundreds of MiB a second fresh ones would wait for the garbage collector by the hundred.
  */
@@ -25,12 +40,24 @@ export class PartBuffers {
   /** Buffers that nobody uses, by their size, and when one of that size was last wanted. */
   readonly #idle = new Map<number, { buffers: Buffer[]; used: number }>();
   #trim: NodeJS.Timeout | undefined;
+  readonly #holders = new Set<PartHolder>();
+  readonly #stuckMs: number;
 
-  /** `budgetBytes` must hold at least two parts of `largestPartBytes` and the starters; throws RangeError. */
-  constructor(budgetBytes: number) {
+  /**
+   * `budgetBytes` must hold at least two parts of `largestPartBytes` and the starters; throws RangeError. `stuckMs`:
+   * how long nobody gets on before a holder is given up.
+   */
+  constructor(budgetBytes: number, stuckMs = STUCK_MS) {
+    this.#stuckMs = stuckMs;
     const starters = Math.max(STARTER_BYTES, Math.floor(budgetBytes / 8));
     this.#starters = new MemoryBudget(starters);
     this.#parts = new MemoryBudget(budgetBytes - starters);
+    this.#starters.onShortage((stuckMs) => {
+      this.#relieve('starter', stuckMs);
+    });
+    this.#parts.onShortage((stuckMs) => {
+      this.#relieve('part', stuckMs);
+    });
   }
 
   /** The most bytes that one buffer can have. */
@@ -63,12 +90,25 @@ export class PartBuffers {
     return lease === undefined ? undefined : this.#make(bytes, lease);
   }
 
-  /** Asks `reclaim` to move what is idle to disk whenever an upload begins to wait for memory. */
-  onShortage(reclaim: () => void): () => void {
-    const ends = [this.#starters.onShortage(reclaim), this.#parts.onShortage(reclaim)];
+  /** The holder is asked for what it does not use whenever an upload waits for memory. Returns the end of that. */
+  register(holder: PartHolder): () => void {
+    this.#holders.add(holder);
     return () => {
-      for (const end of ends) end();
+      this.#holders.delete(holder);
     };
+  }
+
+  #relieve(kind: 'starter' | 'part', stuckMs: number): void {
+    for (const holder of this.#holders) holder.reclaim();
+    if (stuckMs < this.#stuckMs) return;
+    let longest: { readonly holder: PartHolder; readonly idleMs: number } | undefined;
+    for (const holder of this.#holders) {
+      const idleMs = holder.idleMs(kind);
+      if (idleMs !== undefined && idleMs >= this.#stuckMs && idleMs > (longest?.idleMs ?? 0)) {
+        longest = { holder, idleMs };
+      }
+    }
+    longest?.holder.giveUp();
   }
 
   #budgetOf(bytes: number): MemoryBudget {

@@ -1,7 +1,7 @@
 import { StorageError } from '../../object-store.ts';
 import { OpenPart, type PartBody } from './open-part.ts';
 import { STARTER_BYTES, type PartBuffers } from './part-buffers.ts';
-import { MAX_OBJECT_BYTES, MAX_PARTS, type PartPlan } from './part-plan.ts';
+import { MAX_OBJECT_BYTES, MAX_PARTS, MIN_PART_BYTES, type PartPlan } from './part-plan.ts';
 import type { SpoolFile, SpoolSpace } from './spool.ts';
 
 /** Where full parts go. */
@@ -172,16 +172,34 @@ export class PartStream {
     return this.#open.reduce((sum, part) => sum + part.memoryBytes, 0);
   }
 
-  /** Moves what is in memory to the spool, from where the next write brings it back. Throws 'no-space' and stays right. */
-  async park(): Promise<void> {
-    if (this.memoryBytes === 0) return;
-    this.#spool ??= await this.#tools.spool?.create();
-    if (this.#spool === undefined) return;
-    for (let part = this.#open.at(-1); part?.isInMemory === true; part = this.#open.at(-1)) {
-      await part.unload(this.#spool);
-      this.#open.pop();
-      await part.release();
+  /** What of `kind` is held: memory of a starter, or of a whole part. */
+  holds(kind: 'starter' | 'part'): boolean {
+    return this.#open.some(
+      ({ memoryBytes }) => memoryBytes > 0 && memoryBytes <= STARTER_BYTES === (kind === 'starter'),
+    );
+  }
+
+  /**
+   * Gives memory back: moves what it has to the spool, from where the next write brings it back, or where there is no
+   * room sends the first part short. Answers how many bytes came free. After an error the stream is of no more use.
+   */
+  async park(): Promise<number> {
+    const before = this.memoryBytes;
+    if (before === 0) return 0;
+    try {
+      this.#spool ??= await this.#tools.spool?.create();
+      if (this.#spool !== undefined) {
+        for (let part = this.#open.at(-1); part?.isInMemory === true; part = this.#open.at(-1)) {
+          await part.unload(this.#spool);
+          this.#open.pop();
+          await part.release();
+        }
+      }
+    } catch {
+      // No room, or a disk that fails: what was not moved is still in memory.
     }
+    await this.#sendShort();
+    return before - this.memoryBytes;
   }
 
   /** Gives all memory and disk space back. */
@@ -290,6 +308,15 @@ export class PartStream {
       if (first.number === 1 && this.#size <= first.end) return;
       await this.#send(first, first.end);
     }
+  }
+
+  /** The only open part goes although it is not full, where it is long enough for one and nothing in it is missing. */
+  async #sendShort(): Promise<void> {
+    const [part, other] = this.#open;
+    if (part?.isInMemory !== true || other !== undefined) return;
+    const end = part.endOfRun(part.start);
+    if (end - part.start < MIN_PART_BYTES || part.reach > end || part.number >= MAX_PARTS) return;
+    await this.#send(part, end);
   }
 
   /** Hands the first open part over, up to the offset `end`. */

@@ -45,6 +45,7 @@ export class UploadHandle implements WriteHandle {
   /** Calls that have not ended. */
   #steps = 0;
   #lastStep: number;
+  #parking = false;
 
   /** `onEnd` is called once, when nothing of the handle is left. */
   constructor(
@@ -71,8 +72,14 @@ export class UploadHandle implements WriteHandle {
         },
       },
     );
-    this.#endShortage = tools.buffers.onShortage(() => {
-      this.#parkIfIdle();
+    this.#endShortage = tools.buffers.register({
+      idleMs: (kind) => (this.#steps > 0 || !this.#upload.holds(kind) ? undefined : this.#idleMs),
+      reclaim: () => {
+        this.#parkIfIdle();
+      },
+      giveUp: () => {
+        void this.#giveUp();
+      },
     });
   }
 
@@ -194,23 +201,44 @@ export class UploadHandle implements WriteHandle {
     });
   }
 
+  get #idleMs(): number {
+    return this.#tools.clock.now() - this.#lastStep;
+  }
+
   /** Many clients that each hold a part and send no more would otherwise keep those waiting that do send. */
   #parkIfIdle(): void {
-    const bytes = this.#upload.memoryBytes;
-    if (bytes === 0 || this.#steps > 0 || this.#tools.clock.now() - this.#lastStep < IDLE_MS) return;
-    this.#steps += 1;
-    this.#lane
-      .run(async () => this.#upload.park())
-      .then(
-        () => {
-          this.#tools.events('UPLOAD_PARKED', { path: this.#path, bytes });
-        },
-        // There is no room on the disk either: it stays in memory.
-        () => undefined,
-      )
-      .finally(() => {
-        this.#steps -= 1;
-      });
+    if (this.#upload.memoryBytes === 0 || this.#steps > 0 || this.#idleMs < IDLE_MS || this.#parking) return;
+    this.#parking = true;
+    void this.#park();
+  }
+
+  /** No step: a part that cannot be put away stays as idle as it was. */
+  async #park(): Promise<void> {
+    await this.#lane.run(async () => {
+      try {
+        const bytes = await this.#upload.park();
+        if (bytes > 0) this.#tools.events('UPLOAD_PARKED', { path: this.#path, bytes });
+      } catch (error) {
+        if (await this.#upload.fail(toStorageError(error, 'upload'))) this.#end();
+      }
+    });
+    this.#parking = false;
+  }
+
+  /** The file is not stored, and its next call says why. The old file stays. */
+  async #giveUp(): Promise<void> {
+    const failure = new StorageError(
+      'unavailable',
+      'The server needs its memory for other uploads; this one was idle for too long. Please send the file again.',
+    );
+    await this.#lane.run(async () => {
+      // It has gone on while this waited for its turn.
+      if (this.#steps > 0) return;
+      const idleMs = this.#idleMs;
+      if (!(await this.#upload.fail(failure))) return;
+      this.#tools.events('UPLOAD_GIVE_UP', { path: this.#path, receivedBytes: this.#received, idleMs });
+      this.#end();
+    });
   }
 
   #end(): void {

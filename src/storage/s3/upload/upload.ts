@@ -180,10 +180,16 @@ export class Upload {
     if (this.#state.phase === 'streaming') await this.#state.upload.drain();
   }
 
-  /** Gives part memory back at the price of local disk, if there is room. */
-  async park(): Promise<void> {
+  /** Whether memory of a starter, or of a whole part, is held. */
+  holds(kind: 'starter' | 'part'): boolean {
     const state = this.#state;
-    if (state.phase === 'buffering' || state.phase === 'streaming') await state.stream.park();
+    return (state.phase === 'buffering' || state.phase === 'streaming') && state.stream.holds(kind);
+  }
+
+  /** Gives part memory back at the price of local disk or of a short part. Answers how many bytes came free. */
+  async park(): Promise<number> {
+    const state = this.#state;
+    return state.phase === 'buffering' || state.phase === 'streaming' ? state.stream.park() : 0;
   }
 
   /** What lies behind a gap would make the file look longer to a client that resumes than what it has sent. */
