@@ -65,14 +65,13 @@ export class HandleTable {
   }
 
   /**
-   * The file that this session is writing under this path, where it is: the latest, if it has it open twice. Also one
-   * whose CLOSE has come but not its turn: the request that asks came before it.
+   * The files that this session is writing under this path, in the order of their opening. Also those whose CLOSE has
+   * come but not its turn: the request that asks may have come before it.
    */
-  findWriter(path: ClientPath): OpenWriteFile | undefined {
-    const writers = [...this.#handles.values()].filter(
+  writersAt(path: ClientPath): OpenWriteFile[] {
+    return [...this.#handles.values()].filter(
       (handle): handle is OpenWriteFile => handle.kind === 'write' && handle.path === path,
     );
-    return writers.at(-1);
   }
 
   delete(name: Buffer): void {

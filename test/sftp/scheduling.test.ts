@@ -152,6 +152,24 @@ describe('order', () => {
     expect(await looking).toMatchObject({ size: 5 });
   });
 
+  test('a WRITE does not overtake STAT and SETSTAT that name its file by its path', async () => {
+    const gate = new Gate('mkdir');
+    const { view, store } = memoryView({ before: gate.before });
+    const client = await SftpTestClient.connect(view);
+    const handle = await client.open('/a', WRITE | CREAT);
+    await client.write(handle, 0, 'abcde');
+    const before = client.mkdir('/b');
+    const looking = client.stat('/a');
+    const cutting = client.setstat('/a', { size: 0 });
+    const writing = client.write(handle, 0, 'xy');
+    await until(() => gate.held === 1);
+    await quiet();
+    gate.openForAll();
+    await Promise.all([before, cutting, writing, client.close(handle)]);
+    expect(await looking).toMatchObject({ size: 5 });
+    expect(await store.stat('a', { followSymlinks: true })).toMatchObject({ attributes: { size: 2 } });
+  });
+
   test('on one handle READ sees the WRITEs before it, and WRITE waits for the READs before it', async () => {
     const { view } = memoryView();
     const client = await SftpTestClient.connect(view);

@@ -34,7 +34,7 @@ async function findOwnWriter(
   path: ClientPath,
   { followSymlinks }: LinkOptions,
 ): Promise<OpenWriteFile | undefined> {
-  const writer = context.handles.findWriter(path);
+  const writer = context.handles.writersAt(path).at(-1);
   if (writer === undefined || followSymlinks || !context.view.capabilities.symlink) return writer;
   // The file was opened through the link; the link itself is what is asked about.
   const entry = await context.view.stat(path, { followSymlinks: false }).catch(() => undefined);

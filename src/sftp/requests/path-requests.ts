@@ -21,6 +21,7 @@ function statRow(name: string, followSymlinks: boolean): PlainRow {
       const path = readPath(context, reader);
       return {
         onlyLooks: true,
+        handles: context.handles.writersAt(path),
         run: async () => ({ kind: 'attributes', entry: await statAsSession(context, path, { followSymlinks }) }),
       };
     },
@@ -41,6 +42,8 @@ export function prepareSetstat(context: RequestContext, reader: SshReader, follo
   const path = readPath(context, reader);
   const requested = readAttributes(reader);
   return {
+    // One file is meant, by its name here and by its handle in WRITE: neither may overtake the other.
+    handles: context.handles.writersAt(path),
     action: () => ({ kind: 'setstat', path, ...requested }),
     run: async () => {
       await setAsSession(context, path, requested, { followSymlinks });
