@@ -38,7 +38,7 @@ interface Item {
 /**
  * Reads an answer to ListObjectsV2. A directory of 100,000 names is 100 of them, and a general XML reader makes a tree of
  * each before it is read; this one goes through the bytes once. Undefined for whatever it does not know, such as
- * comments or an unexpected nesting: then the general reader has its turn.
+ * comments, an unexpected nesting or no listing at all: then the general reader has its turn.
  */
 export function parseListing(xml: Buffer): ListPage | undefined {
   const objects: ListedObject[] = [];
@@ -52,6 +52,7 @@ export function parseListing(xml: Buffer): ListPage | undefined {
   /** Keys can only be decoded once the whole answer has said how they are encoded. */
   const undecoded: { readonly item: Item; readonly isPrefix: boolean }[] = [];
   let text = -1;
+  let isListing = false;
 
   for (let open = xml.indexOf(LESS); open !== -1;) {
     const close = xml.indexOf(GREATER, open);
@@ -85,10 +86,15 @@ export function parseListing(xml: Buffer): ListPage | undefined {
       }
     } else if (first !== QUESTION) {
       const isEmpty = xml[close - 1] === SLASH;
-      const [name] = xml.toString('latin1', open + 1, isEmpty ? close - 1 : close).split(/\s/, 1);
-      if (name === undefined) return undefined;
+      const tag = xml.toString('latin1', open + 1, isEmpty ? close - 1 : close);
+      const [name] = tag.split(/\s/, 1);
+      // An odd number of quotes: the attribute goes on behind the '>'.
+      if (name === undefined || (name !== tag && (tag.match(/["']/g)?.length ?? 0) % 2 > 0)) return undefined;
       const parent = path.at(-1);
-      if (parent === undefined ? name !== 'ListBucketResult' : !CONTAINERS.has(parent)) return undefined;
+      if (parent === undefined) {
+        if (isListing || name !== 'ListBucketResult') return undefined;
+        isListing = true;
+      } else if (!CONTAINERS.has(parent)) return undefined;
       if (name === 'Contents' || name === 'CommonPrefixes') {
         if (parent !== 'ListBucketResult' || isEmpty) return undefined;
         item = { key: '', size: 0, etag: '', lastModified: 0 };
@@ -100,14 +106,15 @@ export function parseListing(xml: Buffer): ListPage | undefined {
     }
     open = xml.indexOf(LESS, close);
   }
-  if (path.length > 0) return undefined;
+  // What is not there at all is no empty listing: to take it for one would make files vanish.
+  if (!isListing || path.length > 0) return undefined;
   for (const { item: found, isPrefix } of undecoded) {
     const key = isEncoded ? decodeListedKey(found.key) : plainKey(found.key);
     if (key === undefined || key === '') continue;
     if (isPrefix) prefixes.push(key);
     else objects.push({ ...found, key });
   }
-  if (truncated && token === undefined) return undefined;
+  if (truncated && (token === undefined || token === '')) return undefined;
   return { objects, prefixes, count, next: truncated ? token : undefined };
 }
 
@@ -139,8 +146,8 @@ function setField(item: Item | undefined, parent: string | undefined, name: stri
 }
 
 /** A store that does not encode keys sends them as they are; what was no UTF-8 cannot be told from its replacement. */
-function plainKey(key: string): string | undefined {
-  return key.includes('\uFFFD') ? undefined : key;
+export function plainKey(key: string): string | undefined {
+  return key.includes('\uFFFD') || !key.isWellFormed() ? undefined : key;
 }
 
 const ENTITY = /&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9a-fA-F]{1,6}));/g;

@@ -15,7 +15,7 @@ import type { AttributeMemory } from './attribute-memory.ts';
 import type { ObjectMetadata } from './attributes.ts';
 import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
 import { decodeListedKey } from './keys.ts';
-import { parseListing, type ListedObject, type ListPage } from './list-parser.ts';
+import { parseListing, plainKey, type ListedObject, type ListPage } from './list-parser.ts';
 import type { Requester } from './requester.ts';
 
 /** The metadata name of the random tag by which a finished upload is recognised as ours when its answer was lost. */
@@ -292,9 +292,15 @@ export class ObjectApi {
 
 const NO_LISTING = Buffer.from('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult></ListBucketResult>');
 
-/** Reads the answer before the SDK does, which is given an empty one if that was possible. */
+const LISTING_ROOT = /<ListBucketResult[\s/>]/;
+
+/**
+ * Reads the answer before the SDK does, which is given an empty one if that was possible. The SDK takes a body that is
+ * empty or some page of a proxy for a listing of nothing: the function that is returned throws SyntaxError for it.
+ */
 function interceptListing(command: ListObjectsV2Command): () => ListPage | undefined {
   let page: ListPage | undefined;
+  let isListing = true;
   command.middlewareStack.add(
     (next) => async (args) => {
       const result = await next(args);
@@ -304,17 +310,24 @@ function interceptListing(command: ListObjectsV2Command): () => ListPage | undef
       for await (const chunk of response.body as AsyncIterable<Buffer>) chunks.push(chunk);
       const xml = Buffer.concat(chunks);
       page = parseListing(xml);
+      isListing = page !== undefined || LISTING_ROOT.test(xml.toString('latin1'));
       response.body = page === undefined ? Readable.from([xml]) : Readable.from([NO_LISTING]);
       return result;
     },
     { step: 'deserialize', priority: 'low', name: 'latticeportListing' },
   );
-  return () => page;
+  return () => {
+    if (!isListing) throw new SyntaxError('ListObjectsV2 without a listing');
+    return page;
+  };
 }
 
 /** The page as the SDK has read it. */
 function listPage(answer: ListObjectsV2CommandOutput): ListPage {
-  const decode = (text: string): string | undefined => (answer.EncodingType === 'url' ? decodeListedKey(text) : text);
+  if (answer.IsTruncated === true && (answer.NextContinuationToken ?? '') === '') {
+    throw new SyntaxError('ListObjectsV2 with a page that has no next one');
+  }
+  const decode = answer.EncodingType === 'url' ? decodeListedKey : plainKey;
   const objects: ListedObject[] = [];
   for (const item of answer.Contents ?? []) {
     const key = decode(item.Key ?? '');
