@@ -3,6 +3,7 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
+  ListPartsCommand,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
@@ -31,6 +32,8 @@ export interface UploadReference {
 export interface ListedUpload extends UploadReference {
   /** Milliseconds since the epoch, by the store's clock. */
   readonly initiated: number;
+  /** Which account began it, where the store tells. */
+  readonly initiator: string | undefined;
 }
 
 export interface StoredPart {
@@ -51,31 +54,39 @@ export class MultipartApi {
   }
 
   /**
-   * `onLostAnswer` is called if an earlier try may have begun an upload whose id nobody knows, whether this one
+   * `onLostAnswer` is told how many tries may have begun an upload whose id nobody knows, whether the last one
    * succeeds or not.
    */
-  async create(key: string, properties: ObjectProperties, onLostAnswer: () => void): Promise<UploadReference> {
-    let lost = false;
+  async create(
+    key: string,
+    properties: ObjectProperties,
+    onLostAnswer: (tries: number) => void,
+  ): Promise<UploadReference> {
+    let lost = 0;
     try {
-      const answer = await this.#requester.runRaw('CreateMultipartUpload', async ({ client, options, attempt }) => {
-        lost ||= attempt.ambiguous;
-        return client.send(
-          new CreateMultipartUploadCommand({
-            Bucket: this.#requester.bucket,
-            Key: key,
-            ...propertyFields(properties),
-            ...this.#stored,
-          }),
-          options,
-        );
+      const answer = await this.#requester.run('CreateMultipartUpload', async ({ client, options }) => {
+        try {
+          return await client.send(
+            new CreateMultipartUploadCommand({
+              Bucket: this.#requester.bucket,
+              Key: key,
+              ...propertyFields(properties),
+              ...this.#stored,
+            }),
+            options,
+          );
+        } catch (error) {
+          if (classify(error).ambiguous) lost += 1;
+          throw error;
+        }
       });
-      if (answer.UploadId === undefined) throw new SyntaxError('no upload id');
+      if (answer.UploadId === undefined) {
+        lost += 1;
+        throw toStorageError(new SyntaxError('no upload id'), 'CreateMultipartUpload');
+      }
       return { key, uploadId: answer.UploadId };
-    } catch (error) {
-      lost ||= classify(error).ambiguous;
-      throw toStorageError(error, 'CreateMultipartUpload');
     } finally {
-      if (lost) onLostAnswer();
+      if (lost > 0) onLostAnswer(lost);
     }
   }
 
@@ -199,6 +210,27 @@ export class MultipartApi {
     }
   }
 
+  /** Whether any part was sent; false too if the upload is not there (any more). */
+  async hasParts(upload: UploadReference): Promise<boolean> {
+    try {
+      const answer = await this.#requester.runRaw('ListParts', async ({ client, options }) =>
+        client.send(
+          new ListPartsCommand({
+            Bucket: this.#requester.bucket,
+            Key: upload.key,
+            UploadId: upload.uploadId,
+            MaxParts: 1,
+          }),
+          options,
+        ),
+      );
+      return (answer.Parts ?? []).length > 0;
+    } catch (error) {
+      if (isMissing(error) || codeOf(error) === 'NoSuchUpload') return false;
+      throw toStorageError(error, 'ListParts');
+    }
+  }
+
   /** The uploads under way whose key begins with `prefix`, page by page. */
   async *list(prefix: string): AsyncIterable<readonly ListedUpload[]> {
     let keyMarker: string | undefined;
@@ -220,7 +252,8 @@ export class MultipartApi {
       for (const item of answer.Uploads ?? []) {
         const key = decodeListedKey(item.Key ?? '');
         if (key === undefined || item.UploadId === undefined) continue;
-        page.push({ key, uploadId: item.UploadId, initiated: item.Initiated?.getTime() ?? 0 });
+        const initiator = item.Initiator?.ID;
+        page.push({ key, uploadId: item.UploadId, initiated: item.Initiated?.getTime() ?? 0, initiator });
       }
       yield page;
       if (answer.IsTruncated !== true || answer.NextKeyMarker === undefined) return;

@@ -109,6 +109,7 @@ export class S3Store implements ObjectStore {
       multipart: new MultipartApi(requester, this.#objects, options),
       journal: this.#journal ?? noJournal,
       clock,
+      events,
       partsInFlight: resolved.partsInFlight,
       plan: new PartPlan(resolved.partBytes),
     };

@@ -85,19 +85,20 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     const { objects, keys, journal, clock } = this.#tools;
     for (const { record, done } of journal.left()) {
-      if (await this.#undo(record, record.kind === 'upload' ? record.at : clock.now())) done();
+      if (await this.#undo(record, record.kind === 'upload' ? record.at : clock.now(), new Set())) done();
     }
     const journals = (await readJournals(objects, journalPrefix(keys))).filter(
       ({ object }) => object.key !== journal.key,
     );
+    const dead = new Map<ListedObject, JournalContent>();
     for (const { object, content } of journals) {
-      if (content === undefined) {
-        this.#tools.events('JOURNAL_UNKNOWN', { key: object.key });
-        continue;
-      }
-      if (!this.#isDead(object, content)) continue;
+      if (content === undefined) this.#tools.events('JOURNAL_UNKNOWN', { key: object.key });
+      else if (this.#isDead(object, content)) dead.set(object, content);
+    }
+    const deadKeys = new Set([...dead.keys()].map(({ key }) => key));
+    for (const [object, { records }] of dead) {
       let all = true;
-      for (const record of content.records) all = (await this.#undo(record, object.lastModified * 1000)) && all;
+      for (const record of records) all = (await this.#undo(record, object.lastModified * 1000, deadKeys)) && all;
       if (all) await objects.delete(object.key);
     }
     for (const key of this.#seen.keys()) if (!journals.some(({ object }) => object.key === key)) this.#seen.delete(key);
@@ -141,15 +142,18 @@ export class Sweeper {
   }
 
   /** True if there is nothing left of the record. `around`: when it was written, by the store's clock. */
-  async #undo(record: JournalRecord, around: number): Promise<boolean> {
-    const { multipart, journal, events } = this.#tools;
+  async #undo(record: JournalRecord, around: number, dead: ReadonlySet<string>): Promise<boolean> {
+    const { multipart, events } = this.#tools;
     try {
       if (record.kind === 'restore') {
         const { key, tag, copy } = record;
         if (await restoreObject(this.#tools.copy, { key, tag, copy })) events('OBJECT_RESTORED', { key });
       } else if (record.uploadId !== undefined) await multipart.abort({ key: record.key, uploadId: record.uploadId });
       // The process died between its announcement and the store's answer, or the answer was lost.
-      else await abortOrphans(multipart, record.key, around, await journal.claimed());
+      else {
+        const lost = { key: record.key, at: around, tries: record.tries ?? 1 };
+        if (!(await abortOrphans(this.#tools, lost, dead))) return false;
+      }
       if (record.kind === 'upload') events('UPLOAD_SWEPT', { key: record.key });
       return true;
     } catch (error) {

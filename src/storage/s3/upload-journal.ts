@@ -7,8 +7,17 @@ import { ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
 /** What must be undone if this process ends before it does so itself. */
 export type JournalRecord =
-  /** A multipart upload; without its id from the announcement until the store has given one. */
-  | { readonly kind: 'upload'; readonly key: string; readonly at: number; readonly uploadId?: string }
+  /**
+   * A multipart upload; without its id from the announcement until the store has given one. `tries`: how many uploads
+   * may have begun where no id came.
+   */
+  | {
+      readonly kind: 'upload';
+      readonly key: string;
+      readonly at: number;
+      readonly uploadId?: string;
+      readonly tries?: number;
+    }
   /**
    * An object that stands at `key` only for a moment, recognised by its tag: what was there before is at `copy`, or
    * nothing was.
@@ -21,22 +30,33 @@ export interface JournalEntry {
   identify(uploadId: string): void;
   /** There is nothing to undo any more. */
   end(): void;
-  /** It could not be undone now: the record stays for the sweeper. */
-  leave(error: unknown): void;
+  /** It could not be undone now: the record stays for the sweeper. `tries` as in the record. */
+  leave(error: unknown, tries?: number): void;
+}
+
+/** What the journals of all processes have at this moment. */
+export interface Claims {
+  /** Of uploads under way. */
+  readonly ids: ReadonlySet<string>;
+  /** Keys for which a process is beginning an upload whose id it does not know yet. */
+  readonly pending: ReadonlySet<string>;
 }
 
 /** Where things are announced before they begin, so that a later process can undo what a crash left. */
 export interface UploadJournal {
   /** Resolves when the record is safe. */
   announce(record: JournalRecord): Promise<JournalEntry>;
-  /** The ids of all uploads that any process's journal has; undefined where there are no journals. Throws StorageError. */
-  claimed(): Promise<ReadonlySet<string> | undefined>;
+  /**
+   * What any process has announced; the journals `dead` begin nothing any more. Undefined where there are no journals.
+   * Throws StorageError.
+   */
+  claims(dead: ReadonlySet<string>): Promise<Claims | undefined>;
 }
 
 /** For stores whose bucket rules end abandoned uploads. */
 export const noJournal: UploadJournal = {
   announce: async () => Promise.resolve({ identify: () => undefined, end: () => undefined, leave: () => undefined }),
-  claimed: async () => Promise.resolve(undefined),
+  claims: async () => Promise.resolve(undefined),
 };
 
 /** The journal object's content. */
@@ -108,8 +128,12 @@ export class BucketJournal implements UploadJournal {
         this.#left.delete(id);
         this.#flushSoon(END_DELAY_MS);
       },
-      leave: (error) => {
+      leave: (error, tries) => {
         this.#left.add(id);
+        if (record.kind === 'upload' && tries !== undefined) {
+          this.#records.set(id, { ...record, tries });
+          this.#flushSoon(0);
+        }
         this.#options.events('UPLOAD_LEFT', { key: record.key, error });
       },
     };
@@ -128,14 +152,19 @@ export class BucketJournal implements UploadJournal {
     });
   }
 
-  async claimed(): Promise<ReadonlySet<string>> {
+  async claims(dead: ReadonlySet<string>): Promise<Claims> {
     const { objects, prefix, key } = this.#options;
     const ids = new Set(uploadIds([...this.#records.values()]));
+    // Those that were left behind begin nothing any more.
+    const pending = new Set(
+      beginning([...this.#records].flatMap(([id, record]) => (this.#left.has(id) ? [] : record))),
+    );
     for (const { object, content } of await readJournals(objects, prefix)) {
       if (object.key === key || content === undefined) continue;
       for (const id of uploadIds(content.records)) ids.add(id);
+      if (!dead.has(object.key)) for (const name of beginning(content.records)) pending.add(name);
     }
-    return ids;
+    return { ids, pending };
   }
 
   /** Writes what is outstanding; with no records left the object is removed. Never throws. */
@@ -210,10 +239,15 @@ export async function readJournals(
   return journals;
 }
 
-export function uploadIds(records: readonly JournalRecord[]): string[] {
+function uploadIds(records: readonly JournalRecord[]): string[] {
   return records.flatMap((record) =>
     record.kind === 'upload' && record.uploadId !== undefined ? [record.uploadId] : [],
   );
+}
+
+/** Keys of uploads whose ids are not known. */
+function beginning(records: readonly JournalRecord[]): string[] {
+  return records.flatMap((record) => (record.kind === 'upload' && record.uploadId === undefined ? [record.key] : []));
 }
 
 /** Undefined if the bytes are no journal: another program's object, or one of a later version of this. */
@@ -251,7 +285,9 @@ function recordOf(value: unknown): JournalRecord | undefined {
   const at = field(value, 'at');
   const uploadId = field(value, 'uploadId');
   if (field(value, 'kind') !== 'upload' || typeof at !== 'number') return undefined;
-  return typeof uploadId === 'string' ? { kind: 'upload', key, at, uploadId } : { kind: 'upload', key, at };
+  if (typeof uploadId === 'string') return { kind: 'upload', key, at, uploadId };
+  const tries = field(value, 'tries');
+  return typeof tries === 'number' ? { kind: 'upload', key, at, tries } : { kind: 'upload', key, at };
 }
 
 function field(value: unknown, name: string): unknown {

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { StorageError } from '../../object-store.ts';
+import type { StorageError, StoreEventSink } from '../../object-store.ts';
 import type { Clock } from '../clock.ts';
 import { toStorageError } from '../errors.ts';
 import { abortOrphans } from '../orphans.ts';
@@ -24,6 +24,7 @@ export interface MultipartTools {
   /** Requests in flight for one upload. */
   readonly partsInFlight: number;
   readonly clock: Clock;
+  readonly events: StoreEventSink;
 }
 
 /**
@@ -69,21 +70,22 @@ export class MultipartUpload {
     tag: string,
     onFailure: (failure: StorageError) => void,
   ): Promise<MultipartUpload> {
-    const entry = await tools.journal.announce({ kind: 'upload', key, at: tools.clock.now() });
-    const answer = { lost: false };
+    const at = tools.clock.now();
+    const entry = await tools.journal.announce({ kind: 'upload', key, at });
+    const answers = { lost: 0 };
     let reference: UploadReference;
     try {
-      reference = await tools.multipart.create(key, properties, () => {
-        answer.lost = true;
+      reference = await tools.multipart.create(key, properties, (tries) => {
+        answers.lost = tries;
       });
     } catch (error) {
-      if (answer.lost) entry.leave(error);
+      if (answers.lost > 0) entry.leave(error, answers.lost);
       else entry.end();
       throw error;
     }
     entry.identify(reference.uploadId);
     const upload = new MultipartUpload(tools, reference, entry, tag, onFailure);
-    if (answer.lost) await upload.#abortTwins();
+    if (answers.lost > 0) await upload.#abortTwins(at, answers.lost);
     return upload;
   }
 
@@ -154,18 +156,22 @@ export class MultipartUpload {
     }
   }
 
-  /** An upload of the same key whose id was lost with the answer. Never throws: the bucket's own rule is left then. */
-  async #abortTwins(): Promise<void> {
-    const { multipart, journal, clock } = this.#tools;
+  /**
+   * Uploads of the same key whose ids were lost with the answers, asked for since `at`. Never throws: what cannot be
+   * ended now is left to the sweeper.
+   */
+  async #abortTwins(at: number, tries: number): Promise<void> {
+    const { journal, clock } = this.#tools;
+    const { key, uploadId } = this.#reference;
+    let reason: unknown = new Error('uploads whose answers were lost');
     try {
-      const claimed = await journal.claimed();
-      if (claimed === undefined) return;
-      await abortOrphans(multipart, this.#reference.key, clock.now(), new Set([...claimed, this.#reference.uploadId]));
-    } catch {
-      const record = { kind: 'upload', key: this.#reference.key, at: clock.now() } as const;
-      const twin = await journal.announce(record).catch(() => undefined);
-      twin?.leave(new Error('an upload whose answer was lost'));
+      const sibling = { uploadId, afterMs: clock.now() - at };
+      if (await abortOrphans(this.#tools, { key, at, tries, sibling }, new Set())) return;
+    } catch (error) {
+      reason = error;
     }
+    const twins = await journal.announce({ kind: 'upload', key, at: clock.now() }).catch(() => undefined);
+    twins?.leave(reason, tries);
   }
 
   async #freeSlot(slots: number): Promise<void> {
