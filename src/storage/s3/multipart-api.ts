@@ -22,6 +22,7 @@ import {
 } from './object-api.ts';
 import type { Requester } from './requester.ts';
 import type { PartBody } from './upload/open-part.ts';
+import { sendBody } from './upload/send-body.ts';
 
 /** A multipart upload under way. */
 export interface UploadReference {
@@ -94,10 +95,9 @@ export class MultipartApi {
   async uploadPart(upload: UploadReference, number: number, body: PartBody, signal?: AbortSignal): Promise<StoredPart> {
     const answer = await this.#requester.run(
       'UploadPart',
-      async ({ client, options }) => {
-        const content = Buffer.isBuffer(body) ? body : body.open();
-        try {
-          return await client.send(
+      async ({ client }) =>
+        sendBody(body, signal, async (content, options) =>
+          client.send(
             new UploadPartCommand({
               Bucket: this.#requester.bucket,
               Key: upload.key,
@@ -107,11 +107,8 @@ export class MultipartApi {
               ContentLength: body.length,
             }),
             options,
-          );
-        } finally {
-          if (!Buffer.isBuffer(content)) content.destroy();
-        }
-      },
+          ),
+        ),
       signal,
     );
     return { number, etag: answer.ETag ?? '' };

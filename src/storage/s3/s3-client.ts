@@ -35,6 +35,10 @@ export interface S3ConnectionOptions {
   readonly idleTimeoutMs: number;
 }
 
+/** The SDK would write to the console that it makes no second try of a stream. */
+const nothing = (): void => undefined;
+const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
 /** The connections to the store, and clients on them. Clients come and go with credentials; connections stay. */
 export class S3Connections {
   readonly #options: S3ConnectionOptions;
@@ -79,6 +83,7 @@ export class S3Connections {
       requestHandler: this.#handler,
       // Retries are ours (retry.ts): they know the client's patience, and say what they do.
       maxAttempts: 1,
+      logger: SILENT,
       followRegionRedirects: true,
       // With the header the SDK opens a new connection for every part.
       expectContinueHeader: false,
