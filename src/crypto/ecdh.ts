@@ -1,5 +1,5 @@
 import { createECDH, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import type { ECDH, KeyObject } from 'node:crypto';
 import { x25519 as nobleCurve } from '@noble/curves/ed25519.js';
 import { KexError } from './kex-method.ts';
 import { exportRawPublicKey, importRawPrivateKey, importRawPublicKey } from './raw-keys.ts';
@@ -26,6 +26,11 @@ export interface Ecdh {
   generateKeyPair(): EcdhKeyPair;
 }
 
+/** For known answers: the key pair of a private key that is given. */
+export interface EcdhOfKnownKey extends Ecdh {
+  keyPairFromPrivateKey(privateKey: Buffer): EcdhKeyPair;
+}
+
 const X25519_BYTES = 32;
 
 function checkX25519Length(peerPublicKey: Buffer): void {
@@ -43,7 +48,7 @@ function checkX25519Secret(secret: Buffer): Buffer {
 }
 
 /** X25519 (RFC 7748 §5) of node:crypto; usable only where `nodeHasX25519`. */
-export const nodeX25519: Ecdh & { keyPairFromPrivateKey(privateKey: Buffer): EcdhKeyPair } = {
+export const nodeX25519: EcdhOfKnownKey = {
   name: 'X25519',
   provider: 'node',
   publicKeyBytes: X25519_BYTES,
@@ -120,8 +125,25 @@ export const nobleX25519: Ecdh = {
  * ECDH over a NIST curve (RFC 5656 §4, SEC 1 §3.3.1). Public values are uncompressed points, 0x04 || X || Y; OpenSSL checks
  * that a peer's lies on the curve. The secret is the x coordinate, left-padded to the field's length.
  */
-function nistEcdh(name: string, opensslName: string, fieldBytes: number): Ecdh {
+function nistEcdh(name: string, opensslName: string, fieldBytes: number): EcdhOfKnownKey {
   const publicKeyBytes = 1 + 2 * fieldBytes;
+  const keyPair = (ecdh: ECDH): EcdhKeyPair => ({
+    publicKey: ecdh.getPublicKey(),
+    agree(peerPublicKey): Buffer {
+      if (peerPublicKey.length !== publicKeyBytes || peerPublicKey[0] !== 0x04) {
+        throw new KexError(`${name} public value is not an uncompressed point of ${publicKeyBytes} bytes`);
+      }
+      let secret: Buffer;
+      try {
+        secret = ecdh.computeSecret(peerPublicKey);
+      } catch (cause) {
+        throw new KexError(`${name} public value is not a point of the curve`, { cause });
+      }
+      return leftPad(secret, fieldBytes);
+    },
+    // OpenSSL holds the private key and clears it when the object is collected.
+    dispose: () => undefined,
+  });
   return {
     name,
     provider: 'node',
@@ -129,24 +151,13 @@ function nistEcdh(name: string, opensslName: string, fieldBytes: number): Ecdh {
     secretBytes: fieldBytes,
     generateKeyPair(): EcdhKeyPair {
       const ecdh = createECDH(opensslName);
-      const publicKey = ecdh.generateKeys();
-      return {
-        publicKey,
-        agree(peerPublicKey): Buffer {
-          if (peerPublicKey.length !== publicKeyBytes || peerPublicKey[0] !== 0x04) {
-            throw new KexError(`${name} public value is not an uncompressed point of ${publicKeyBytes} bytes`);
-          }
-          let secret: Buffer;
-          try {
-            secret = ecdh.computeSecret(peerPublicKey);
-          } catch (cause) {
-            throw new KexError(`${name} public value is not a point of the curve`, { cause });
-          }
-          return leftPad(secret, fieldBytes);
-        },
-        // OpenSSL holds the private key and clears it when the object is collected.
-        dispose: () => undefined,
-      };
+      ecdh.generateKeys();
+      return keyPair(ecdh);
+    },
+    keyPairFromPrivateKey(privateKey: Buffer): EcdhKeyPair {
+      const ecdh = createECDH(opensslName);
+      ecdh.setPrivateKey(privateKey);
+      return keyPair(ecdh);
     },
   };
 }
