@@ -86,6 +86,9 @@ const s3Storage = z.strictObject({
     .optional()
     .describe('For out-of-order uploads. Default: a private directory in the system temporary one.'),
   spoolMaxBytes: bytes(64 * MIB, 16 * 1024 * GIB).default(10 * GIB),
+  maxSparseBytes: bytes(0, 5 * 1024 * GIB)
+    .default(GIB)
+    .describe('Zeros that are stored for one file where its client has left holes or has set a larger size.'),
   partialUploads: z.enum(['store', 'discard']).default('store'),
   setStat: z.enum(['store', 'ignore', 'refuse']).default('store'),
   renameMaxEntries: z.int().min(0).default(100_000).describe('Largest directory that a rename copies.'),

@@ -86,6 +86,7 @@ export function s3Options(storage: Extract<StorageConfig, { type: 's3' }>, event
       directory: storage.spoolDirectory ?? path.join(tmpdir(), `latticeport-spool-${process.getuid?.() ?? 0}`),
       maxBytes: storage.spoolMaxBytes,
     },
+    maxSparseBytes: storage.maxSparseBytes,
     partialUploads: storage.partialUploads,
     setStat: storage.setStat,
     events,

@@ -21,6 +21,8 @@ export interface RequestContext {
   readonly readOnly: boolean;
   /** Bytes that the client may send ahead, as it is now. */
   readonly window: () => number;
+  /** Fires when the session is over: what nobody waits for any more, and nothing acknowledged depends on, may stop. */
+  readonly ended: AbortSignal;
 }
 
 /** A request whose bytes have been read: what it touches, and how to do it when its turn has come. */

@@ -1,3 +1,4 @@
+import { StorageError } from '../storage/object-store.ts';
 import type { UserView } from '../vfs/user-view.ts';
 import { SshReader } from '../wire/reader.ts';
 import type { SftpAction, SftpObserver } from './events.ts';
@@ -63,6 +64,7 @@ export class SftpSession {
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
   #ended: Promise<void> | undefined;
+  readonly #end = new AbortController();
 
   constructor(io: SftpIo, view: UserView, options: SftpSessionOptions = {}) {
     this.#io = io;
@@ -76,6 +78,7 @@ export class SftpSession {
       umask: options.umask ?? 0o022,
       readOnly: options.readOnly ?? false,
       window: () => io.window?.() ?? Infinity,
+      ended: this.#end.signal,
     };
     this.#router = new RequestRouter(this.#context, options.allowedRequests, options.deniedRequests);
   }
@@ -274,6 +277,7 @@ export class SftpSession {
 
   async #shutDown(how: 'end' | 'protocol-error' | 'aborted', detail: string): Promise<void> {
     this.#state = 'closed';
+    this.#end.abort(new StorageError('failure', 'The session is over.'));
     this.#packets.clear();
     this.#slots.length = 0;
     const idle =

@@ -158,8 +158,11 @@ export interface ObjectStore {
    */
   rename(from: StorePath, to: StorePath, options: { overwrite: boolean }): Promise<void>;
   setAttributes(path: StorePath, change: AttributeChange, options: { followSymlinks: boolean }): Promise<void>;
-  /** Sets a closed file's size: cut off, or filled up with zero bytes. */
-  truncate(path: StorePath, size: number): Promise<void>;
+  /**
+   * Sets a closed file's size: cut off, or filled up with zero bytes. `signal` ends what takes long, and the file stays
+   * as it was.
+   */
+  truncate(path: StorePath, size: number, signal?: AbortSignal): Promise<void>;
   /** A whole-file copy inside the store; overwrites the target if it is a file. */
   copyFile(from: StorePath, to: StorePath): Promise<void>;
   statistics(path: StorePath): Promise<StoreStatistics>;

@@ -171,9 +171,9 @@ export class UserView {
     await location.directory.store.setAttributes(location.path, change, options);
   }
 
-  async truncate(path: ClientPath, size: number): Promise<void> {
+  async truncate(path: ClientPath, size: number, signal?: AbortSignal): Promise<void> {
     const location = this.#locateWritable(path, 'write');
-    await location.directory.store.truncate(location.path, size);
+    await location.directory.store.truncate(location.path, size, signal);
   }
 
   async statistics(path: ClientPath): Promise<StoreStatistics> {

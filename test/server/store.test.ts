@@ -35,6 +35,7 @@ describe('the S3 settings of a configuration', () => {
     [{ readAheadBudgetBytes: 17_000_000 }, 'readAhead.budgetBytes', 17_000_000],
     [{ spoolDirectory: '/spool' }, 'spool.directory', '/spool'],
     [{ spoolMaxBytes: 67_108_864 }, 'spool.maxBytes', 67_108_864],
+    [{ maxSparseBytes: 1000 }, 'maxSparseBytes', 1000],
     [{ partialUploads: 'discard' }, 'partialUploads', 'discard'],
     [{ setStat: 'refuse' }, 'setStat', 'refuse'],
     [{ renameMaxEntries: 12 }, 'rename.maxEntries', 12],

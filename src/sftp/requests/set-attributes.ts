@@ -10,7 +10,7 @@ export async function setPathAttributes(
   { size, change }: RequestedAttributes,
   options: { readonly followSymlinks: boolean },
 ): Promise<void> {
-  if (size !== undefined) await context.view.truncate(path, size);
+  if (size !== undefined) await context.view.truncate(path, size, context.ended);
   if (Object.keys(change).length > 0) await context.view.setAttributes(path, change, options);
 }
 

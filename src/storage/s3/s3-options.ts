@@ -50,6 +50,8 @@ export interface S3StoreOptions extends StorageClassOptions {
   readonly readBudget?: MemoryBudget;
   /** Local disk for files that are not written in order. Without it such writes are refused. */
   readonly spool?: SpoolOptions;
+  /** Zeros that are stored for one file for bytes that no client has sent. Default 1 GiB. */
+  readonly maxSparseBytes?: number;
   /** What a disconnect leaves: the bytes received as the file, or the old file. Default 'store'. */
   readonly partialUploads?: PartialUploadPolicy;
   /** What becomes of times, modes and owners that a client sets. Default 'store'. */
@@ -88,6 +90,7 @@ export interface ResolvedOptions {
   readonly partBytes: number;
   readonly partsInFlight: number;
   readonly uploadBudgetBytes: number;
+  readonly maxSparseBytes: number;
   readonly partialUploads: PartialUploadPolicy;
   readonly setStat: SetStatPolicy;
   readonly attributeDefaults: AttributeDefaults;
@@ -106,6 +109,7 @@ export function resolveOptions(options: S3StoreOptions): ResolvedOptions {
     partBytes: options.partBytes ?? 8 * MIB,
     partsInFlight: options.partsInFlight ?? 4,
     uploadBudgetBytes: options.uploadBudgetBytes ?? 256 * MIB,
+    maxSparseBytes: options.maxSparseBytes ?? 1024 * MIB,
     partialUploads: options.partialUploads ?? 'store',
     setStat: options.setStat ?? 'store',
     attributeDefaults: { ...DEFAULT_ATTRIBUTES, ...options.attributeDefaults },

@@ -29,7 +29,7 @@ import { S3Connections } from './s3-client.ts';
 import { resolveOptions, type ResolvedOptions, type S3StoreOptions } from './s3-options.ts';
 import { journalPrefix, Sweeper } from './sweeper.ts';
 import { BucketJournal, noJournal } from './upload-journal.ts';
-import { assemble } from './upload/assemble.ts';
+import { assemble, checkSparse } from './upload/assemble.ts';
 import { Overlay } from './upload/overlay.ts';
 import { PartBuffers } from './upload/part-buffers.ts';
 import { PartPlan } from './upload/part-plan.ts';
@@ -132,6 +132,7 @@ export class S3Store implements ObjectStore {
       readBase: async (base, from, into) =>
         fetchInto(this.#objects, context, base, from, into, new AbortController().signal),
       rewriteMetadata: async (key, change) => this.#rewriteMetadata(key, change),
+      maxSparseBytes: resolved.maxSparseBytes,
       partialUploads: resolved.partialUploads,
       setStat: resolved.setStat,
       defaults: resolved.attributeDefaults,
@@ -265,7 +266,7 @@ export class S3Store implements ObjectStore {
     await this.#directories.writeMarker(path, applyChange('directory', metadata, change), { exclusive: false });
   }
 
-  async truncate(path: StorePath, size: number): Promise<void> {
+  async truncate(path: StorePath, size: number, signal = new AbortController().signal): Promise<void> {
     const file = await this.#requireFile(path);
     if (file.size === size) return;
     const overlay = new Overlay(file, this.#uploadTools.readBase, this.#uploadTools.spool);
@@ -277,7 +278,8 @@ export class S3Store implements ObjectStore {
     const target = { key: file.key, properties, tag, exclusive: false };
     try {
       await overlay.truncate(size);
-      await assemble(this.#uploadTools, overlay, target, new AbortController().signal);
+      checkSparse(overlay.holes, this.#uploadTools.maxSparseBytes);
+      await assemble(this.#uploadTools, overlay, target, signal);
     } finally {
       await overlay.release();
     }

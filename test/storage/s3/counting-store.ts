@@ -73,7 +73,15 @@ export class CountingStore {
         else if (upload === undefined) {
           notFound(response);
           return;
-        } else upload.parts.set(Number(query.get('partNumber')), length);
+        } else {
+          const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(String(request.headers['x-amz-copy-source-range'])) ?? [];
+          const size = last === undefined ? length : Number(last) + 1 - Number(first);
+          upload.parts.set(Number(query.get('partNumber')), size);
+          if (last !== undefined) {
+            xml(response, `<CopyPartResult><ETag>${etag}</ETag></CopyPartResult>`);
+            return;
+          }
+        }
         response.writeHead(200, { etag, 'content-length': 0 }).end();
         return;
       case 'POST': {

@@ -1,4 +1,5 @@
 import { StorageError } from '../../object-store.ts';
+import { abortReason } from '../clock.ts';
 import { sameEtag, type ObjectApi, type ObjectProperties } from '../object-api.ts';
 import { MultipartUpload, type MultipartTools } from './multipart.ts';
 import type { Overlay } from './overlay.ts';
@@ -48,6 +49,7 @@ export async function assemble(
   const upload = await MultipartUpload.begin(tools, target.key, target.properties, target.tag, () => undefined);
   try {
     for (const { number, from, to, copy } of parts) {
+      if (signal.aborted) throw abortReason(signal);
       if (copy && overlay.base !== undefined) {
         await upload.copy(number, overlay.base, from, to);
         continue;
@@ -70,6 +72,17 @@ export async function assemble(
     await upload.abort();
     throw error;
   }
+}
+
+/**
+ * Zeros are cheap for a client to ask for and have to be sent to the store one by one. Throws 'too-large' where `holes`
+ * bytes that nobody has written are more than `most`.
+ */
+export function checkSparse(holes: number, most: number): void {
+  if (holes <= most) return;
+  throw new StorageError('too-large', `The file has more empty space than this server stores (${most} bytes).`, {
+    detail: `${holes} bytes were never written`,
+  });
 }
 
 /** Throws 'changed' if the object at the base's key is another one. */

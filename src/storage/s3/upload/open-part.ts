@@ -46,6 +46,11 @@ export class OpenPart {
     return this.#filled.within(this.start, this.end).at(-1)?.to ?? this.start;
   }
 
+  /** Bytes that were written. */
+  get filledBytes(): number {
+    return this.#filled.within(this.start, this.end).reduce((sum, { from, to }) => sum + to - from, 0);
+  }
+
   /** Whether the part has its whole memory, not a starter's. */
   get isWhole(): boolean {
     return this.#storage.kind === 'memory' && this.#storage.memory.buffer.length >= this.end - this.start;

@@ -93,6 +93,12 @@ export class Overlay {
     return Math.min(end, this.#size);
   }
 
+  /** How many bytes are zero since neither the base nor a write has them. */
+  get holes(): number {
+    const written = this.#spool?.within(this.#baseEnd, this.#size) ?? [];
+    return written.reduce((holes, { from, to }) => holes - (to - from), this.#size - this.#baseEnd);
+  }
+
   /** The stretches that are the base's. */
   cleanRuns(): CleanRun[] {
     const runs: CleanRun[] = [];

@@ -122,6 +122,14 @@ export class PartStream {
     return this.#spool === undefined ? end : this.#spool.endOfRun(end);
   }
 
+  /** How many bytes of the file no write has reached. */
+  get holes(): number {
+    const kept = Math.min(this.#sent, this.#cut, this.#size);
+    const spooled = this.#spool?.within(kept, this.#size) ?? [];
+    const written = spooled.reduce((sum, { from, to }) => sum + to - from, 0);
+    return this.#open.reduce((holes, part) => holes - part.filledBytes, this.#size - kept - written);
+  }
+
   /**
    * The whole file, if nothing was sent and it fits into one part: its memory is the caller's to release. Bytes that were
    * never written are zero.

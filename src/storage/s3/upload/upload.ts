@@ -9,7 +9,7 @@ import {
   type ObjectMetadata,
 } from '../attributes.ts';
 import { UPLOAD_TAG, type ObjectInfo, type ObjectProperties } from '../object-api.ts';
-import { assemble, checkUnchanged } from './assemble.ts';
+import { assemble, checkSparse, checkUnchanged } from './assemble.ts';
 import { MultipartUpload } from './multipart.ts';
 import { Overlay } from './overlay.ts';
 import type { PartBody } from './open-part.ts';
@@ -20,6 +20,8 @@ import type { SpoolSpace } from './spool.ts';
 
 export interface UploadTools extends PatchTools {
   readonly spool: SpoolSpace | undefined;
+  /** Zeros that are stored for one file for bytes that nobody has written. */
+  readonly maxSparseBytes: number;
   /** Gives a stored object other metadata. */
   readonly rewriteMetadata: (key: string, change: AttributeChange) => Promise<void>;
 }
@@ -212,10 +214,12 @@ export class Upload {
         break;
       case 'buffering':
       case 'streaming':
+        checkSparse(state.stream.holes, this.#tools.maxSparseBytes);
         await this.#commitStream(state.stream, size);
         await state.stream.release();
         break;
       case 'spooled':
+        checkSparse(state.overlay.holes, this.#tools.maxSparseBytes);
         // Nothing written over nothing kept is an empty file, and that is a new one.
         if (state.overlay.unchanged && this.#base !== undefined) await this.#keepOnlyAttributes();
         else await assemble(this.#tools, state.overlay, this.#target(this.#tag), this.#ends.signal());
