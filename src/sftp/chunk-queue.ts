@@ -2,12 +2,17 @@
 const SMALL_CHUNK_BYTES = 1024;
 const TAIL_BYTES = 16 * 1024;
 
+/** A chunk that keeps more than so many times its own memory alive is copied: a peer may put little into each packet. */
+const MAX_KEPT = 4;
+
 /** Bytes in the order of their coming, kept in the chunks that they came in. */
 export class ChunkQueue {
   readonly #chunks: Buffer[] = [];
   #length = 0;
-  /** The buffer behind the last chunk where that is one of ours, and how much of it is in use. */
+  /** A buffer of ours that small chunks are copied to, and how much of it is in use. */
   #tail: { readonly buffer: Buffer; used: number } | null = null;
+  /** The last chunk is a part of `#tail`, and ends where that is in use. */
+  #endsInTail = false;
 
   get length(): number {
     return this.#length;
@@ -17,25 +22,24 @@ export class ChunkQueue {
     if (chunk.length === 0) return;
     if (this.#length > 0 && chunk.length < SMALL_CHUNK_BYTES) this.#pushSmall(chunk);
     else {
-      this.#chunks.push(chunk);
-      this.#tail = null;
+      const kept = chunk.buffer.byteLength > MAX_KEPT * chunk.length && this.#length > 0;
+      this.#chunks.push(kept ? copyOf(chunk) : chunk);
+      this.#endsInTail = false;
     }
     this.#length += chunk.length;
   }
 
   #pushSmall(chunk: Buffer): void {
-    const last = this.#chunks.at(-1);
-    const tail = this.#tail;
-    if (tail === null || last === undefined || tail.used + chunk.length > TAIL_BYTES) {
-      const buffer = Buffer.allocUnsafeSlow(TAIL_BYTES);
-      chunk.copy(buffer);
-      this.#chunks.push(buffer.subarray(0, chunk.length));
-      this.#tail = { buffer, used: chunk.length };
-      return;
+    if (this.#tail === null || this.#tail.used + chunk.length > TAIL_BYTES) {
+      this.#tail = { buffer: Buffer.allocUnsafeSlow(TAIL_BYTES), used: 0 };
+      this.#endsInTail = false;
     }
-    chunk.copy(tail.buffer, tail.used);
-    tail.used += chunk.length;
-    this.#chunks[this.#chunks.length - 1] = tail.buffer.subarray(tail.used - last.length - chunk.length, tail.used);
+    const { buffer, used } = this.#tail;
+    chunk.copy(buffer, used);
+    this.#tail.used += chunk.length;
+    const before = this.#endsInTail ? (this.#chunks.pop()?.length ?? 0) : 0;
+    this.#chunks.push(buffer.subarray(used - before, this.#tail.used));
+    this.#endsInTail = true;
   }
 
   /** The uint32 at `offset`, or undefined where fewer bytes have come. */
@@ -88,6 +92,7 @@ export class ChunkQueue {
     this.#chunks.length = 0;
     this.#length = 0;
     this.#tail = null;
+    this.#endsInTail = false;
   }
 
   #byteAt(offset: number): number | undefined {
@@ -98,4 +103,10 @@ export class ChunkQueue {
     }
     return undefined;
   }
+}
+
+function copyOf(chunk: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(chunk.length);
+  chunk.copy(copy);
+  return copy;
 }
