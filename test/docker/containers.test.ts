@@ -24,6 +24,16 @@ describe('docker-compose.yml', () => {
     const running = Object.keys(services).filter((name) => name.startsWith('interop-'));
     expect(running.toSorted()).toEqual(profile.length === 0 ? [] : interop);
   });
+
+  given.each([
+    [undefined, ''],
+    ['/somewhere', '/opt/wolfssh'],
+  ])('hands a folder of wolfSSH on only where one is named: WOLFSSH_DIR=%s', async (named, inside) => {
+    const command = [...(compose?.command ?? []), '-f', at('docker-compose.yml'), '--profile', 'interop', 'config'];
+    const { stdout } = await mustRun(command, { cwd: ROOT, env: { WOLFSSH_DIR: named } });
+    const { services } = parse(stdout) as { services: Record<string, { environment?: Record<string, string> }> };
+    expect(services['interop-wolfssh']?.environment).toEqual({ WOLFSSH_DIR: inside });
+  });
 });
 
 describe.each(['Dockerfile', 'docker/interop.Dockerfile'])('%s', (name) => {

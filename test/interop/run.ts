@@ -30,7 +30,7 @@ const options: Options = new Command('interop')
   .description('Runs every client that is installed against the server and writes a report.')
   .option('--client <names...>', 'clients whose name holds one of these')
   .option('--scenario <names...>', 'scenarios')
-  .option('--out <directory>', 'where the report goes', resolve(import.meta.dirname, 'out'))
+  .option('--out <directory>', 'where report.md and report.json go', import.meta.dirname)
   .option('--docs', 'write docs/interop.md too')
   .option('--server <host:port>', 'a server that runs already, instead of starting our own')
   .option('--identity <file>', 'with --server: its keys and user, as JSON')
@@ -64,7 +64,13 @@ async function main(): Promise<number> {
   const offers = new Map<string, Offer>();
   const broken: string[] = [];
   for (const client of clients) {
-    if (client.version === null) continue;
+    if (client.version === null) {
+      // Whoever names a folder wants its client to be run: that it is not there is no detail.
+      const named = process.env[client.origin] ?? '';
+      if (named !== '')
+        broken.push(`FAIL ${client.name}: ${client.origin} is ${named}, and its programs are not there`);
+      continue;
+    }
     try {
       offers.set(client.name, await captureOffer(client, identity, join(directory, `offer-${offers.size}`)));
     } catch (error) {

@@ -133,16 +133,16 @@ export function findProgram(home: PeerHome, program: string): readonly string[] 
         program,
       );
     case 'oqs-openssh': {
-      const directory = process.env['OQS_OPENSSH_DIR'];
-      return directory === undefined ? null : withOwnSsh([directory, join(directory, 'bin')], program);
+      const directory = process.env['OQS_OPENSSH_DIR'] ?? '';
+      return directory === '' ? null : withOwnSsh([directory, join(directory, 'bin')], program);
     }
     case 'wolfssh-client': {
       const client = process.env['WOLFSSH_CLIENT'];
       return client === undefined ? null : existing([client]);
     }
     case 'wolfssh': {
-      const directory = process.env['WOLFSSH_DIR'];
-      return directory === undefined ? null : existing([join(directory, program)]);
+      const directory = process.env['WOLFSSH_DIR'] ?? '';
+      return directory === '' ? null : existing([join(directory, program)]);
     }
   }
 }
@@ -161,12 +161,15 @@ export function findPeer(name: PeerName): Peer | null {
 function look(name: PeerName): Peer | null {
   const row: PeerRow = PEERS[name];
   const command = findProgram(row.home, row.program);
-  const asked = findProgram(row.home, row.versionProgram ?? row.program);
-  if (command === null || asked === null) return null;
+  if (command === null) return null;
+  // A folder that somebody names may hold the main program alone, and a program that does not say its version.
+  const named = row.home === 'oqs-openssh' || row.home === 'wolfssh';
+  const asked = findProgram(row.home, row.versionProgram ?? row.program) ?? (named ? command : null);
+  if (asked === null) return null;
   const [file, ...first] = asked;
   if (file === undefined) return null;
   const answer = spawnSync(file, [...first, ...row.versionArguments], { encoding: 'utf8', timeout: 20_000 });
-  const version = row.pattern.exec(`${answer.stdout}\n${answer.stderr}\n`)?.[1];
+  const version = row.pattern.exec(`${answer.stdout}\n${answer.stderr}\n`)?.[1] ?? (named ? 'unknown' : undefined);
   if (version === undefined) return null;
   return { name, home: row.home, version, command, program: (other) => findProgram(row.home, other) };
 }

@@ -15,7 +15,7 @@ import type { SessionKex } from '../../src/policy/session-kex.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';
 import type { InteropClient } from '../interop/client.ts';
 import { openssh } from '../interop/clients/openssh.ts';
-import { putty } from '../interop/clients/putty.ts';
+import { psftp } from '../interop/clients/putty.ts';
 import type { Identity, KeyType } from '../interop/identity.ts';
 import { makeIdentity } from '../interop/identity.ts';
 import type { RunningServer } from '../interop/server-harness.ts';
@@ -29,7 +29,7 @@ import { FIPS_NODE } from './fips-node.ts';
 const MAIN = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
 const OPENSSH_10 = openssh('OpenSSH 10', 'openssh-10', 'Debian 12 backports', true);
 const OPENSSH_SID = openssh('OpenSSH of sid', 'openssh-sid', 'Debian sid', true);
-const PUTTY = putty();
+const PUTTY = psftp();
 
 const inFipsMode = FIPS_NODE === null ? test.skip : test;
 

@@ -7,7 +7,7 @@ import { curl } from './curl.ts';
 import { dropbear } from './dropbear.ts';
 import { lftp } from './lftp.ts';
 import { openssh } from './openssh.ts';
-import { putty } from './putty.ts';
+import { pscp, psftp } from './putty.ts';
 import { rclone } from './rclone.ts';
 import { scripted, scriptedPeer } from './scripted.ts';
 import { sshfs } from './sshfs.ts';
@@ -21,7 +21,8 @@ export function allClients(): InteropClient[] {
     openssh('OQS OpenSSH', 'openssh-oqs', 'OQS_OPENSSH_DIR', false),
     wolfssh(),
     wolfsshLibrary(),
-    putty(),
+    psftp(),
+    pscp(),
     dropbear(),
     lftp(),
     curl(),
