@@ -10,9 +10,9 @@ export function registerCheckConfigCommand(program: Command): void {
     .argument('[file]', 'the configuration', 'latticeport.json')
     .action((file: string) => {
       const { policy, hostKeys, users } = prepareConfig(loadConfig(file));
-      process.stdout.write(
-        `${file}: good. Policy ${policy.name}, ${hostKeys.length} host keys, ${users.size} users.\n`,
-      );
+      const counts = `${counted(hostKeys.length, 'host key')}, ${counted(users.size, 'user')}`;
+      process.stdout.write(`${file}: good. Policy ${policy.name}, ${counts}.\n`);
+      if (users.size === 0) process.stdout.write('Nobody can log in: add "users" (see README.md).\n');
     });
   program
     .command('config-schema')
@@ -20,4 +20,8 @@ export function registerCheckConfigCommand(program: Command): void {
     .action(() => {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
     });
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -38,9 +38,13 @@ export function registerKeygenCommand(program: Command): void {
           throw new CliError(`${name} is there already (use --force to overwrite it)`);
       }
       const key = generate(options);
-      writeFileSync(file, key.privateKey, { mode: 0o600 });
-      chmodSync(file, 0o600);
-      writeFileSync(publicFile, `${key.publicKey.trim()}\n`);
+      try {
+        writeFileSync(file, key.privateKey, { mode: 0o600 });
+        chmodSync(file, 0o600);
+        writeFileSync(publicFile, `${key.publicKey.trim()}\n`);
+      } catch (error) {
+        throw new CliError(`the key cannot be written: ${(error as Error).message}`);
+      }
       const { fingerprint, type, bits } = parseAuthorizedKey(key.publicKey);
       process.stdout.write(`${file}: ${type} ${bits} ${fingerprint}\n`);
     });

@@ -74,7 +74,7 @@ function clientOf(options: ExplainOptions, policy: AlgorithmLists): NamedClient 
   const ciphers = or(options.clientCiphers, policy.ciphers);
   const macs = or(options.clientMacs, policy.macs);
   return {
-    title: 'as given',
+    title: 'a client that offers what was given here, and otherwise what the policy lists',
     offer: {
       kex,
       hostKeys: or(options.clientHostKeys, policy.hostKeys),

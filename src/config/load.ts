@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { ConfigError, jsonPathOf } from '../policy/config-error.ts';
+import { ConfigError } from '../policy/config-error.ts';
+import { describeIssue } from './describe-issue.ts';
 import type { Config } from './schema.ts';
 import { configSchema } from './schema.ts';
 
@@ -31,7 +32,7 @@ export function parseConfig(text: string, file: string): LoadedConfig {
     throw new ConfigError(file, '$', `not valid JSON: ${(error as Error).message}`);
   }
   const result = configSchema.safeParse(json);
-  if (!result.success) throw schemaError(file, result.error);
+  if (!result.success) throw schemaError(file, result.error, json);
   return { config: resolvePaths(result.data, path.dirname(path.resolve(file))), file };
 }
 
@@ -43,14 +44,8 @@ export function configJsonSchema(): Record<string, unknown> {
   };
 }
 
-function schemaError(file: string, error: z.ZodError): ConfigError {
-  const problems = error.issues.map((issue) => ({
-    jsonPath: jsonPathOf(issue.path),
-    problem:
-      issue.code === 'unrecognized_keys'
-        ? `unknown setting ${issue.keys.map((key) => `"${key}"`).join(', ')}`
-        : issue.message,
-  }));
+function schemaError(file: string, error: z.ZodError, json: unknown): ConfigError {
+  const problems = error.issues.map((issue) => describeIssue(issue, json, configSchema));
   const [first = { jsonPath: '$', problem: 'invalid' }, ...others] = problems;
   return new ConfigError(file, first.jsonPath, first.problem, others);
 }

@@ -191,8 +191,7 @@ function staysInForce(policy: SecurityPolicy): string {
   return `${policy.name} stays in force until the server restarts`;
 }
 
-/** The system's error code (ENOENT, EACCES), else the message. */
+/** "ENOENT: no such file or directory" of the system's message, which goes on with the call and the path. */
 function reasonOf(error: unknown): string {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-  return typeof code === 'string' ? code : String(message);
+  return String((error as { readonly message?: unknown }).message).replace(/, \w+ '.*$/s, '');
 }

@@ -14,6 +14,9 @@ export function loadHostKeys(files: readonly string[], configFile: string): Priv
     } catch (error) {
       throw new ConfigError(configFile, at, `host key cannot be read: ${(error as Error).message}`);
     }
+    if (/^(ssh-|ecdsa-)/.test(text)) {
+      throw new ConfigError(configFile, at, `${file} is a public key: name the private one, beside it without .pub`);
+    }
     // Another user of the machine who can read a host key can impersonate the server. A file of somebody else's (a secret
     // that root mounts into a container for our group) may be readable by the group: that is how we read it.
     const { mode, uid } = statSync(file);
