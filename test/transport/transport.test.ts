@@ -103,7 +103,7 @@ describe('rekey', () => {
     await exchangeData(both);
   });
 
-  test('without strict key exchange the sequence numbers run on', async () => {
+  test('without strict key exchange (wolfSSH) the sequence numbers run on', async () => {
     const [a, b] = duplexPair();
     const server = serverSide(a, { serverRekey: { bytes: 50_000, seconds: 86_400 } });
     const client = clientSide(b, {});
