@@ -27,7 +27,7 @@ export class RunningServer {
   readonly store: ObjectStore;
   readonly server: SftpServer;
   readonly #log: Logger;
-  readonly #sftpSessions: SftpSessions[];
+  readonly #shared: SharedState;
   #prepared: PreparedConfig;
   #watcher: PolicyWatcher;
   #stopped: Promise<number> | null = null;
@@ -37,14 +37,14 @@ export class RunningServer {
     store: ObjectStore;
     server: SftpServer;
     prepared: PreparedConfig;
-    sftpSessions: SftpSessions;
+    shared: SharedState;
     log: Logger;
   }) {
     this.address = parts.address;
     this.store = parts.store;
     this.server = parts.server;
     this.#prepared = parts.prepared;
-    this.#sftpSessions = [parts.sftpSessions];
+    this.#shared = parts.shared;
     this.#log = parts.log;
     this.#watcher = this.#watch();
   }
@@ -87,16 +87,14 @@ export class RunningServer {
   async #stop(): Promise<number> {
     this.#watcher.close();
     const cutOff = await this.server.stop(this.#prepared.loaded.config.shutdown.drainSeconds);
-    for (const sessions of this.#sftpSessions) await sessions.settled();
+    while (this.#shared.ending.size > 0) await Promise.all(this.#shared.ending);
     await this.store.close();
     this.#log.info({ event: 'server.stopped', cutOff }, 'stopped');
     return cutOff;
   }
 
   #apply(): void {
-    const { environment, sftpSessions } = environmentOf(this.#prepared, this.store, this.#log);
-    this.#sftpSessions.push(sftpSessions);
-    this.server.use(environment);
+    this.server.use(environmentOf(this.#prepared, this.store, this.#shared, this.#log));
   }
 
   #watch(): PolicyWatcher {
@@ -135,8 +133,8 @@ export async function startServer(
   const { config, file } = prepared.loaded;
   await prepareKexMethods(prepared.policy.algorithms.kex);
   const store = await openStore(config.storage, file, log);
-  const { environment, sftpSessions } = environmentOf(prepared, store, log);
-  const server = new SftpServer(environment, admission);
+  const shared: SharedState = { windows: new ReceiveWindows(receiveBytes(config.storage)), ending: new Set() };
+  const server = new SftpServer(environmentOf(prepared, store, shared, log), admission);
   let address: AddressInfo;
   try {
     address = await server.listen(config.listen.host, config.listen.port);
@@ -159,28 +157,35 @@ export async function startServer(
     },
     `listening on ${address.address} port ${address.port}`,
   );
-  return new RunningServer({ address, store, server, prepared, sftpSessions, log });
+  return new RunningServer({ address, store, server, prepared, shared, log });
+}
+
+/** What all sessions have in common, whichever configuration they began with. */
+interface SharedState {
+  readonly windows: ReceiveWindows;
+  /** SFTP sessions that are over and have not let go of their files yet. */
+  readonly ending: Set<Promise<void>>;
 }
 
 function environmentOf(
   prepared: PreparedConfig,
   store: ObjectStore,
+  { windows, ending }: SharedState,
   log: Logger,
-): { environment: SessionEnvironment; sftpSessions: SftpSessions } {
+): SessionEnvironment {
   const { config, file } = prepared.loaded;
-  const sftpSessions = new SftpSessions(store, config);
-  const environment: SessionEnvironment = {
+  const sftpSessions = new SftpSessions(store, config, ending);
+  return {
     config,
     version: SSH_VERSION,
     algorithms: offeredAlgorithms(prepared.policy, prepared.hostKeys, file),
     hostKeys: usableHostKeys(prepared),
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
     users: prepared.users,
-    windows: new ReceiveWindows(receiveBytes(config.storage)),
+    windows,
     openSftp: (user, channel, sessionLog) => sftpSessions.open(user, channel, sessionLog),
     log,
   };
-  return { environment, sftpSessions };
 }
 
 /** What clients send ahead is memory of uploads too: its bound follows theirs, where they have one. */

@@ -10,21 +10,18 @@ import type { SftpUser } from './session.ts';
 import { viewOf } from './user-views.ts';
 import type { User } from './users.ts';
 
-/** Starts SFTP sessions on channels, and knows which of them are still tidying up. */
+/** Starts SFTP sessions on channels. */
 export class SftpSessions {
   readonly #store: ObjectStore;
   readonly #config: Config;
-  readonly #ending = new Set<Promise<void>>();
+  readonly #ending: Set<Promise<void>>;
   readonly #views = new WeakMap<User, { view: UserView; ready: Promise<void> }>();
 
-  constructor(store: ObjectStore, config: Config) {
+  /** `ending` holds the sessions that are over until they have let go of their files. */
+  constructor(store: ObjectStore, config: Config, ending: Set<Promise<void>>) {
     this.#store = store;
     this.#config = config;
-  }
-
-  /** Resolves when every session that has ended has let go of its files. */
-  async settled(): Promise<void> {
-    while (this.#ending.size > 0) await Promise.all(this.#ending);
+    this.#ending = ending;
   }
 
   open(user: User, channel: Channel, log: Logger): SftpUser {
