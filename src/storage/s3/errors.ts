@@ -164,6 +164,9 @@ export function toStorageError(error: unknown, operation: string): StorageError 
     case 'XMinioStorageFull':
     case 'InsufficientStorage':
       return make('no-space', 'The storage is full.');
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return make('no-space', 'The server has no room left on its disk.');
     case 'EntityTooLarge':
       return make('too-large', 'The file is larger than the storage accepts.');
     case 'KeyTooLongError':

@@ -63,6 +63,15 @@ describe('what a failed request means', () => {
     expect(classify(answer('SlowDown', 503)).ambiguous).toBe(false);
   });
 
+  test('a full disk of the server is no fault of the store', () => {
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    expect(classify(full).remedy).toBe('fail');
+    expect(toStorageError(full, 'upload')).toMatchObject({
+      code: 'no-space',
+      message: 'The server has no room left on its disk.',
+    });
+  });
+
   test('a StorageError stays what it is', () => {
     const error = new StorageError('no-space', 'full');
     expect(toStorageError(error, 'PutObject')).toBe(error);

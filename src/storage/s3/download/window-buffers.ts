@@ -37,8 +37,11 @@ export class WindowBuffers {
     const lease = this.#budget.tryAcquire(bytes);
     if (lease === undefined) return undefined;
     const full = bytes === this.#fullBytes;
-    const buffer = (full ? this.#idle.pop() : undefined) ?? Buffer.allocUnsafeSlow(bytes);
-    this.#lastUse = performance.now();
+    const kept = full ? this.#idle.pop() : undefined;
+    // Windows of other lengths do not keep alive what they cannot use.
+    if (full) this.#lastUse = performance.now();
+    while (this.#idle.length > 0 && this.#budget.used + this.idleBytes > this.#budget.capacity) this.#idle.pop();
+    const buffer = kept ?? Buffer.allocUnsafeSlow(bytes);
     let held = true;
     return {
       buffer,
