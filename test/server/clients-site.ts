@@ -2,13 +2,11 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
-import { expect } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { findPeer } from '../peers/peers.ts';
 import { openDescriptors } from '../soak/process-watch.ts';
 import { expectSameBytes, pattern } from '../storage/contract/store-driver.ts';
 import { credentials, TestBucket } from '../storage/s3/s3-server.ts';
-import type { RunResult } from './run.ts';
-import { run } from './run.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 
 export type StoreKind = 'local' | 's3';
@@ -108,7 +106,7 @@ export class ClientsSite {
    * neither multipart uploads nor unfinished files.
    */
   async expectNothingOpen({ sessions = 0 } = {}): Promise<void> {
-    const wanted = { sessions, open: [], spooled: [], unfinished: [] };
+    const wanted = { sessions, files: 0, open: [], spooled: [], unfinished: [] };
     const deadline = performance.now() + 10_000;
     for (;;) {
       const now = await this.#leftOpen();
@@ -121,11 +119,13 @@ export class ClientsSite {
 
   async #leftOpen(): Promise<object> {
     const count = (wanted: string): number => this.server.log.filter(({ event }) => event === wanted).length;
+    const closed = count('sftp.close') + count('sftp.partial-close');
     const spool = this.#bucket?.spoolDirectory;
     const below = (target: string): boolean =>
       target.startsWith(this.server.data) || (spool !== undefined && target.startsWith(spool));
     return {
       sessions: count('session.opened') - count('session.closed'),
+      files: this.opened(0).length - closed,
       // The server is in this process.
       open: openDescriptors(process.pid).filter(below),
       spooled: spool === undefined ? [] : readdirSync(spool),
@@ -138,7 +138,10 @@ export class ClientsSite {
 
   /** What clients have opened since entry `from` of the log: whatever brings or fetches bytes shows there. */
   opened(from: number): string[] {
-    return this.server.log.slice(from).flatMap(({ event, msg }) => (event === 'sftp.open' ? [String(msg)] : []));
+    return this.server.log
+      .slice(from)
+      .filter(({ event, status }) => event === 'sftp.open' && status === undefined)
+      .map(({ msg }) => String(msg));
   }
 }
 
@@ -162,22 +165,8 @@ export function makeTree(folder: string): Map<string, Buffer> {
   return files;
 }
 
-/** Runs a client; throws with what it said unless it ends with status 0. */
-export async function mustSucceed(
-  command: readonly string[],
-  options: Parameters<typeof run>[1] = {},
-): Promise<RunResult> {
-  const result = await run(command, { timeout: 120_000, ...options });
-  if (result.status !== 0) {
-    throw new Error(`${command.join(' ')} ended with ${String(result.status)}\n${result.stdout}\n${result.stderr}`);
-  }
-  return result;
-}
-
-/** ssh with the server's keys and the user's, for clients that let it make their connection. */
-export function sshCommand(server: TestServer): string[] | null {
-  const ssh = (findPeer('openssh-10') ?? findPeer('openssh-machine'))?.program('ssh') ?? null;
-  if (ssh === null) return null;
+/** For `ssh` and what hands its options on: the server's keys and the user's, no configuration, no question. */
+export function sshOptions(server: TestServer): string[] {
   const options = [
     `UserKnownHostsFile=${server.knownHosts}`,
     'GlobalKnownHostsFile=none',
@@ -187,5 +176,42 @@ export function sshCommand(server: TestServer): string[] | null {
     'IdentityAgent=none',
     `IdentityFile=${server.userKey('ed25519')}`,
   ];
-  return [...ssh, '-F', 'none', ...options.flatMap((option) => ['-o', option])];
+  return ['-F', 'none', ...options.flatMap((option) => ['-o', option])];
+}
+
+/** OpenSSH's newest, which the tests with lftp, sshfs and scp need too; `null` where none is installed. */
+export function findOpenSsh(program: 'ssh' | 'scp'): readonly string[] | null {
+  return (findPeer('openssh-10') ?? findPeer('openssh-machine'))?.program(program) ?? null;
+}
+
+/** Tests with a client on each store, in their order, and after them that nothing is left open. */
+export function describeOnStores(
+  client: string,
+  lacking: string | null,
+  tests: (site: () => ClientsSite) => void,
+): void {
+  for (const { kind, missing } of STORES) {
+    describe(`${client} on ${kind}`, () => {
+      const reason = lacking ?? missing;
+      if (reason !== null) {
+        test.skip(reason, () => undefined);
+        return;
+      }
+      let opened: ClientsSite | undefined;
+      const site = (): ClientsSite => {
+        if (opened === undefined) throw new Error('there is no server yet');
+        return opened;
+      };
+      beforeAll(async () => {
+        opened = await ClientsSite.open(kind);
+      });
+      afterAll(async () => {
+        await opened?.close();
+      });
+      tests(site);
+      test('it leaves nothing open', async () => {
+        await site().expectNothingOpen();
+      });
+    });
+  }
 }
