@@ -322,6 +322,28 @@ describeWithServer('s3 that misbehaves', () => {
     expect(events.find(([event]) => event === 'S3_GIVE_UP')?.[1]).toMatchObject({ attempts: 4, status: 503 });
   });
 
+  test('an upload that cannot be completed is ended before the file that was there is put back', async () => {
+    await put('home/f', OLD);
+    const store = await openStore();
+    await store.sweep();
+    let completed = -1;
+    proxy.decide = ({ operation, index }) => {
+      if (operation !== 'CompleteMultipartUpload') return undefined;
+      completed = index;
+      return { kind: 'refuse', status: 403, code: 'AccessDenied' };
+    };
+    const handle = await store.openWrite('f', writeOptions());
+    await handle.write(0, [Buffer.from(NEW)]);
+    await handle.write(0, [Buffer.from('header')]);
+    await expect(handle.close()).rejects.toMatchObject({ code: 'permission-denied' });
+    const after = proxy.seen.filter(({ index }) => index > completed).map(({ operation }) => operation);
+    expect(after[0]).toBe('AbortMultipartUpload');
+    expect(after).toContain('HeadObject');
+    expect(digest(await get('home/f'))).toBe(digest(OLD));
+    proxy.reset();
+    await store.close();
+  });
+
   for (const scenario of SCENARIOS) {
     describe(scenario.name, () => {
       let requests: readonly SeenRequest[] = [];

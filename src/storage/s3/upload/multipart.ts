@@ -39,6 +39,7 @@ export class MultipartUpload {
   readonly #stored = new Map<number, StoredPart>();
   readonly #inFlight = new Set<Promise<void>>();
   readonly #abort = new AbortController();
+  #aborted: Promise<boolean> | undefined;
   #failure: StorageError | undefined;
   /** Told once when a part fails, so that a writer that waits for memory does not wait in vain. */
   readonly #onFailure: (failure: StorageError) => void;
@@ -143,16 +144,22 @@ export class MultipartUpload {
 
   /**
    * Ends the upload and leaves no part behind. Parts under way are ended first: one that arrived after the end would
-   * stay. Never throws: what cannot be ended now stays in the journal, for the sweeper.
+   * stay. Never throws: what cannot be ended now stays in the journal, for the sweeper, and the answer is false.
    */
-  async abort(): Promise<void> {
+  async abort(): Promise<boolean> {
+    return (this.#aborted ??= this.#abortOnce());
+  }
+
+  async #abortOnce(): Promise<boolean> {
     this.#abort.abort(new Error('upload aborted'));
     while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
     try {
       await this.#tools.multipart.abort(this.#reference);
       this.#journalEntry.end();
+      return true;
     } catch (error) {
       this.#journalEntry.leave(error);
+      return false;
     }
   }
 

@@ -64,7 +64,9 @@ export async function completePatched(
     });
     await assemble(tools, overlay, { ...target, exclusive: false }, signal);
   } catch (error) {
-    await putBack(tools, target.key, tag, copy, entry);
+    // First: a completion that the store still has under way would undo what is put back.
+    if (await upload.abort()) await putBack(tools, target.key, tag, copy, entry);
+    else entry.leave(error);
     throw error;
   }
   await discardCopy(tools, copy, entry);
