@@ -40,7 +40,9 @@ export async function copyObject(
     for (const { number, from, to } of parts) await upload.copy(number, source, from, to);
     await upload.drain();
     await checkUnchanged(tools.objects, source);
-    await upload.complete(parts.length, source.size, condition.exclusive);
+    // Onto itself: other properties for this version, and not this version over a later one.
+    const replaces = source.key === target ? source.etag : undefined;
+    await upload.complete(parts.length, source.size, { ...condition, replaces });
   } catch (error) {
     await upload.abort();
     throw error;

@@ -169,6 +169,9 @@ export function toStorageError(error: unknown, operation: string): StorageError 
       return make('no-space', 'The server has no room left on its disk.');
     case 'EntityTooLarge':
       return make('too-large', 'The file is larger than the storage accepts.');
+    case 'InvalidRange':
+      // Only bytes that a version has are asked for.
+      return make('changed', 'The file has changed in the meantime.');
     case 'KeyTooLongError':
       return make('invalid-name', 'The path is longer than the store allows.');
     case 'NoSuchUpload':

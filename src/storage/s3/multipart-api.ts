@@ -11,6 +11,8 @@ import { StorageError } from '../object-store.ts';
 import { classify, codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
 import { decodeListedKey } from './keys.ts';
 import {
+  changed,
+  conditionFields,
   copySource,
   propertyFields,
   storedAs,
@@ -19,6 +21,7 @@ import {
   type ObjectInfo,
   type ObjectProperties,
   type StorageClassOptions,
+  type WriteCondition,
 } from './object-api.ts';
 import type { Requester } from './requester.ts';
 import type { PartBody } from './upload/open-part.ts';
@@ -146,12 +149,13 @@ export class MultipartApi {
   /**
    * Makes the parts an object and confirms it: the store must afterwards show an object of exactly `size` bytes that
    * carries `tag`. A 404 for the upload is looked into the same way, since an earlier try may have succeeded and lost
-   * its answer. 'exists' if `exclusive` and another object is there.
+   * its answer. 'exists' if `exclusive` and another object is there, 'changed' if another one than that which it
+   * `replaces`, as far as the store heeds the conditions.
    */
   async complete(
     upload: UploadReference,
     parts: readonly StoredPart[],
-    expected: { readonly size: number; readonly tag: string; readonly exclusive: boolean },
+    expected: WriteCondition & { readonly size: number; readonly tag: string },
   ): Promise<ObjectInfo> {
     try {
       await this.#requester.runRaw('CompleteMultipartUpload', async ({ client, options }) =>
@@ -161,18 +165,22 @@ export class MultipartApi {
             Key: upload.key,
             UploadId: upload.uploadId,
             MultipartUpload: { Parts: parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag })) },
-            ...(expected.exclusive ? { IfNoneMatch: '*' } : {}),
+            ...conditionFields(expected),
           }),
           options,
         ),
       );
     } catch (error) {
+      if (expected.replaces !== undefined && codeOf(error) === 'NotImplemented') {
+        return this.complete(upload, parts, { ...expected, replaces: undefined });
+      }
       if (!isMissing(error) && !isPreconditionFailure(error)) throw toStorageError(error, 'CompleteMultipartUpload');
       const there = await this.#objects.head(upload.key);
       if (there?.properties.metadata[UPLOAD_TAG] === expected.tag) return confirm(there, expected.size);
       if (isPreconditionFailure(error) && expected.exclusive) {
         throw new StorageError('exists', 'The file exists already.', { cause: error });
       }
+      if (isPreconditionFailure(error) && expected.replaces !== undefined) throw changed(error);
       throw toStorageError(
         Object.assign(error instanceof Error ? error : new Error(), { Code: 'NoSuchUpload' }),
         'CompleteMultipartUpload',

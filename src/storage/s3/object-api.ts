@@ -56,6 +56,14 @@ export interface StorageClassOptions {
   readonly kmsKeyId?: string;
 }
 
+/** What must be at a key for an object to be stored there. */
+export interface WriteCondition {
+  /** Nothing. */
+  readonly exclusive: boolean;
+  /** The object with this ETag. */
+  readonly replaces?: string | undefined;
+}
+
 /** Requests on whole objects. Every method throws StorageError. */
 export class ObjectApi {
   readonly #requester: Requester;
@@ -138,16 +146,18 @@ export class ObjectApi {
   }
 
   /**
-   * Stores a whole object from memory. With `exclusive` only if none is there ('exists'); the tag among the metadata
-   * then tells our own object, whose answer was lost, from another's.
+   * Stores a whole object from memory. With `exclusive` only if none is there ('exists'), with `replaces` only over the
+   * object with that ETag ('changed'); the tag among the metadata then tells our own object, whose answer was lost,
+   * from another's. A store that does not know the second condition is asked by HEAD instead.
    */
   async put(
     key: string,
     body: Buffer,
     properties: ObjectProperties,
-    condition: { readonly exclusive: boolean },
+    condition: WriteCondition,
     signal?: AbortSignal,
   ): Promise<{ readonly etag: string }> {
+    const { exclusive, replaces } = condition;
     try {
       const answer = await this.#requester.runRaw(
         'PutObject',
@@ -160,7 +170,7 @@ export class ObjectApi {
               ContentLength: body.length,
               ...propertyFields(properties),
               ...this.#stored,
-              ...(condition.exclusive ? { IfNoneMatch: '*' } : {}),
+              ...conditionFields(condition),
             }),
             options,
           ),
@@ -169,11 +179,16 @@ export class ObjectApi {
       this.#memory.learn(key, answer.ETag ?? '', undefined, properties.metadata);
       return { etag: answer.ETag ?? '' };
     } catch (error) {
-      if (!condition.exclusive || !isPreconditionFailure(error)) throw toStorageError(error, 'PutObject');
+      const isUnknown = replaces !== undefined && codeOf(error) === 'NotImplemented';
+      if (!isUnknown && !((exclusive || replaces !== undefined) && isPreconditionFailure(error))) {
+        throw toStorageError(error, 'PutObject');
+      }
       const there = await this.head(key, signal);
       const tag = properties.metadata[UPLOAD_TAG];
       if (tag !== undefined && there?.properties.metadata[UPLOAD_TAG] === tag) return { etag: there.etag };
-      throw new StorageError('exists', 'The file exists already.', { cause: error });
+      if (exclusive) throw new StorageError('exists', 'The file exists already.', { cause: error });
+      if (there === undefined || replaces === undefined || !sameEtag(there.etag, replaces)) throw changed(error);
+      return this.put(key, body, properties, { exclusive }, signal);
     }
   }
 
@@ -345,6 +360,18 @@ function listPage(answer: ListObjectsV2CommandOutput): ListPage {
     count: (answer.Contents?.length ?? 0) + (answer.CommonPrefixes?.length ?? 0),
     next: answer.IsTruncated === true ? answer.NextContinuationToken : undefined,
   };
+}
+
+/** The request fields of a condition. Without the quotes the ETag is understood everywhere, with them not by radosgw. */
+export function conditionFields({ exclusive, replaces }: WriteCondition): { IfNoneMatch?: string; IfMatch?: string } {
+  return {
+    ...(exclusive ? { IfNoneMatch: '*' } : {}),
+    ...(replaces === undefined ? {} : { IfMatch: bareEtag(replaces) }),
+  };
+}
+
+export function changed(cause?: unknown): StorageError {
+  return new StorageError('changed', 'The file has changed in the meantime.', { cause });
 }
 
 /** ETags come with quotes or without, even from one and the same store. */

@@ -275,7 +275,7 @@ export class S3Store implements ObjectStore {
       ...file.properties,
       metadata: { ...withoutTimes(file.properties.metadata), [UPLOAD_TAG]: tag },
     };
-    const target = { key: file.key, properties, tag, exclusive: false };
+    const target = { key: file.key, properties, tag, exclusive: false, replaces: file.etag };
     try {
       await overlay.truncate(size);
       checkSparse(overlay.holes, this.#uploadTools.maxSparseBytes);

@@ -133,6 +133,13 @@ const SCENARIOS: readonly Scenario[] = [
     allowed: oneOf('home/f', OLD, NEW),
   },
   {
+    name: 'a change of size by path',
+    before: { 'home/f': SMALL },
+    run: async (store) => store.truncate('f', 1000),
+    after: { 'home/f': SMALL.subarray(0, 1000) },
+    allowed: oneOf('home/f', SMALL, SMALL.subarray(0, 1000)),
+  },
+  {
     name: 'a download',
     before: { 'home/f': NEW },
     run: async (store) => {

@@ -120,6 +120,41 @@ for (const { name, endpoint } of servers) {
       expect((await get('from')).toString()).toBe('ours');
     });
 
+    test.each([
+      ['cut off, small', 1000, 100],
+      ['cut off, and small then', 6 * MIB, MIB],
+      ['cut off, large', 14 * MIB, 12 * MIB],
+      ['filled up', 1000, 8 * MIB],
+    ])('a file that is replaced while its path is %s stays the other writer’s', async (_name, before, size) => {
+      await put('file', Buffer.alloc(before, 1));
+      const theirs = Buffer.alloc(2000, 'B');
+      let replaced = false;
+      between = async (request) => {
+        if (request.method !== 'PUT' || replaced || request.url?.includes('.latticeport') === true) return;
+        replaced = true;
+        await put('file', theirs);
+      };
+      await expect(store.truncate('file', size)).rejects.toMatchObject({ code: 'changed' });
+      expect(replaced).toBe(true);
+      expect((await get('file')).equals(theirs)).toBe(true);
+      expect(await bucket.uploads()).toEqual([]);
+    });
+
+    test('a changed file of one part whose bytes come from the stored one is not stored over a later one', async () => {
+      await put('file', Buffer.alloc(6 * MIB, 1));
+      const theirs = Buffer.alloc(2000, 'B');
+      const file = await store.openWrite('file', { ...OVERWRITE, truncate: false, read: true });
+      await file.write(0, [Buffer.from('header')]);
+      await file.truncate(5 * MIB);
+      between = async (request) => {
+        if (request.method !== 'PUT') return;
+        between = () => Promise.resolve();
+        await put('file', theirs);
+      };
+      await expect(file.close()).rejects.toMatchObject({ code: 'changed' });
+      expect((await get('file')).equals(theirs)).toBe(true);
+    });
+
     test('an append that is interrupted while it waits for memory ends there', async () => {
       const uploadBuffers = new PartBuffers(4 * PART);
       const small = await S3Store.open(bucket.options({ partBytes: PART, uploadBuffers, sweep: false }));

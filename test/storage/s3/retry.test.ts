@@ -39,6 +39,7 @@ describe('what a failed request means', () => {
     [answer('NoSuchUpload', 404), 'fail', 'failure'],
     [answer('InvalidPart', 400), 'fail', 'failure'],
     [answer('PreconditionFailed', 412), 'fail', 'changed'],
+    [answer('InvalidRange', 416), 'fail', 'changed'],
     [answer('EntityTooLarge', 400), 'fail', 'too-large'],
     [answer('KeyTooLongError', 400), 'fail', 'invalid-name'],
     [answer('QuotaExceeded', 403), 'fail', 'no-space'],

@@ -1,6 +1,6 @@
 import { StorageError } from '../../object-store.ts';
 import { abortReason } from '../clock.ts';
-import { sameEtag, type ObjectApi, type ObjectProperties } from '../object-api.ts';
+import { changed, sameEtag, type ObjectApi, type ObjectProperties, type WriteCondition } from '../object-api.ts';
 import { MultipartUpload, type MultipartTools } from './multipart.ts';
 import type { Overlay } from './overlay.ts';
 import type { PartBuffers } from './part-buffers.ts';
@@ -12,18 +12,18 @@ export interface AssembleTools extends MultipartTools {
   readonly plan: PartPlan;
 }
 
-export interface AssembleTarget {
+export interface AssembleTarget extends WriteCondition {
   readonly key: string;
   readonly properties: ObjectProperties;
   /** The tag among the properties' metadata. */
   readonly tag: string;
-  readonly exclusive: boolean;
 }
 
 /**
  * Stores an overlay as an object: in one request if it fits into one part, otherwise as parts, of which those that the
  * base has already are copied inside the store. The base must still be what it was ('changed'): the parts copied are
- * pinned to it, and since not every store heeds the pin it is looked at once more at the end.
+ * pinned to it, and since not every store heeds the pin it is looked at once more at the end. What is stored replaces
+ * that base, or what the target says, and no other object, as far as the store knows such a condition.
  */
 export async function assemble(
   tools: AssembleTools,
@@ -32,12 +32,15 @@ export async function assemble(
   signal: AbortSignal,
 ): Promise<void> {
   const { size } = overlay;
+  // Where no byte is the base's, the last to close wins.
+  const used = overlay.cleanRuns().length > 0 ? overlay.base?.etag : undefined;
+  const condition = { exclusive: target.exclusive, replaces: target.replaces ?? used };
   if (size <= tools.plan.sizeOf(1)) {
     const memory = size === 0 ? undefined : await tools.buffers.acquire(tools.plan.sizeOf(1), signal);
     try {
       const body = memory === undefined ? Buffer.alloc(0) : memory.buffer.subarray(0, size);
       await overlay.read(0, body);
-      await tools.objects.put(target.key, body, target.properties, { exclusive: target.exclusive }, signal);
+      await tools.objects.put(target.key, body, target.properties, condition, signal);
     } finally {
       memory?.release();
     }
@@ -65,9 +68,10 @@ export async function assemble(
       await upload.send(number, body, memory.release);
     }
     await upload.drain();
-    if (overlay.base !== undefined && parts.some((part) => part.copy))
-      await checkUnchanged(tools.objects, overlay.base);
-    await upload.complete(parts.length, size, target.exclusive);
+    if (condition.replaces !== undefined) {
+      await checkUnchanged(tools.objects, { key: target.key, etag: condition.replaces });
+    }
+    await upload.complete(parts.length, size, condition);
   } catch (error) {
     await upload.abort();
     throw error;
@@ -91,6 +95,5 @@ export async function checkUnchanged(
   base: { readonly key: string; readonly etag: string },
 ): Promise<void> {
   const now = await objects.head(base.key);
-  if (now === undefined || !sameEtag(now.etag, base.etag))
-    throw new StorageError('changed', 'The file has changed in the meantime.');
+  if (now === undefined || !sameEtag(now.etag, base.etag)) throw changed();
 }

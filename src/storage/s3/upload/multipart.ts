@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { toStorageError } from '../errors.ts';
 import { abortOrphans } from '../orphans.ts';
 import type { MultipartApi, StoredPart, UploadReference } from '../multipart-api.ts';
-import type { ObjectInfo, ObjectProperties } from '../object-api.ts';
+import type { ObjectInfo, ObjectProperties, WriteCondition } from '../object-api.ts';
 import type { PartBody } from './open-part.ts';
 import type { JournalEntry, UploadJournal } from '../upload-journal.ts';
 
@@ -129,7 +129,7 @@ export class MultipartUpload {
   }
 
   /** Makes parts 1 to `count` the object and confirms its size. Throws StorageError; then the upload is not ended. */
-  async complete(count: number, size: number, exclusive: boolean): Promise<ObjectInfo> {
+  async complete(count: number, size: number, condition: WriteCondition): Promise<ObjectInfo> {
     await this.drain();
     const parts: StoredPart[] = [];
     for (let number = 1; number <= count; number += 1) {
@@ -137,7 +137,7 @@ export class MultipartUpload {
       if (part === undefined) throw toStorageError(new Error(`part ${number} is missing`), 'CompleteMultipartUpload');
       parts.push(part);
     }
-    const object = await this.#tools.multipart.complete(this.#reference, parts, { size, tag: this.#tag, exclusive });
+    const object = await this.#tools.multipart.complete(this.#reference, parts, { ...condition, size, tag: this.#tag });
     this.#journalEntry.end();
     return object;
   }

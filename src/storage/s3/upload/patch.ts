@@ -51,7 +51,7 @@ export async function completePatched(
   try {
     if (old !== undefined && copy !== undefined)
       await copyObject(tools.copy, old, copy, undefined, { exclusive: false });
-    const unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, target.exclusive);
+    const unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, target);
     // Another writer's object: no byte of it belongs into this file.
     if (unpatched.properties.metadata[UPLOAD_TAG] !== tag) {
       throw new StorageError('changed', 'Another client has replaced the file in the meantime.');

@@ -294,13 +294,16 @@ export class Upload {
     }
   }
 
-  async #complete({ stream, upload }: StreamingState): Promise<void> {
+  async #complete({ stream, upload, base }: StreamingState): Promise<void> {
     if (stream.patches !== undefined) {
       const target = this.#target(randomBytes(16).toString('hex'));
       await completePatched(this.#tools, { upload, tag: this.#tag, stream }, target, this.#ends.signal());
       return;
     }
-    await upload.complete(stream.nextNumber - 1, stream.size, this.#options.exclusive);
+    await upload.complete(stream.nextNumber - 1, stream.size, {
+      exclusive: this.#options.exclusive,
+      replaces: base?.etag,
+    });
     // A multipart upload has the metadata that it was begun with.
     if (this.#change !== this.#changeAtBegin) await this.#tools.rewriteMetadata(this.#key, this.#change);
   }
