@@ -1,5 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { UPLOAD_TAG, type ObjectApi, type ObjectInfo, type ObjectProperties } from './object-api.ts';
+import { createHash, randomBytes } from 'node:crypto';
+import type { VersionReference } from './delete-in-one.ts';
+import { bareEtag, UPLOAD_TAG, type ObjectApi, type ObjectInfo, type ObjectProperties } from './object-api.ts';
 import { checkUnchanged } from './upload/assemble.ts';
 import { MultipartUpload, type MultipartTools } from './upload/multipart.ts';
 import { planParts, type PartPlan } from './upload/part-plan.ts';
@@ -31,7 +32,7 @@ export async function copyObject(
     await tools.objects.copy(source, target, replace, condition);
     return;
   }
-  const tag = randomBytes(16).toString('hex');
+  const tag = replace === undefined ? copyTag(source) : randomBytes(16).toString('hex');
   const kept = replace ?? source.properties;
   const properties = { ...kept, metadata: { ...kept.metadata, [UPLOAD_TAG]: tag } };
   const upload = await MultipartUpload.begin(tools, target, properties, tag, () => undefined);
@@ -47,6 +48,14 @@ export async function copyObject(
     await upload.abort();
     throw error;
   }
+}
+
+/** The tag of a copy in parts: the same for each copy of a version, so that one that was made before is known again. */
+export function copyTag({ key, etag }: VersionReference): string {
+  return createHash('sha256')
+    .update(JSON.stringify([key, bareEtag(etag)]))
+    .digest('hex')
+    .slice(0, 32);
 }
 
 /**

@@ -1,21 +1,20 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
-  DeleteObjectsCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   type HeadObjectCommandOutput,
-  type ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../object-store.ts';
 import type { AttributeMemory } from './attribute-memory.ts';
 import type { ObjectMetadata } from './attributes.ts';
 import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
-import { decodeListedKey } from './keys.ts';
-import { parseListing, plainKey, type ListedObject, type ListPage } from './list-parser.ts';
+import { deleteInOne, type VersionReference } from './delete-in-one.ts';
+import { interceptListing, listPage } from './list-answer.ts';
+import type { ListPage } from './list-parser.ts';
 import type { Requester } from './requester.ts';
 
 /** The metadata name of the random tag by which a finished upload is recognised as ours when its answer was lost. */
@@ -54,6 +53,13 @@ export interface StorageClassOptions {
   readonly storageClass?: string;
   readonly serverSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse';
   readonly kmsKeyId?: string;
+}
+
+export interface ObjectIdentity {
+  readonly etag: string;
+  readonly tag: string | undefined;
+  /** Of the whole object, each with its algorithm's name. */
+  readonly checksums: readonly string[];
 }
 
 /** What must be at a key for an object to be stored there. */
@@ -192,6 +198,33 @@ export class ObjectApi {
     }
   }
 
+  /**
+   * What tells whether two objects have the same bytes although their ETags differ, as those of encrypted objects and
+   * of such that came in parts do: the tag that a copy keeps, and checksums of the whole object. Undefined if there is
+   * no such object.
+   */
+  async identity(key: string): Promise<ObjectIdentity | undefined> {
+    try {
+      const answer = await this.#requester.runRaw('HeadObject', async ({ client, options }) =>
+        client.send(
+          new HeadObjectCommand({ Bucket: this.#requester.bucket, Key: key, ChecksumMode: 'ENABLED' }),
+          options,
+        ),
+      );
+      const { ChecksumCRC64NVME, ChecksumCRC32, ChecksumCRC32C, ChecksumSHA1, ChecksumSHA256 } = answer;
+      const all = { ChecksumCRC64NVME, ChecksumCRC32, ChecksumCRC32C, ChecksumSHA1, ChecksumSHA256 };
+      const checksums = Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : `${name} ${value}`));
+      return {
+        etag: answer.ETag ?? '',
+        tag: answer.Metadata?.[UPLOAD_TAG],
+        checksums: answer.ChecksumType === 'COMPOSITE' ? [] : checksums,
+      };
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw toStorageError(error, 'HeadObject');
+    }
+  }
+
   /** No error if the object is not there. */
   async delete(key: string): Promise<void> {
     try {
@@ -214,29 +247,41 @@ export class ObjectApi {
       );
     } catch (error) {
       if (isMissing(error)) return;
-      if (codeOf(error) !== 'NotImplemented') throw toStorageError(error, 'DeleteObject');
-      await this.delete(key);
+      const isRefused = isPreconditionFailure(error);
+      if (!isRefused && codeOf(error) !== 'NotImplemented') throw toStorageError(error, 'DeleteObject');
+      await this.#deleteIfSame({ key, etag });
     }
   }
 
-  /** At most 1,000 keys in one request; a key that the request could not name or that failed is tried by itself. */
-  async deleteMany(keys: readonly string[]): Promise<void> {
+  /**
+   * Deletes these versions, at most 1,000 in one request; a key that the request could not name or that failed is tried
+   * by itself. Answers the keys at which another version is by now, as far as the store heeds the condition (AWS does,
+   * radosgw deletes whatever is there).
+   */
+  async deleteVersions(objects: readonly VersionReference[]): Promise<string[]> {
     // XML 1.0 has no way to write a control character.
-    const plain = keys.filter((key) => !/\p{Cc}|\uFFFE|\uFFFF/u.test(key));
-    const single = new Set(keys.filter((key) => !plain.includes(key)));
-    if (plain.length > 0) {
-      const answer = await this.#requester.run('DeleteObjects', async ({ client, options }) =>
-        client.send(
-          new DeleteObjectsCommand({
-            Bucket: this.#requester.bucket,
-            Delete: { Objects: plain.map((Key) => ({ Key })), Quiet: true },
-          }),
-          options,
-        ),
-      );
-      for (const failed of answer.Errors ?? []) if (failed.Key !== undefined) single.add(failed.Key);
+    const plain = new Set(objects.filter(({ key }) => !/\p{Cc}|\uFFFE|\uFFFF/u.test(key)));
+    const failed = await deleteInOne(this.#requester, [...plain]);
+    const others: string[] = [];
+    for (const object of objects) {
+      const failure = failed.get(object.key);
+      if (failure === undefined && plain.has(object)) continue;
+      try {
+        await (failure?.isRefused === true ? this.#deleteIfSame(object) : this.deleteVersion(object.key, object.etag));
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code !== 'changed') throw error;
+        others.push(object.key);
+      }
     }
-    for (const key of single) await this.delete(key);
+    return others;
+  }
+
+  /** For a condition that the store does not understand, or that does not hold: then 'changed'. */
+  async #deleteIfSame({ key, etag }: VersionReference): Promise<void> {
+    const now = await this.head(key);
+    if (now === undefined) return;
+    if (!sameEtag(now.etag, etag)) throw changed();
+    await this.delete(key);
   }
 
   async list(request: ListRequest, signal?: AbortSignal): Promise<ListPage> {
@@ -305,63 +350,6 @@ export class ObjectApi {
   }
 }
 
-const NO_LISTING = Buffer.from('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult></ListBucketResult>');
-
-const LISTING_ROOT = /<ListBucketResult[\s/>]/;
-
-/**
- * Reads the answer before the SDK does, which is given an empty one if that was possible. The SDK takes a body that is
- * empty or some page of a proxy for a listing of nothing: the function that is returned throws SyntaxError for it.
- */
-function interceptListing(command: ListObjectsV2Command): () => ListPage | undefined {
-  let page: ListPage | undefined;
-  let isListing = true;
-  command.middlewareStack.add(
-    (next) => async (args) => {
-      const result = await next(args);
-      const response = result.response as { readonly statusCode: number; body: unknown };
-      if (response.statusCode !== 200 || !(response.body instanceof Readable)) return result;
-      const chunks: Buffer[] = [];
-      for await (const chunk of response.body as AsyncIterable<Buffer>) chunks.push(chunk);
-      const xml = Buffer.concat(chunks);
-      page = parseListing(xml);
-      isListing = page !== undefined || LISTING_ROOT.test(xml.toString('latin1'));
-      response.body = page === undefined ? Readable.from([xml]) : Readable.from([NO_LISTING]);
-      return result;
-    },
-    { step: 'deserialize', priority: 'low', name: 'latticeportListing' },
-  );
-  return () => {
-    if (!isListing) throw new SyntaxError('ListObjectsV2 without a listing');
-    return page;
-  };
-}
-
-/** The page as the SDK has read it. */
-function listPage(answer: ListObjectsV2CommandOutput): ListPage {
-  if (answer.IsTruncated === true && (answer.NextContinuationToken ?? '') === '') {
-    throw new SyntaxError('ListObjectsV2 with a page that has no next one');
-  }
-  const decode = answer.EncodingType === 'url' ? decodeListedKey : plainKey;
-  const objects: ListedObject[] = [];
-  for (const item of answer.Contents ?? []) {
-    const key = decode(item.Key ?? '');
-    if (key === undefined || key === '') continue;
-    objects.push({ key, size: item.Size ?? 0, etag: item.ETag ?? '', lastModified: seconds(item.LastModified) });
-  }
-  const prefixes: string[] = [];
-  for (const item of answer.CommonPrefixes ?? []) {
-    const prefix = decode(item.Prefix ?? '');
-    if (prefix !== undefined && prefix !== '') prefixes.push(prefix);
-  }
-  return {
-    objects,
-    prefixes,
-    count: (answer.Contents?.length ?? 0) + (answer.CommonPrefixes?.length ?? 0),
-    next: answer.IsTruncated === true ? answer.NextContinuationToken : undefined,
-  };
-}
-
 /** The request fields of a condition. Without the quotes the ETag is understood everywhere, with them not by radosgw. */
 export function conditionFields({ exclusive, replaces }: WriteCondition): { IfNoneMatch?: string; IfMatch?: string } {
   return {
@@ -379,7 +367,7 @@ export function sameEtag(a: string, b: string): boolean {
   return bareEtag(a) === bareEtag(b);
 }
 
-function bareEtag(etag: string): string {
+export function bareEtag(etag: string): string {
   return etag.replaceAll('"', '');
 }
 
