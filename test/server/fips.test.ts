@@ -127,10 +127,12 @@ async function transfer(
   if (finished.code !== 0) throw new Error(`${client.name} failed\n${finished.stdout}\n${finished.stderr}`);
   expect(sha256(await readFile(back))).toBe(sha256(bytes));
   expect(sha256(await stored(name))).toBe(sha256(bytes));
-  const lines = server.log().slice(from);
-  const accepted = lines.find(({ event }) => event === 'auth.success');
+  const accepted = await server.logged(({ event }) => event === 'auth.success', { from });
   expect(accepted).toMatchObject({ method: auth === 'password' ? 'password' : 'publickey' });
-  const negotiated = lines.find(({ event }) => event === 'session.negotiated')?.['kex'] as SessionKex;
+  // Lines of an earlier session may come late.
+  const { kex: negotiated } = (await server.logged(
+    ({ event, sessionId }) => event === 'session.negotiated' && sessionId === accepted['sessionId'],
+  )) as unknown as { readonly kex: SessionKex };
   expect(negotiated.method).toBe(kex);
   expect(negotiated.hostKey).toMatch(HOST_KEY_NAMES[hostKey]);
 }

@@ -26,8 +26,11 @@ export type JournalRecord =
 
 /** The record of one thing under way. */
 export interface JournalEntry {
-  /** The upload has begun and has this id. */
-  identify(uploadId: string): void;
+  /**
+   * The upload has begun and has this id. Resolves when the record has it, before which no part may be sent: an upload
+   * without an id in a journal that has parts is another program's. Throws StorageError.
+   */
+  identify(uploadId: string): Promise<void>;
   /** There is nothing to undo any more. */
   end(): void;
   /** It could not be undone now: the record stays for the sweeper. `tries` as in the record. */
@@ -55,7 +58,8 @@ export interface UploadJournal {
 
 /** For stores whose bucket rules end abandoned uploads. */
 export const noJournal: UploadJournal = {
-  announce: async () => Promise.resolve({ identify: () => undefined, end: () => undefined, leave: () => undefined }),
+  announce: async () =>
+    Promise.resolve({ identify: () => Promise.resolve(), end: () => undefined, leave: () => undefined }),
   claims: async () => Promise.resolve(undefined),
 };
 
@@ -121,7 +125,7 @@ export class BucketJournal implements UploadJournal {
     return {
       identify: (uploadId) => {
         this.#records.set(id, { kind: 'upload', key: record.key, at: this.#options.clock.now(), uploadId });
-        this.#flushSoon(0);
+        return this.#flush();
       },
       end: () => {
         this.#records.delete(id);

@@ -61,7 +61,7 @@ export class MultipartUpload {
   }
 
   /**
-   * Announces the upload in the journal, then begins it at the store. `tag` is among `properties` and tells the
+   * Announces the upload in the journal, begins it at the store, and notes its id in the journal. `tag` is among `properties` and tells the
    * finished object from any other.
    */
   static async begin(
@@ -84,8 +84,13 @@ export class MultipartUpload {
       else entry.end();
       throw error;
     }
-    entry.identify(reference.uploadId);
     const upload = new MultipartUpload(tools, reference, entry, tag, onFailure);
+    try {
+      await entry.identify(reference.uploadId);
+    } catch (error) {
+      await upload.abort();
+      throw error;
+    }
     if (answers.lost > 0) await upload.#abortTwins(at, answers.lost);
     return upload;
   }
