@@ -40,16 +40,32 @@ export class DirectoryStream {
   }
 }
 
-/** `first`, then the pages without the names that were in `first`. */
-export async function* pagesAfter(
+/**
+ * `first`, then the pages without the names that were in `first`. Resolves when the first of `pages` is there: a client
+ * that cannot list a directory, since its store does not answer, is told so when it opens it.
+ */
+export async function openStream(
   first: readonly DirectoryEntry[],
   pages: AsyncIterable<readonly DirectoryEntry[]> | undefined,
+): Promise<DirectoryStream> {
+  const iterator = pages?.[Symbol.asyncIterator]();
+  const begun = await iterator?.next();
+  return new DirectoryStream(pagesAfter(first, begun, iterator));
+}
+
+async function* pagesAfter(
+  first: readonly DirectoryEntry[],
+  begun: IteratorResult<readonly DirectoryEntry[]> | undefined,
+  iterator: AsyncIterator<readonly DirectoryEntry[]> | undefined,
 ): AsyncGenerator<readonly DirectoryEntry[]> {
-  yield first;
-  if (pages === undefined) return;
   const shown = new Set(first.map(({ name }) => name));
-  for await (const page of pages) {
-    const rest = page.filter(({ name }) => !shown.has(name));
-    if (rest.length > 0) yield rest;
+  try {
+    yield first;
+    for (let result = begun; result !== undefined && result.done !== true; result = await iterator?.next()) {
+      const rest = result.value.filter(({ name }) => !shown.has(name));
+      if (rest.length > 0) yield rest;
+    }
+  } finally {
+    await iterator?.return?.();
   }
 }

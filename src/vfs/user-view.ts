@@ -10,7 +10,7 @@ import {
   type WriteHandle,
 } from '../storage/object-store.ts';
 import { isWithin, lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
-import { DirectoryStream, pagesAfter } from './directory-stream.ts';
+import { openStream, type DirectoryStream } from './directory-stream.ts';
 import { MountTable, type Location, type LogicalDirectory, type StoreLocation } from './mount-table.ts';
 import { moveBetweenStores } from './move-between-stores.ts';
 import type { Permission, PermissionSet } from './permissions.ts';
@@ -119,7 +119,7 @@ export class UserView {
       first.push({ ...entry, name });
     }
     const stored = location.kind === 'virtual' || self === this.#virtual ? undefined : location;
-    return new DirectoryStream(pagesAfter(first, stored?.directory.store.list(stored.path)));
+    return await openStream(first, stored?.directory.store.list(stored.path));
   }
 
   async openRead(path: ClientPath): Promise<ReadHandle> {
