@@ -1,5 +1,6 @@
-import { createPublicKey, diffieHellman, generateKeyPair, generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPair, generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { agreeInThread } from './agree-in-thread.ts';
 import { DerReader, derBitString, derInteger, derSequence } from './der.ts';
 import type { DhGroup, ModpGroupNumber } from './dh-group.ts';
 
@@ -56,22 +57,11 @@ export function generateDhKeyPair(parameters: DhParameters): Promise<DhKeyPair> 
   });
 }
 
-/** Node 22 ignores the callback and returns the secret. */
-const computeSecret: (
-  options: { privateKey: KeyObject; publicKey: KeyObject },
-  callback: (error: Error | null, secret: Buffer) => void,
-) => unknown = diffieHellman;
-
 /** Off the event loop where this Node can (22 computes at once). The caller overwrites the secret after use. */
 export function computeDhSecret(pair: DhKeyPair, peerPublicValue: Buffer): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const spki = derSequence([pair.algorithm, derBitString(derInteger(peerPublicValue))]);
     const publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-    const done = (error: Error | null, secret: Buffer): void => {
-      if (error) reject(error);
-      else resolve(secret);
-    };
-    const immediate = computeSecret({ privateKey: pair.privateKey, publicKey }, done);
-    if (Buffer.isBuffer(immediate)) resolve(immediate);
+    resolve(agreeInThread(pair.privateKey, publicKey));
   });
 }

@@ -28,15 +28,10 @@ export function ecdhKex(name: string, ecdh: Ecdh, hash: KexHash): KexMethod {
       };
     },
 
-    respond: (init) =>
-      new Promise<KexReply>((resolve) => {
-        const pair = ecdh.generateKeyPair();
-        try {
-          resolve({ reply: pair.publicKey, sharedSecret: mpintSecret(pair.agree(init)) });
-        } finally {
-          pair.dispose();
-        }
-      }),
+    async respond(init): Promise<KexReply> {
+      const { publicKey, secret } = await ecdh.respond(init);
+      return { reply: publicKey, sharedSecret: mpintSecret(secret) };
+    },
   };
 }
 

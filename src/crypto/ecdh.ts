@@ -2,6 +2,7 @@ import { createECDH, createPublicKey, diffieHellman, generateKeyPairSync } from 
 import type { ECDH, KeyObject } from 'node:crypto';
 import { x25519 as nobleCurve } from '@noble/curves/ed25519.js';
 import { KexError } from './kex-method.ts';
+import { WideCurve, type WideCurveName } from './wide-curve.ts';
 import { exportRawPublicKey, importRawPrivateKey, importRawPublicKey } from './raw-keys.ts';
 
 /** One side's key pair for one exchange. */
@@ -16,6 +17,13 @@ export interface EcdhKeyPair {
   dispose(): void;
 }
 
+/** What the responder of an exchange sends and has. */
+export interface EcdhResponse {
+  readonly publicKey: Buffer;
+  /** Exactly `secretBytes`. The caller overwrites it after use. */
+  readonly secret: Buffer;
+}
+
 /** An elliptic-curve Diffie-Hellman function with public values and secrets of fixed length. */
 export interface Ecdh {
   readonly name: string;
@@ -24,11 +32,29 @@ export interface Ecdh {
   readonly publicKeyBytes: number;
   readonly secretBytes: number;
   generateKeyPair(): EcdhKeyPair;
+  /**
+   * The responder's whole part: a key pair for this exchange alone, and the secret with the initiator's public value. Off
+   * the event loop where it takes long. Rejects with KexError for what `agree` throws it for.
+   */
+  respond(peerPublicKey: Buffer): Promise<EcdhResponse>;
 }
 
 /** For known answers: the key pair of a private key that is given. */
 export interface EcdhOfKnownKey extends Ecdh {
   keyPairFromPrivateKey(privateKey: Buffer): EcdhKeyPair;
+}
+
+/** For curves that take less time than the way to a thread. */
+function respondWith(generateKeyPair: () => EcdhKeyPair): (peerPublicKey: Buffer) => Promise<EcdhResponse> {
+  return (peerPublicKey) =>
+    new Promise((resolve) => {
+      const pair = generateKeyPair();
+      try {
+        resolve({ publicKey: pair.publicKey, secret: pair.agree(peerPublicKey) });
+      } finally {
+        pair.dispose();
+      }
+    });
 }
 
 const X25519_BYTES = 32;
@@ -57,6 +83,7 @@ export const nodeX25519: EcdhOfKnownKey = {
     const { publicKey, privateKey } = generateKeyPairSync('x25519');
     return nodeX25519KeyPair(publicKey, privateKey);
   },
+  respond: respondWith(() => nodeX25519.generateKeyPair()),
   keyPairFromPrivateKey(bytes: Buffer): EcdhKeyPair {
     const privateKey = importRawPrivateKey('x25519', bytes);
     return nodeX25519KeyPair(createPublicKey(privateKey), privateKey);
@@ -119,41 +146,57 @@ export const nobleX25519: Ecdh = {
       },
     };
   },
+  respond: respondWith(() => nobleX25519.generateKeyPair()),
 };
 
 /**
  * ECDH over a NIST curve (RFC 5656 §4, SEC 1 §3.3.1). Public values are uncompressed points, 0x04 || X || Y; OpenSSL checks
  * that a peer's lies on the curve. The secret is the x coordinate, left-padded to the field's length.
  */
-function nistEcdh(name: string, opensslName: string, fieldBytes: number): EcdhOfKnownKey {
+function nistEcdh(name: string, opensslName: 'prime256v1' | WideCurveName, fieldBytes: number): EcdhOfKnownKey {
   const publicKeyBytes = 1 + 2 * fieldBytes;
+  const checkForm = (peerPublicKey: Buffer): void => {
+    if (peerPublicKey.length !== publicKeyBytes || peerPublicKey[0] !== 0x04) {
+      throw new KexError(`${name} public value is not an uncompressed point of ${publicKeyBytes} bytes`);
+    }
+  };
+  const notOnCurve = (cause: unknown): KexError =>
+    new KexError(`${name} public value is not a point of the curve`, { cause });
   const keyPair = (ecdh: ECDH): EcdhKeyPair => ({
     publicKey: ecdh.getPublicKey(),
     agree(peerPublicKey): Buffer {
-      if (peerPublicKey.length !== publicKeyBytes || peerPublicKey[0] !== 0x04) {
-        throw new KexError(`${name} public value is not an uncompressed point of ${publicKeyBytes} bytes`);
-      }
+      checkForm(peerPublicKey);
       let secret: Buffer;
       try {
         secret = ecdh.computeSecret(peerPublicKey);
       } catch (cause) {
-        throw new KexError(`${name} public value is not a point of the curve`, { cause });
+        throw notOnCurve(cause);
       }
       return leftPad(secret, fieldBytes);
     },
     // OpenSSL holds the private key and clears it when the object is collected.
     dispose: () => undefined,
   });
+  const generate = (): EcdhKeyPair => {
+    const ecdh = createECDH(opensslName);
+    ecdh.generateKeys();
+    return keyPair(ecdh);
+  };
+  const respondInThread = (wide: WideCurve) => async (peerPublicKey: Buffer) => {
+    checkForm(peerPublicKey);
+    try {
+      return await wide.respond(peerPublicKey);
+    } catch (cause) {
+      throw notOnCurve(cause);
+    }
+  };
   return {
     name,
     provider: 'node',
     publicKeyBytes,
     secretBytes: fieldBytes,
-    generateKeyPair(): EcdhKeyPair {
-      const ecdh = createECDH(opensslName);
-      ecdh.generateKeys();
-      return keyPair(ecdh);
-    },
+    generateKeyPair: generate,
+    respond: opensslName === 'prime256v1' ? respondWith(generate) : respondInThread(new WideCurve(opensslName)),
     keyPairFromPrivateKey(privateKey: Buffer): EcdhKeyPair {
       const ecdh = createECDH(opensslName);
       ecdh.setPrivateKey(privateKey);

@@ -51,21 +51,16 @@ export function hybrid(name: string, kem: Kem, ecdh: Ecdh, hash: KexHash): KexMe
     async respond(init: Buffer): Promise<KexReply> {
       checkLength(name, 'init', init, initBytes);
       if (!kem.loaded) await kem.load();
-      const ecdhPair = ecdh.generateKeyPair();
+      // The classical half first: it is the cheaper one to refuse.
+      const { publicKey, secret: classicalSecret } = await ecdh.respond(init.subarray(kem.publicKeyBytes));
       try {
-        // The classical half first: it is the cheaper one to refuse.
-        const classicalSecret = ecdhPair.agree(init.subarray(kem.publicKeyBytes));
-        try {
-          const { ciphertext, sharedSecret: kemSecret } = kem.encapsulate(init.subarray(0, kem.publicKeyBytes));
-          return {
-            reply: Buffer.concat([ciphertext, ecdhPair.publicKey]),
-            sharedSecret: combine(hash, kemSecret, classicalSecret),
-          };
-        } finally {
-          classicalSecret.fill(0);
-        }
+        const { ciphertext, sharedSecret: kemSecret } = kem.encapsulate(init.subarray(0, kem.publicKeyBytes));
+        return {
+          reply: Buffer.concat([ciphertext, publicKey]),
+          sharedSecret: combine(hash, kemSecret, classicalSecret),
+        };
       } finally {
-        ecdhPair.dispose();
+        classicalSecret.fill(0);
       }
     },
   };

@@ -1,7 +1,8 @@
 import { createECDH } from 'node:crypto';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { p256 as nobleP256, p384 as nobleP384, p521 as nobleP521 } from '@noble/curves/nist.js';
 import { nobleX25519, nodeX25519, p256, p384, p521 } from '../../src/crypto/ecdh.ts';
+import { WideCurve } from '../../src/crypto/wide-curve.ts';
 import { KexError } from '../../src/crypto/kex-method.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
@@ -81,7 +82,7 @@ describe.each([
     expect(leadingZero).toBe(true);
   });
 
-  test('refuses points off the curve, at infinity, compressed or hybrid, and other lengths', () => {
+  test('refuses points off the curve, at infinity, compressed or hybrid, and other lengths', async () => {
     const pair = ecdh.generateKeyPair();
     const good = ecdh.generateKeyPair().publicKey;
     const offCurve = Buffer.from(good);
@@ -104,6 +105,53 @@ describe.each([
       Buffer.alloc(0),
     ]) {
       expect(() => pair.agree(bad)).toThrow(KexError);
+      await expect(ecdh.respond(bad)).rejects.toThrow(KexError);
+    }
+  });
+});
+
+describe.each([nodeX25519, nobleX25519, p256, p384, p521])('the responder of $name ($provider)', (ecdh) => {
+  test('has the secret that the initiator has, with a new key pair each time', async () => {
+    const initiator = ecdh.generateKeyPair();
+    const seen = new Set<string>();
+    for (let round = 0; round < 30; round += 1) {
+      const { publicKey, secret } = await ecdh.respond(initiator.publicKey);
+      expect(secret).toHaveLength(ecdh.secretBytes);
+      expect(secret.equals(initiator.agree(publicKey))).toBe(true);
+      seen.add(publicKey.toString('hex'));
+    }
+    expect(seen.size).toBe(30);
+  });
+
+  test('serves many at once', async () => {
+    const initiator = ecdh.generateKeyPair();
+    const all = await Promise.all(Array.from({ length: 20 }, () => ecdh.respond(initiator.publicKey)));
+    expect(new Set(all.map(({ publicKey }) => publicKey.toString('hex'))).size).toBe(20);
+    for (const { publicKey, secret } of all) expect(secret.equals(initiator.agree(publicKey))).toBe(true);
+  });
+});
+
+describe.each(['secp384r1', 'secp521r1'] as const)('key pairs of %s that are made ahead', (name) => {
+  const peer = createECDH(name).generateKeys();
+
+  test('are none before the curve is used, then a few, and go when nobody wants them', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'performance'] });
+    try {
+      const curve = new WideCurve(name);
+      expect(curve.ready).toBe(0);
+      await curve.respond(peer);
+      for (let turn = 0; curve.ready < 8 && turn < 1e6; turn += 1) await new Promise(setImmediate);
+      expect(curve.ready).toBe(8);
+      jest.advanceTimersByTime(59_000);
+      await curve.respond(peer);
+      expect(curve.ready).toBeGreaterThanOrEqual(7);
+      for (let turn = 0; curve.ready < 8 && turn < 1e6; turn += 1) await new Promise(setImmediate);
+      jest.advanceTimersByTime(59_000);
+      expect(curve.ready).toBe(8);
+      jest.advanceTimersByTime(2_000);
+      expect(curve.ready).toBe(0);
+    } finally {
+      jest.useRealTimers();
     }
   });
 });

@@ -92,18 +92,12 @@ function observed({ name, kem, ecdh, hash }: Row): {
     provider: ecdh.provider,
     publicKeyBytes: ecdh.publicKeyBytes,
     secretBytes: ecdh.secretBytes,
-    generateKeyPair() {
-      const pair = ecdh.generateKeyPair();
-      return {
-        publicKey: pair.publicKey,
-        agree(peer) {
-          const secret = pair.agree(peer);
-          originals.classicalSecret = secret;
-          seen.classicalSecret = Buffer.from(secret);
-          return secret;
-        },
-        dispose: () => undefined,
-      };
+    generateKeyPair: () => ecdh.generateKeyPair(),
+    async respond(peer) {
+      const response = await ecdh.respond(peer);
+      originals.classicalSecret = response.secret;
+      seen.classicalSecret = Buffer.from(response.secret);
+      return response;
     },
   };
   return { method: hybrid(name, observedKem, observedEcdh, hash), seen, originals };

@@ -66,16 +66,10 @@ describe('ECDH, RFC 5656 and RFC 8731', () => {
         'observed',
         {
           ...ecdh,
-          generateKeyPair() {
-            const pair = ecdh.generateKeyPair();
-            return {
-              ...pair,
-              agree(peer) {
-                const secret = pair.agree(peer);
-                secretSeen = Buffer.from(secret);
-                return secret;
-              },
-            };
+          async respond(peer) {
+            const response = await ecdh.respond(peer);
+            secretSeen = Buffer.from(response.secret);
+            return response;
           },
         },
         'sha256',
