@@ -158,8 +158,8 @@ describe('with the store gone', () => {
       expect(get.stderr).toContain('/file');
       const put = await site.sftp(`put ${site.localFile('y', 10).file} file\n`);
       expect(put.code).toBe(1);
-      // OpenSSH's sftp does not count a listing that breaks as a failure, but it says it.
-      expect((await site.sftp('ls\n')).stderr).toContain("Couldn't read directory: Failure");
+      // OpenSSH's sftp does not count a listing that cannot be had as a failure, but it says it.
+      expect((await site.sftp('ls\n')).stderr).toContain('remote readdir("/"): Failure');
       expect(await site.server.logged(({ event }) => event === 'storage.S3_GIVE_UP')).toMatchObject({ level: 'warn' });
       await proxy.up();
       expect((await site.content('file')).equals(old)).toBe(true);
