@@ -20,21 +20,22 @@ export type Reply =
   | { readonly kind: 'extended'; readonly body: Buffer };
 
 export const OK: Reply = { kind: 'status', code: SSH_FX.OK, message: 'Success.' };
+const ENCODED_OK = encodeStatus(0, SSH_FX.OK, 'Success.');
 export const END_OF_FILE: Reply = { kind: 'status', code: SSH_FX.EOF, message: 'End of file.' };
 
 export function statusOf(reply: Reply): StatusCode {
   return reply.kind === 'status' ? reply.code : SSH_FX.OK;
 }
 
-/** The packet, length field included. The data of a DATA reply stays a buffer of its own, uncopied. */
+/** Data up to this length is copied behind its head: two buffers would cost more than the copy. */
+const COPIED_DATA_BYTES = 1024;
+const DATA_HEAD_BYTES = 13;
+
+/** The packet, length field included. The data of a DATA reply stays a buffer of its own, uncopied, unless it is short. */
 export function encodeReply(id: number, reply: Reply): readonly Buffer[] {
   switch (reply.kind) {
     case 'status':
-      return [
-        packet(SSH_FXP.STATUS, 64, (writer) => {
-          writer.uint32(id).uint32(reply.code).string(reply.message).string('en');
-        }),
-      ];
+      return [reply === OK ? encodeOk(id) : encodeStatus(id, reply.code, reply.message)];
     case 'handle':
       return [
         packet(SSH_FXP.HANDLE, 24, (writer) => {
@@ -42,12 +43,16 @@ export function encodeReply(id: number, reply: Reply): readonly Buffer[] {
         }),
       ];
     case 'data': {
-      const head = Buffer.allocUnsafe(13);
-      head.writeUInt32BE(9 + reply.data.length, 0);
+      const { data } = reply;
+      const copied = data.length <= COPIED_DATA_BYTES;
+      const head = Buffer.allocUnsafe(copied ? DATA_HEAD_BYTES + data.length : DATA_HEAD_BYTES);
+      head.writeUInt32BE(9 + data.length, 0);
       head.writeUInt8(SSH_FXP.DATA, 4);
       head.writeUInt32BE(id, 5);
-      head.writeUInt32BE(reply.data.length, 9);
-      return reply.data.length === 0 ? [head] : [head, reply.data];
+      head.writeUInt32BE(data.length, 9);
+      if (!copied) return [head, data];
+      head.set(data, DATA_HEAD_BYTES);
+      return [head];
     }
     case 'name':
       return [
@@ -74,6 +79,20 @@ export function encodeReply(id: number, reply: Reply): readonly Buffer[] {
         }),
       ];
   }
+}
+
+function encodeStatus(id: number, code: StatusCode, message: string): Buffer {
+  return packet(SSH_FXP.STATUS, 64, (writer) => {
+    writer.uint32(id).uint32(code).string(message).string('en');
+  });
+}
+
+/** The most frequent answer of an upload. */
+function encodeOk(id: number): Buffer {
+  const whole = Buffer.allocUnsafe(ENCODED_OK.length);
+  whole.set(ENCODED_OK);
+  whole.writeUInt32BE(id, 5);
+  return whole;
 }
 
 /** A packet of `type` with the fields that `write` gives it. */

@@ -59,6 +59,7 @@ export class SftpSession {
   #endReceived = false;
   #outputBlocked = false;
   #pumping = false;
+  #pumpScheduled = false;
   #readBytes = 0;
   #writeBytes = 0;
   #underWay = 0;
@@ -223,8 +224,18 @@ export class SftpSession {
         this.#answer(slot, reply);
         this.#underWay -= 1;
         if (this.#underWay === 0) this.#whenIdle?.();
-        this.#pump();
+        this.#pumpSoon();
       });
+    });
+  }
+
+  /** Once all that is ready at the moment has its answer: they leave together. */
+  #pumpSoon(): void {
+    if (this.#pumpScheduled) return;
+    this.#pumpScheduled = true;
+    process.nextTick(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
     });
   }
 
