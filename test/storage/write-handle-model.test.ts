@@ -10,6 +10,8 @@ const MAX_SIZE = 5000;
 
 type Step =
   | { readonly kind: 'write'; readonly offset: number; readonly lengths: readonly number[] }
+  /** Small writes, each where the one before ended. */
+  | { readonly kind: 'run'; readonly offset: number; readonly length: number; readonly count: number }
   | { readonly kind: 'truncate'; readonly size: number }
   | { readonly kind: 'read'; readonly offset: number; readonly length: number }
   | { readonly kind: 'stat' }
@@ -23,6 +25,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       kind: fc.constant('write' as const),
       offset: size,
       lengths: fc.array(size, { maxLength: 3 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('run' as const),
+      offset: size,
+      length: fc.oneof(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 3000 })),
+      count: fc.integer({ min: 2, max: 20 }),
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('truncate' as const), size }) },
@@ -120,6 +131,24 @@ describe.each(stores)('a write handle of %s agrees with a plain model', (_, open
                   model.write(append ? model.bytes.length : call.offset, data);
                   changed ||= data.length > 0;
                   return handle.write(call.offset, chunks);
+                }
+                case 'run': {
+                  const writes: Promise<void>[] = [];
+                  for (let index = 0; index < call.count; index += 1) {
+                    mark = mark === 122 ? 97 : mark + 1;
+                    const data = Buffer.alloc(call.length, mark);
+                    const offset = call.offset + index * call.length;
+                    model.write(append ? model.bytes.length : offset, data);
+                    writes.push(handle.write(offset, [data]));
+                    // What is written is the caller's again once the call has answered.
+                    const last = writes.at(-1);
+                    void last?.then(
+                      () => data.fill(0),
+                      () => undefined,
+                    );
+                  }
+                  changed = true;
+                  return Promise.all(writes).then(() => undefined);
                 }
                 case 'truncate':
                   changed ||= call.size !== model.bytes.length;

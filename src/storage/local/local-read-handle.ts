@@ -4,6 +4,7 @@ import type { Entry, ReadHandle } from '../object-store.ts';
 import { closeDescriptor, readFully } from './descriptor.ts';
 import { asStorageError } from './errno.ts';
 import { entryOf } from './local-entry.ts';
+import { ReadAhead } from './read-ahead.ts';
 
 /**
  * What is asked for at and past the known end, in bytes: clients send many reads past the end, and none of them
@@ -11,18 +12,25 @@ import { entryOf } from './local-entry.ts';
  */
 const PROBE = 4096;
 
+export interface LocalReadHandleOptions {
+  /** Small reads are answered from a larger one: for a file system that answers fstat(2) from memory (`ReadAhead`). */
+  readonly readAhead: boolean;
+}
+
 /** Reads one version of a file: whoever replaces it makes a new one, and this descriptor keeps the old. */
 export class LocalReadHandle implements ReadHandle {
   readonly #fd: number;
   readonly #stats: Stats;
+  readonly #readAhead: ReadAhead | undefined;
   #open = true;
   #reading = 0;
   #idle: (() => void) | undefined;
 
   /** Owns the descriptor. */
-  constructor(fd: number, stats: Stats) {
+  constructor(fd: number, stats: Stats, options: LocalReadHandleOptions) {
     this.#fd = fd;
     this.#stats = stats;
+    this.#readAhead = options.readAhead ? new ReadAhead(fd) : undefined;
   }
 
   stat(): Promise<Entry> {
@@ -31,10 +39,18 @@ export class LocalReadHandle implements ReadHandle {
 
   async read(offset: number, length: number): Promise<Buffer> {
     if (!this.#open) throw new StorageError('failure', 'The file is closed');
-    const buffer = Buffer.allocUnsafeSlow(readLength(this.#stats.size, offset, length));
-    if (buffer.length === 0) return buffer;
+    const bytes = readLength(this.#stats.size, offset, length);
+    if (bytes === 0) return Buffer.alloc(0);
+    const ahead = this.#readAhead?.read(offset, bytes);
+    if (Buffer.isBuffer(ahead)) return ahead;
     this.#reading += 1;
     try {
+      if (ahead !== undefined) {
+        await ahead;
+        const found = this.#readAhead?.readAgain(offset, bytes);
+        if (found !== undefined) return found;
+      }
+      const buffer = Buffer.allocUnsafeSlow(bytes);
       return await asStorageError(async () => buffer.subarray(0, await readFully(this.#fd, buffer, offset)));
     } finally {
       this.#reading -= 1;

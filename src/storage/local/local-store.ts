@@ -21,6 +21,7 @@ import { FileCopier } from './copy-bytes.ts';
 import { closeDescriptor, openDescriptor, statDescriptor } from './descriptor.ts';
 import { descriptorsWork, pinByDescriptor, pinByPath } from './directory-ref.ts';
 import { asStorageError, errnoOf } from './errno.ts';
+import { answersFromMemory } from './file-system-type.ts';
 import { applyToEntry } from './local-attributes.ts';
 import { checkRegular, entryOf } from './local-entry.ts';
 import { listDirectory } from './local-listing.ts';
@@ -68,6 +69,8 @@ interface Settings {
   readonly sync: boolean;
   readonly partialUploads: 'store' | 'discard';
   readonly byDescriptor: boolean;
+  /** The device of the root where its file system answers fstat(2) from memory: a file on another may be far away. */
+  readonly nearDevice: number | undefined;
 }
 
 /**
@@ -100,7 +103,8 @@ export class LocalStore implements ObjectStore {
       const configured = resolve(root);
       await mkdir(configured, { recursive: true });
       const real = await realpath(configured);
-      if (!(await stat(real)).isDirectory()) throw new StorageError('not-a-directory', 'The root is not a directory');
+      const rootStats = await stat(real);
+      if (!rootStats.isDirectory()) throw new StorageError('not-a-directory', 'The root is not a directory');
       const limit = options.sweepEntries ?? (real === '/' ? 0 : DEFAULT_SWEEP_ENTRIES);
       const removed = limit > 0 ? await sweepTree(real, limit) : 0;
       if (removed > 0) options.onEvent?.('leftovers-removed', { count: removed });
@@ -112,6 +116,7 @@ export class LocalStore implements ObjectStore {
           sync: options.fsync !== 'never',
           partialUploads: options.partialUploads ?? 'store',
           byDescriptor,
+          nearDevice: (await answersFromMemory(real)) ? rootStats.dev : undefined,
         },
         { hardlink: options.hardlinks ?? true, symlink: options.symlinks ?? false, serverSideCopy: true },
         new PathResolver(real, configured, byDescriptor ? pinByDescriptor : pinByPath),
@@ -133,7 +138,7 @@ export class LocalStore implements ObjectStore {
   async openRead(path: StorePath): Promise<ReadHandle> {
     return this.#located(path, true, async (place) => {
       const { fd, stats } = await openRegular(place);
-      return new LocalReadHandle(fd, stats);
+      return new LocalReadHandle(fd, stats, { readAhead: stats.dev === this.#settings.nearDevice });
     });
   }
 

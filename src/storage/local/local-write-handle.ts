@@ -17,6 +17,7 @@ import {
 import type { DirectoryRef } from './directory-ref.ts';
 import { ExtentSet } from '../extents.ts';
 import { asStorageError, toStorageError } from './errno.ts';
+import { GatheredWrites } from './gathered-writes.ts';
 import { entryOf } from './local-entry.ts';
 import { RangeQueue } from './range-queue.ts';
 import { TemporaryFile } from './temporary-file.ts';
@@ -38,6 +39,9 @@ export interface LocalUpload {
 
 type Outcome = 'stored' | 'discarded';
 
+/** Writes up to this length are gathered: their bytes cost less to copy than a system call in a thread. */
+const SMALL_WRITE_BYTES = 4096;
+
 /** The mode of a file whose client names none, as with open(2): the umask takes the rest. */
 const DEFAULT_MODE = 0o666;
 
@@ -46,11 +50,15 @@ const DEFAULT_MODE = 0o666;
  *
  * A file that is opened to keep its bytes is copied at the first change only: until then the handle reads the old
  * file, and if no change comes, nothing is replaced. The old file stays as it is in any case until the close.
+ *
+ * Small writes are taken into memory and go to the file together, at the latest before whatever else is asked of the
+ * handle. One that fails there makes all later calls fail, the close with them, so that nothing is taken for stored.
  */
 export class LocalWriteHandle implements WriteHandle {
   readonly #upload: LocalUpload;
   /** Everything that uses a descriptor runs in here, so that closing can wait for it. */
   readonly #ranges = new RangeQueue();
+  readonly #gathered = new GatheredWrites();
   /** There once it holds everything that the file has so far. */
   #temporary: TemporaryFile | undefined;
   #preparing: Promise<TemporaryFile> | undefined;
@@ -88,6 +96,7 @@ export class LocalWriteHandle implements WriteHandle {
     this.#check();
     const { mode, ...times } = this.#change;
     const size = this.#size;
+    void this.#writeGathered();
     return this.#ranges.run(0, 0, true, async () => {
       const { kind, attributes } = entryOf(await asStorageError(() => statDescriptor(this.#readable())));
       const bits = mode === undefined ? attributes.mode : (attributes.mode & ~0o7777) | mode;
@@ -104,10 +113,16 @@ export class LocalWriteHandle implements WriteHandle {
     this.#size = Math.max(this.#size, start + length);
     this.#reach(start, start + length);
     this.#dirty = true;
-    return this.#mutate(start, start + length, async () => {
-      const { fd } = this.#temporary ?? (await this.#prepare(Infinity));
-      await writeFully(fd, chunks, start);
-    });
+    // Where there is no file to write to yet, making one may fail: that is better told now.
+    if (length > SMALL_WRITE_BYTES || this.#temporary === undefined) {
+      void this.#writeGathered();
+      return this.#writeNow(start, chunks, length);
+    }
+    if (this.#gathered.add(start, chunks, length)) return;
+    // Waiting for what was here before, so that no more is gathered than the disk takes.
+    const written = this.#writeGathered();
+    this.#gathered.add(start, chunks, length);
+    return written;
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
@@ -115,6 +130,7 @@ export class LocalWriteHandle implements WriteHandle {
     if (!this.#upload.options.read) throw new StorageError('permission-denied', 'The file is open for writing only');
     const end = Math.min(offset + length, this.#size);
     if (end <= offset) return Buffer.alloc(0);
+    void this.#writeGathered();
     return this.#ranges.run(offset, end, true, async () => {
       const buffer = Buffer.allocUnsafeSlow(end - offset);
       const filled = await asStorageError(() => readFully(this.#readable(), buffer, offset));
@@ -128,6 +144,7 @@ export class LocalWriteHandle implements WriteHandle {
     checkSize(size);
     // Some clients set the size that the file has: that changes nothing.
     if (size === this.#size) return;
+    void this.#writeGathered();
     this.#size = size;
     this.#reached.remove(size, Number.MAX_SAFE_INTEGER);
     this.#dirty = true;
@@ -142,6 +159,7 @@ export class LocalWriteHandle implements WriteHandle {
     const { uid, gid, ...others } = change;
     this.#change = { ...this.#change, ...others };
     if (uid === undefined && gid === undefined) return;
+    void this.#writeGathered();
     // At once, so that the client is told when it is not allowed to. That does not spoil the upload.
     await this.#ranges.run(0, Infinity, false, () =>
       asStorageError(async () => {
@@ -156,6 +174,7 @@ export class LocalWriteHandle implements WriteHandle {
     this.#check();
     this.#size = size;
     this.#dirty = true;
+    void this.#writeGathered();
     return this.#mutate(0, Infinity, async () => {
       const { fd } = this.#temporary ?? (await this.#prepare(0));
       await this.#upload.copier.copy(source, fd, size, true);
@@ -164,6 +183,7 @@ export class LocalWriteHandle implements WriteHandle {
 
   async sync(): Promise<void> {
     this.#check();
+    void this.#writeGathered();
     // Over everything, since the writes before it must have ended; those after it wait for it.
     return this.#mutate(0, Infinity, async () => {
       if (this.#upload.sync && this.#temporary !== undefined) await syncDescriptor(this.#temporary.fd);
@@ -199,6 +219,22 @@ export class LocalWriteHandle implements WriteHandle {
         throw this.#failure;
       }
     });
+  }
+
+  async #writeNow(start: number, chunks: readonly Buffer[], length: number): Promise<void> {
+    return this.#mutate(start, start + length, async () => {
+      const { fd } = this.#temporary ?? (await this.#prepare(Infinity));
+      await writeFully(fd, chunks, start);
+    });
+  }
+
+  /** Whatever follows on it comes after the gathered bytes. Who does not wait for it learns of a failure later. */
+  #writeGathered(): Promise<void> {
+    const gathered = this.#gathered.take();
+    if (gathered === undefined) return Promise.resolve();
+    const written = this.#writeNow(gathered.start, [gathered.bytes], gathered.bytes.length);
+    written.catch(() => undefined);
+    return written;
   }
 
   /** The descriptor that has the bytes as they are. */
@@ -238,6 +274,7 @@ export class LocalWriteHandle implements WriteHandle {
 
   async #end(commit: 'whole' | 'what was received' | 'nothing'): Promise<Outcome> {
     try {
+      if (commit !== 'nothing') void this.#writeGathered();
       await this.#ranges.idle();
       if (this.#failure !== undefined) throw this.#failure;
       if (commit === 'nothing') return 'discarded';
