@@ -5,16 +5,16 @@ export interface LoadJob {
   /** Path of the private key, Ed25519. */
   readonly key: string;
   readonly kex: string;
-  /** Logins, or sessions held at once. */
-  readonly count: number;
+  /** How long sessions are opened and closed; or how many are opened and held until standard input ends. */
+  readonly load: { readonly seconds: number } | { readonly hold: number };
   /** How many at a time. */
   readonly concurrency: number;
-  /** Keep all of them open until standard input ends. */
-  readonly hold: boolean;
 }
 
 export interface LoadResult {
   /** False where the server does not have the key exchange method. */
   readonly supported: boolean;
+  /** Sessions, and how long they took. */
+  readonly count: number;
   readonly seconds: number;
 }

@@ -42,16 +42,19 @@ async function supported(): Promise<boolean> {
   }
 }
 
-async function logins(count: number, concurrency: number): Promise<void> {
-  let left = count;
+/** Logs in for so long; how many times. Those that are under way at the end are waited for, and count. */
+async function logins(seconds: number): Promise<number> {
+  const end = performance.now() + seconds * 1000;
+  let count = 0;
   await Promise.all(
-    Array.from({ length: concurrency }, async () => {
-      while (left > 0) {
-        left -= 1;
+    Array.from({ length: job.concurrency }, async () => {
+      do {
         (await login()).end();
-      }
+        count += 1;
+      } while (performance.now() < end);
     }),
   );
+  return count;
 }
 
 function say(result: LoadResult): void {
@@ -59,23 +62,25 @@ function say(result: LoadResult): void {
 }
 
 if (!(await supported())) {
-  say({ supported: false, seconds: 0 });
-} else if (job.hold) {
+  say({ supported: false, count: 0, seconds: 0 });
+} else if ('hold' in job.load) {
+  const { hold } = job.load;
   const held: SshTestClient[] = [];
   const begun = performance.now();
-  while (held.length < job.count) {
-    const batch = Math.min(job.concurrency, job.count - held.length);
+  while (held.length < hold) {
+    const batch = Math.min(job.concurrency, hold - held.length);
     held.push(...(await Promise.all(Array.from({ length: batch }, login))));
   }
-  say({ supported: true, seconds: (performance.now() - begun) / 1000 });
+  say({ supported: true, count: hold, seconds: (performance.now() - begun) / 1000 });
   // until the caller has measured, and closes our standard input
   process.stdin.resume();
   await once(process.stdin, 'end');
 } else {
-  await logins(Math.min(job.count, job.concurrency), job.concurrency); // warm-up, not measured
+  // Not measured: code is compiled and memory grows until then.
+  await logins(job.load.seconds / 2);
   process.stdout.write('ready\n');
   const begun = performance.now();
-  await logins(job.count, job.concurrency);
-  say({ supported: true, seconds: (performance.now() - begun) / 1000 });
+  const count = await logins(job.load.seconds);
+  say({ supported: true, count, seconds: (performance.now() - begun) / 1000 });
 }
 process.exit(0);

@@ -31,9 +31,8 @@ export const idleSessions: Scenario = {
       user: server.user,
       key: bench.identity.userKeys['ed25519'].path,
       kex: 'curve25519-sha256',
-      count,
       concurrency: 8,
-      hold: true,
+      load: { hold: count },
     };
     const before = treeResidentBytes(server.pid);
     const client = spawn(process.execPath, [CLIENT, JSON.stringify(job)], { stdio: ['pipe', 'pipe', 'inherit'] });
