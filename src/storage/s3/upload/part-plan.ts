@@ -59,8 +59,19 @@ export interface CleanRun {
   readonly to: number;
 }
 
-/** No copy is larger: several run at a time, and a failed one is not much to repeat. */
-const COPY_PART_BYTES = 1024 ** 3;
+/**
+ * No copy is larger, but of very large objects: a store may be silent until it has copied a part, and must not be for so
+ * long that the request counts as broken. Several run at a time, and a failed one is not much to repeat.
+ */
+export const COPY_PART_BYTES = 256 * MIB;
+
+/** Copies take no more part numbers, so that enough are left for what is sent between and behind them. */
+const MAX_COPIES = MAX_PARTS / 2;
+
+/** 256 MiB up to 1.2 TiB, then as much more as 5,000 copies need: 1,049 MiB of 5 TiB. */
+function copyPartBytes(size: number): number {
+  return Math.max(COPY_PART_BYTES, Math.ceil(size / MAX_COPIES / MIB) * MIB);
+}
 
 /**
  * Cuts a file of `size` bytes, of which the `clean` runs (in order, apart) are in the base object, into parts: clean
@@ -69,6 +80,7 @@ const COPY_PART_BYTES = 1024 ** 3;
  */
 export function planParts(size: number, clean: readonly CleanRun[], plan: Pick<PartPlan, 'sizeOf'>): PlannedPart[] {
   const parts: PlannedPart[] = [];
+  const longest = copyPartBytes(size);
   let position = 0;
   let run = 0;
   while (position < size) {
@@ -83,7 +95,7 @@ export function planParts(size: number, clean: readonly CleanRun[], plan: Pick<P
     if (here !== undefined && here.from <= position) {
       const end = Math.min(here.to, size);
       if (end - position >= worth || end === size) {
-        const to = Math.min(end, position + COPY_PART_BYTES);
+        const to = Math.min(end, position + longest);
         // Not a remainder that would be too short to be copied.
         const cut = end - to > 0 && end - to < MIN_PART_BYTES ? end - MIN_PART_BYTES : to;
         parts.push({ number, from: position, to: cut, copy: true });

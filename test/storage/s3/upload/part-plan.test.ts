@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  COPY_PART_BYTES,
   MAX_OBJECT_BYTES,
   MAX_PART_BYTES,
   MAX_PARTS,
@@ -98,4 +99,27 @@ describe('the parts of a file that shares bytes with a stored one', () => {
     );
     expect(planParts(MAX_OBJECT_BYTES, [], plan).length).toBeLessThanOrEqual(MAX_PARTS);
   });
+
+  test.each([
+    [5 * 1024 * MIB + 1, 21],
+    [1000 * 1024 * MIB, 4000],
+  ])('are copied 256 MiB at a time: %i bytes in %i parts', (size, count) => {
+    const parts = planParts(size, [{ from: 0, to: size }], plan);
+    expect(parts.length).toBe(count);
+    expect(Math.max(...parts.map(({ from, to }) => to - from))).toBe(COPY_PART_BYTES);
+    expect(COPY_PART_BYTES).toBe(256 * MIB);
+    // The last one alone may be short.
+    expect(parts.slice(0, -1).every(({ from, to }) => to - from >= MIN_PART_BYTES)).toBe(true);
+  });
+
+  test.each([1, 100, 1_000, 1_300, 3_000, 5_000])(
+    'of %i GiB leave numbers for an append that makes the file 5 TiB',
+    (gib) => {
+      const size = gib * 1024 * MIB;
+      const copied = planParts(size, [{ from: 0, to: size }], plan);
+      let reached = size;
+      for (let number = copied.length + 1; number <= MAX_PARTS; number += 1) reached += plan.sizeOf(number);
+      expect(reached).toBeGreaterThanOrEqual(MAX_OBJECT_BYTES);
+    },
+  );
 });
