@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { StorageError, type AttributeChange, type StorePath } from '../object-store.ts';
 import { parentOf } from '../store-path.ts';
 import { applyChange } from './attributes.ts';
 import type { Clock } from './clock.ts';
 import type { KeySpace } from './keys.ts';
 import { Lane } from './lane.ts';
-import type { ObjectApi, ObjectInfo } from './object-api.ts';
+import { UPLOAD_TAG, type ObjectApi, type ObjectInfo } from './object-api.ts';
 
 /** What tools that know directory markers look for. */
 const MARKER_TYPE = 'application/x-directory';
@@ -79,7 +80,9 @@ export class Directories {
       this.hasKeys(path),
     ]);
     if (file !== undefined || directory) throw exists;
-    await this.writeMarker(path, applyChange('directory', {}, change), { exclusive: true });
+    // The tag tells the marker of a try whose answer was lost from that of another client.
+    const metadata = { ...applyChange('directory', {}, change), [UPLOAD_TAG]: randomBytes(16).toString('hex') };
+    await this.writeMarker(path, metadata, { exclusive: true });
   }
 
   async writeMarker(

@@ -261,7 +261,7 @@ export class S3Store implements ObjectStore {
       return;
     }
     const marker = await this.#directories.marker(path);
-    const metadata = marker?.properties.metadata ?? {};
+    const { [UPLOAD_TAG]: _, ...metadata } = marker?.properties.metadata ?? {};
     if (isNoChange('directory', metadata, change)) return;
     await this.#directories.writeMarker(path, applyChange('directory', metadata, change), { exclusive: false });
   }

@@ -154,6 +154,13 @@ const SCENARIOS: readonly Scenario[] = [
     allowed: oneOf('home/f', NEW),
   },
   {
+    name: 'a new directory',
+    before: {},
+    run: async (store) => store.mkdir('d', { mode: 0o750 }),
+    after: { 'home/d/': Buffer.alloc(0) },
+    allowed: oneOf('home/d/', undefined, Buffer.alloc(0)),
+  },
+  {
     name: 'the rename of a file',
     before: { 'home/f': OLD, 'home/g': SMALL },
     run: async (store) => store.rename('f', 'g', { overwrite: true }),
@@ -281,6 +288,7 @@ describeWithServer('s3 that misbehaves', () => {
     ['an upload in parts', 'UploadPart'],
     ['an upload in parts', 'CompleteMultipartUpload'],
     ['a small upload', 'PutObject'],
+    ['a new directory', 'PutObject'],
     ['a download', 'HeadObject'],
     ['a download', 'GetObject'],
     ['the rename of a file', 'CopyObject'],
