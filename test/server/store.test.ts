@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { describe, expect, test } from '@jest/globals';
 import { configSchema } from '../../src/config/schema.ts';
@@ -60,6 +61,16 @@ describe('the S3 settings of a configuration', () => {
       name: 'ConfigError',
       file: 'file.json',
       jsonPath: '$.storage.uploadBudgetBytes',
+    });
+  });
+
+  test('a spool directory that cannot be used is one too, and named', async () => {
+    // A file, this one, where a directory should be.
+    const spoolDirectory = fileURLToPath(import.meta.url);
+    await expect(openStore(parse({ spoolDirectory }), 'file.json', pino({ level: 'silent' }))).rejects.toMatchObject({
+      name: 'ConfigError',
+      file: 'file.json',
+      message: expect.stringContaining(spoolDirectory) as unknown,
     });
   });
 });

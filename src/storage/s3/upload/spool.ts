@@ -1,17 +1,15 @@
 import { constants } from 'node:fs';
-import { chmod, mkdir, open, readdir, unlink, type FileHandle } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { StorageError } from '../../object-store.ts';
 import { ExtentSet, type Extent } from '../../extents.ts';
+import { newSpoolPath, prepareSpoolDirectory } from './spool-directory.ts';
 
 const READ_BYTES = 256 * 1024;
 const ZEROS = Buffer.alloc(1024 ** 2);
-const SUFFIX = '.latticeport-spool';
 
 export interface SpoolOptions {
-  /** A directory of our own: made if missing, with mode 0700. */
+  /** A directory of our own user's, no symbolic link: made if missing; its mode becomes 0700. */
   readonly directory: string;
   /** Bytes that all spool files of the store may hold together. */
   readonly maxBytes: number;
@@ -27,21 +25,9 @@ export class SpoolSpace {
     this.#options = options;
   }
 
-  /** Makes the directory, and removes what a crash between two system calls may have left in it. */
+  /** Throws StorageError where the directory cannot be used. */
   static async open(options: SpoolOptions): Promise<SpoolSpace> {
-    await mkdir(options.directory, { recursive: true, mode: 0o700 });
-    await chmod(options.directory, 0o700);
-    const names = await readdir(options.directory);
-    await Promise.all(
-      names
-        .filter((name) => name.endsWith(SUFFIX))
-        .map(async (name) =>
-          unlink(join(options.directory, name)).catch((error: unknown) => {
-            // Another process of this server may have been quicker.
-            if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-          }),
-        ),
-    );
+    await prepareSpoolDirectory(options.directory);
     return new SpoolSpace(options);
   }
 
@@ -70,11 +56,10 @@ export class SpoolSpace {
   }
 
   /**
-   * A new sparse file. Its name is removed at once: whatever way this process ends, the system frees the space. (A
-   * second process that starts at this very moment may remove the name first, which comes to the same.)
+   * A new sparse file. Its name is removed at once: whatever way this process ends, the system frees the space.
    */
   async create(): Promise<SpoolFile> {
-    const path = join(this.#options.directory, randomBytes(12).toString('hex') + SUFFIX);
+    const path = newSpoolPath(this.#options.directory);
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
     await unlink(path).catch(() => undefined);
     this.#open += 1;
