@@ -25,7 +25,7 @@ import {
 } from './object-api.ts';
 import type { Requester } from './requester.ts';
 import type { PartBody } from './upload/open-part.ts';
-import { sendBody } from './upload/send-body.ts';
+import { fileDigest, sendBody, signDigest } from './upload/send-body.ts';
 
 /** A multipart upload under way. */
 export interface UploadReference {
@@ -94,24 +94,29 @@ export class MultipartApi {
     }
   }
 
-  /** A body that is no buffer is opened anew for every try. */
+  /** A body that is no buffer is opened once for its digest, which the store checks, and anew for every try. */
   async uploadPart(upload: UploadReference, number: number, body: PartBody, signal?: AbortSignal): Promise<StoredPart> {
+    let digest: string | undefined;
+    try {
+      digest = await fileDigest(body, signal);
+    } catch (error) {
+      throw toStorageError(error, 'UploadPart');
+    }
     const answer = await this.#requester.run(
       'UploadPart',
       async ({ client }) =>
-        sendBody(body, signal, async (content, options) =>
-          client.send(
-            new UploadPartCommand({
-              Bucket: this.#requester.bucket,
-              Key: upload.key,
-              UploadId: upload.uploadId,
-              PartNumber: number,
-              Body: content,
-              ContentLength: body.length,
-            }),
-            options,
-          ),
-        ),
+        sendBody(body, signal, async (content, options) => {
+          const command = new UploadPartCommand({
+            Bucket: this.#requester.bucket,
+            Key: upload.key,
+            UploadId: upload.uploadId,
+            PartNumber: number,
+            Body: content,
+            ContentLength: body.length,
+          });
+          if (digest !== undefined) signDigest(command, digest);
+          return client.send(command, options);
+        }),
       signal,
     );
     return { number, etag: answer.ETag ?? '' };

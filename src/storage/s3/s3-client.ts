@@ -22,8 +22,9 @@ export interface S3ConnectionOptions {
   /** Without it, the SDK's default chain: environment, shared files, container, instance. */
   readonly credentials?: S3Credentials;
   /**
-   * Default 'WHEN_REQUIRED': stores other than AWS often reject the checksums that newer SDKs add by themselves. Over
-   * plain http the signature covers the SHA-256 of the body in any case.
+   * Default 'WHEN_REQUIRED': stores other than AWS often reject the checksums that newer SDKs add by themselves. The
+   * signature covers the SHA-256 of every body in any case, over http and https: of memory by the SDK's doing, of files
+   * by that of upload/send-body.ts. The store refuses other bytes than these.
    */
   readonly requestChecksumCalculation?: ChecksumMode;
   readonly responseChecksumValidation?: ChecksumMode;

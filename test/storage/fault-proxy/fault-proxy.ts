@@ -7,6 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 /** A request as the proxy sees it: the S3 operation's name, and how many requests came before it. */
 export interface SeenRequest {
@@ -25,6 +26,8 @@ export type Fault =
   | { readonly kind: 'reset-during' }
   /** The request is carried out, and the answer is lost. */
   | { readonly kind: 'reset-after' }
+  /** One bit of the request's body arrives as the other one. */
+  | { readonly kind: 'corrupt' }
   /** The answer breaks off after so many bytes of its body. */
   | { readonly kind: 'cut-answer'; readonly bytes: number }
   /** The request is carried out, and no answer ever comes. */
@@ -194,8 +197,22 @@ export class FaultProxy {
     request.on('close', () => {
       if (!request.complete) onward.destroy();
     });
-    request.pipe(onward);
+    if (fault?.kind === 'corrupt') request.pipe(flipOneBit()).pipe(onward);
+    else request.pipe(onward);
   }
+}
+
+function flipOneBit(): Transform {
+  let done = false;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, callback) {
+      const bytes = Buffer.from(chunk);
+      const middle = bytes.length >> 1;
+      if (!done && bytes.length > 0) bytes.writeUInt8(bytes.readUInt8(middle) ^ 0x10, middle);
+      done = true;
+      callback(null, bytes);
+    },
+  });
 }
 
 function pass(from: IncomingMessage, response: ServerResponse, headers: IncomingMessage['headers']): void {

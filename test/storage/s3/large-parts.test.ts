@@ -53,4 +53,45 @@ const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
       await bucket.destroy();
     }
   }, 60_000);
+
+  test('that arrive with a wrong bit are refused by the store and sent again, as those from memory are', async () => {
+    const bucket = await TestBucket.create(endpoint ?? '');
+    const proxy = await FaultProxy.start(endpoint ?? '');
+    const uploadBuffers = new PartBuffers(Math.ceil((PART * 8) / 7) + STARTER_BYTES);
+    const store = await S3Store.open(
+      bucket.options({
+        endpoint: proxy.endpoint,
+        partBytes: PART,
+        uploadBuffers,
+        retry: { baseDelayMs: 1, maxDelayMs: 2 },
+      }),
+    );
+    try {
+      const tried = new Set<string>();
+      let corrupted = 0;
+      proxy.decide = ({ method, url }) => {
+        if (method !== 'PUT' || !/\/(f|small)\?/.test(url) || tried.has(url)) return undefined;
+        tried.add(url);
+        corrupted += 1;
+        return { kind: 'corrupt' };
+      };
+      const files = { f: pattern(3 * PART + 12_345, 8), small: pattern(10_000, 9) };
+      for (const [name, bytes] of Object.entries(files)) {
+        const handle = await store.openWrite(name, writeOptions());
+        for (let at = 0; at < bytes.length; at += 1024 ** 2) {
+          await handle.write(at, [Buffer.from(bytes.subarray(at, at + 1024 ** 2))]);
+        }
+        await handle.close();
+        const reader = await store.openRead(name);
+        expectSameBytes(await readToEnd(reader), bytes);
+        await reader.close();
+      }
+      // The first part from memory, three from files, and the small file.
+      expect(corrupted).toBe(5);
+    } finally {
+      await store.close();
+      await proxy.stop();
+      await bucket.destroy();
+    }
+  }, 60_000);
 });

@@ -1,5 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import type { UploadPartCommand } from '@aws-sdk/client-s3';
+import { abortReason } from '../clock.ts';
 import type { PartBody } from './open-part.ts';
+
+const SHA256_HEADER = 'x-amz-content-sha256';
 
 /**
  * Sends a body by one request. `send` is given a signal that ends the request also when the body cannot be read, whose
@@ -28,4 +33,34 @@ export async function sendBody<T>(
     if (!content.readableEnded) end.abort(new Error('the request has ended'));
     content.destroy();
   }
+}
+
+/**
+ * The SHA-256 of a body that is a file, in hexadecimal; undefined for memory, whose digest the SDK computes by itself.
+ * Throws what reading throws, or the signal's reason.
+ */
+export async function fileDigest(body: PartBody, signal: AbortSignal | undefined): Promise<string | undefined> {
+  if (Buffer.isBuffer(body)) return undefined;
+  const hash = createHash('sha256');
+  for await (const chunk of body.open() as AsyncIterable<Buffer>) {
+    if (signal?.aborted === true) throw abortReason(signal);
+    hash.update(chunk);
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * Signs the request for a body with this digest, which makes the store refuse any other bytes. The SDK would send a
+ * stream as UNSIGNED-PAYLOAD: then a bit that is wrong on the way is stored. Where it is configured to send a checksum
+ * behind the stream, that says the same.
+ */
+export function signDigest(command: UploadPartCommand, digest: string): void {
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      const { headers } = args.request as { readonly headers: Record<string, string> };
+      headers[SHA256_HEADER] ??= digest;
+      return next(args);
+    },
+    { step: 'build', priority: 'low', name: 'latticeportDigest' },
+  );
 }

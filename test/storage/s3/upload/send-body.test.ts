@@ -1,4 +1,5 @@
 // Parts that come from the disk, against a server that answers before it has read them, and with a disk that fails.
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
@@ -9,7 +10,7 @@ import { AttributeMemory } from '../../../../src/storage/s3/attribute-memory.ts'
 import { ObjectApi } from '../../../../src/storage/s3/object-api.ts';
 import { Requester } from '../../../../src/storage/s3/requester.ts';
 import { DEFAULT_RETRY } from '../../../../src/storage/s3/retry.ts';
-import { S3Connections } from '../../../../src/storage/s3/s3-client.ts';
+import { S3Connections, type ChecksumMode } from '../../../../src/storage/s3/s3-client.ts';
 
 const BYTES = 20 * 1024 ** 2;
 const UPLOAD = { key: 'k', uploadId: 'u' };
@@ -18,6 +19,7 @@ let answer: (request: IncomingMessage, response: ServerResponse) => void;
 let server: Server;
 let connections: S3Connections;
 let multipart: MultipartApi;
+let objects: ObjectApi;
 let sockets = 0;
 
 beforeEach(async () => {
@@ -29,7 +31,12 @@ beforeEach(async () => {
     socket.on('close', () => (sockets -= 1));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  connect('WHEN_REQUIRED');
+});
+
+function connect(requestChecksumCalculation: ChecksumMode): void {
   connections = new S3Connections({
+    requestChecksumCalculation,
     region: 'us-east-1',
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     forcePathStyle: true,
@@ -47,8 +54,9 @@ beforeEach(async () => {
     renewCredentials: () => undefined,
     client: () => connections.client,
   });
-  multipart = new MultipartApi(requester, new ObjectApi(requester, {}, new AttributeMemory()), {});
-});
+  objects = new ObjectApi(requester, {}, new AttributeMemory());
+  multipart = new MultipartApi(requester, objects, {});
+}
 
 afterEach(async () => {
   connections.close();
@@ -56,26 +64,35 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-function bodyOf(chunks: number): { readonly length: number; readonly open: () => Readable } {
+/** A file that gives so many chunks back, from the reading number `from` on. */
+function bodyOf(chunks: number, from = 1): { readonly length: number; readonly open: () => Readable } {
+  let readings = 0;
   const read = async function* (): AsyncGenerator<Buffer> {
+    readings += 1;
+    const limit = readings >= from ? chunks : Infinity;
     for (let at = 0; at < BYTES / 65_536; at += 1) {
-      if (at === chunks) throw Object.assign(new Error('i/o error, read'), { code: 'EIO' });
+      if (at === limit) throw Object.assign(new Error('i/o error, read'), { code: 'EIO' });
       yield await Promise.resolve(Buffer.alloc(65_536));
     }
   };
   return { length: BYTES, open: () => Readable.from(read(), { objectMode: false }) };
 }
 
-test('a part that the disk does not give back fails at once, and ends nothing but its upload', async () => {
-  answer = (request) => {
-    request.resume();
-  };
-  await expect(multipart.uploadPart(UPLOAD, 1, bodyOf(10))).rejects.toMatchObject({
-    code: 'failure',
-    detail: 'UploadPart: EIO: i/o error, read',
-  });
-  while (sockets > 0) await new Promise((resolve) => setImmediate(resolve));
-}, 10_000);
+// First it is read for its digest, then to be sent.
+test.each([1, 2])(
+  'a part that the disk does not give back at reading %i fails at once, by itself',
+  async (reading) => {
+    answer = (request) => {
+      request.resume();
+    };
+    await expect(multipart.uploadPart(UPLOAD, 1, bodyOf(10, reading))).rejects.toMatchObject({
+      code: 'failure',
+      detail: 'UploadPart: EIO: i/o error, read',
+    });
+    while (sockets > 0) await new Promise((resolve) => setImmediate(resolve));
+  },
+  10_000,
+);
 
 test('an answer before the end of the part leaves no connection that waits for the rest', async () => {
   let requests = 0;
@@ -105,3 +122,29 @@ test('a whole part leaves its connection for the next', async () => {
   }
   expect(made).toBe(1);
 });
+
+test.each(['WHEN_REQUIRED', 'WHEN_SUPPORTED'] as const)(
+  'every part and small object has a checksum that the store checks: %s',
+  async (requestChecksumCalculation) => {
+    connect(requestChecksumCalculation);
+    const seen: IncomingMessage['headers'][] = [];
+    answer = (request, response) => {
+      seen.push(request.headers);
+      request.resume();
+      request.once('end', () => response.writeHead(200, { etag: '"e"' }).end());
+    };
+    const memory = Buffer.from('some bytes');
+    await multipart.uploadPart(UPLOAD, 1, memory);
+    await objects.put('k', memory, { metadata: {} }, { exclusive: false });
+    await multipart.uploadPart(UPLOAD, 1, bodyOf(Infinity));
+    const digests = [memory, memory, Buffer.alloc(BYTES)].map((body) =>
+      createHash('sha256').update(body).digest('hex'),
+    );
+    const sent = seen.map((headers) => headers['x-amz-content-sha256']);
+    if (requestChecksumCalculation === 'WHEN_REQUIRED') expect(sent).toEqual(digests);
+    else {
+      expect(sent).toEqual([...digests.slice(0, 2), 'STREAMING-UNSIGNED-PAYLOAD-TRAILER']);
+      expect(seen[2]?.['x-amz-trailer']).toBe('x-amz-checksum-crc32');
+    }
+  },
+);
