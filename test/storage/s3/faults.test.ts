@@ -24,6 +24,7 @@ const PASSING: readonly Fault[] = [
   { kind: 'reset-after' },
   { kind: 'cut-answer', bytes: 10 },
   { kind: 'delay', milliseconds: 30 },
+  { kind: 'corrupt' },
 ];
 
 /** Faults that may end the operation, but only with an error. */
