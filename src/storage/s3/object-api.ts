@@ -234,6 +234,7 @@ export class ObjectApi {
     } catch (error) {
       if (!isMissing(error)) throw toStorageError(error, 'DeleteObject');
     }
+    this.#memory.forget(key);
   }
 
   /**
@@ -245,8 +246,12 @@ export class ObjectApi {
       await this.#requester.runRaw('DeleteObject', async ({ client, options }) =>
         client.send(new DeleteObjectCommand({ Bucket: this.#requester.bucket, Key: key, IfMatch: etag }), options),
       );
+      this.#memory.forget(key);
     } catch (error) {
-      if (isMissing(error)) return;
+      if (isMissing(error)) {
+        this.#memory.forget(key);
+        return;
+      }
       const isRefused = isPreconditionFailure(error);
       if (!isRefused && codeOf(error) !== 'NotImplemented') throw toStorageError(error, 'DeleteObject');
       await this.#deleteIfSame({ key, etag });
@@ -265,7 +270,10 @@ export class ObjectApi {
     const others: string[] = [];
     for (const object of objects) {
       const failure = failed.get(object.key);
-      if (failure === undefined && plain.has(object)) continue;
+      if (failure === undefined && plain.has(object)) {
+        this.#memory.forget(object.key);
+        continue;
+      }
       try {
         await (failure?.isRefused === true ? this.#deleteIfSame(object) : this.deleteVersion(object.key, object.etag));
       } catch (error) {
