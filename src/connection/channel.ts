@@ -44,6 +44,9 @@ export class Channel implements Receiver {
   /** Since the last top-up. */
   #consumed = 0;
   #heldBytes = 0;
+  /** Of the bytes held, those for which the peer may send as many more. */
+  #unfinishedBytes = 0;
+  #released = false;
   readonly #queue: Buffer[] = [];
   #queuedBytes = 0;
   #user: ChannelUser | null = null;
@@ -63,9 +66,8 @@ export class Channel implements Receiver {
   ) {
     this.#carrier = carrier;
     this.#windows = windows;
-    this.#localWindow = windows.first;
+    this.#localWindow = windows.open(this);
     this.#share = this.#localWindow;
-    windows.note(this);
     this.localId = localId;
     this.#remoteId = remote.id;
     this.#remoteWindow = remote.window;
@@ -83,7 +85,7 @@ export class Channel implements Receiver {
 
   /** What the window would be now if the peer used it fully. */
   get windowShare(): number {
-    return this.#windows.share;
+    return this.#windows.shareOf(this.#grantedBytes);
   }
 
   /** Bytes that came and that the user has not consumed. */
@@ -132,19 +134,22 @@ export class Channel implements Receiver {
    * has changed. It grows by what was consumed and not faster: only who sends much gets a large one.
    */
   consume(bytes: number): void {
+    if (this.#released) return;
     this.#heldBytes -= bytes;
     this.#consumed += bytes;
-    if (this.#consumed < this.#share / TOP_UP_DIVISOR) return;
-    if (this.#eofReceived || this.#closeReceived || this.#ending !== 'no') return;
-    this.#windows.note(this);
-    this.#share = Math.min(this.#share + this.#consumed, this.#windows.share);
-    this.#consumed = 0;
-    const missing = this.#share - this.#localWindow - this.#heldBytes;
-    if (missing <= 0) return;
-    this.#localWindow += missing;
-    this.#carrier.send(
-      new SshWriter(16).byte(SSH_MSG_CONNECTION.CHANNEL_WINDOW_ADJUST).uint32(this.#remoteId).uint32(missing).finish(),
-    );
+    this.#windows.settled(bytes);
+    this.#topUp();
+  }
+
+  /**
+   * The last `bytes` of what came are a part of something that the user can only deal with whole: until it says
+   * otherwise the peer may send as many more. They stay held, so what comes behind it waits.
+   */
+  unfinished(bytes: number): void {
+    if (this.#released) return;
+    const isMore = bytes > this.#unfinishedBytes;
+    this.#unfinishedBytes = bytes;
+    if (isMore) this.#topUp();
   }
 
   /** Text for the person at the other end (stderr). Sent only as far as the window allows: it is short. */
@@ -225,6 +230,28 @@ export class Channel implements Receiver {
     this.#closeReceived = true;
     this.#dropQueue();
     this.#release();
+  }
+
+  /** What the peer may send still, and what it has sent and was not dealt with. */
+  get #grantedBytes(): number {
+    return this.#localWindow + this.#heldBytes;
+  }
+
+  #topUp(): void {
+    const waiting = this.#heldBytes - this.#unfinishedBytes;
+    const due = Math.max(this.#consumed, this.#share - this.#localWindow - waiting);
+    if (due < this.#share / TOP_UP_DIVISOR) return;
+    if (this.#eofReceived || this.#closeReceived || this.#ending !== 'no') return;
+    this.#windows.note(this);
+    this.#share = Math.min(this.#share + this.#consumed, this.#windows.shareOf(this.#grantedBytes));
+    this.#consumed = 0;
+    const missing = this.#share - this.#localWindow - waiting;
+    if (missing <= 0) return;
+    this.#localWindow += missing;
+    this.#windows.granted(missing);
+    this.#carrier.send(
+      new SshWriter(16).byte(SSH_MSG_CONNECTION.CHANNEL_WINDOW_ADJUST).uint32(this.#remoteId).uint32(missing).finish(),
+    );
   }
 
   #receive(bytes: number): void {
@@ -322,6 +349,8 @@ export class Channel implements Receiver {
   }
 
   #release(): void {
+    if (!this.#released) this.#windows.settled(this.#grantedBytes);
+    this.#released = true;
     this.#windows.forget(this);
     const user = this.#user;
     this.#user = null;

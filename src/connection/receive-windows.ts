@@ -11,10 +11,25 @@ const ACTIVE_MS = 10_000;
 const PRUNE_MS = 1_000;
 
 /**
+ * What may be granted and not dealt with, as a multiple of the bytes shared: who has sent much and is silent keeps a
+ * large window, and all of them could send at once.
+ */
+export const MAX_GRANTED_FACTOR = 4;
+
+/** Of what is left when half of that is granted, one channel may have this part, so that later ones find some too. */
+const SCARCE_DIVISOR = 32;
+
+/** The same for the first windows, which may be granted up to the bytes shared. */
+const FIRST_DIVISOR = 32;
+
+/**
  * How much the peers of all channels of this process may send ahead. The channels that are receiving share it equally:
  * one transfer over a long way has a large window, and hundreds that wait for a slow store hold little each. A window
  * that was granted cannot be taken back (RFC 4254 §5.2), so a share that has become smaller is reached as what was sent
- * is dealt with.
+ * is dealt with, and what is granted to those that are silent counts: of four times the bytes shared, first windows take
+ * at most a quarter, and the second half is given out in ever smaller parts. So the active ones have their shares
+ * whatever number has been opened and left, and where so many have become silent after large transfers that these
+ * bounds are reached, all that follow have the least window, until some of those go or send again.
  */
 export class ReceiveWindows {
   readonly #totalBytes: number;
@@ -22,6 +37,7 @@ export class ReceiveWindows {
   /** When each was heard of last. */
   readonly #active = new Map<Receiver, number>();
   #prunedAt = 0;
+  #grantedBytes = 0;
 
   /** Every channel may have MIN_WINDOW_BYTES beyond `totalBytes`. */
   constructor(totalBytes: number = DEFAULT_RECEIVE_BYTES, now: () => number = () => performance.now()) {
@@ -29,10 +45,32 @@ export class ReceiveWindows {
     this.#now = now;
   }
 
-  /** The window that the next channel is opened with: a part of its share, since many may be opened before any is used. */
-  get first(): number {
-    const share = Math.floor(this.#totalBytes / (this.#active.size + 1) / 4);
-    return Math.max(MIN_WINDOW_BYTES, Math.min(MAX_FIRST_WINDOW_BYTES, share));
+  /** What the peers of all channels may send or have sent, less what was dealt with. Bytes. */
+  get grantedBytes(): number {
+    return this.#grantedBytes;
+  }
+
+  /**
+   * Grants the window that `receiver` is opened with, and answers it: a part of its share, since many may be opened
+   * before any is used.
+   */
+  open(receiver: Receiver): number {
+    const share = this.#totalBytes / (this.#active.size + 1) / 4;
+    const left = Math.max(0, this.#totalBytes - this.#grantedBytes);
+    const bytes = Math.floor(Math.max(MIN_WINDOW_BYTES, Math.min(MAX_FIRST_WINDOW_BYTES, share, left / FIRST_DIVISOR)));
+    this.granted(bytes);
+    this.note(receiver);
+    return bytes;
+  }
+
+  /** A peer may send so many bytes more. */
+  granted(bytes: number): void {
+    this.#grantedBytes += bytes;
+  }
+
+  /** So many of the bytes granted were dealt with, or will never come. */
+  settled(bytes: number): void {
+    this.#grantedBytes -= bytes;
   }
 
   /** `receiver` is receiving. */
@@ -51,9 +89,12 @@ export class ReceiveWindows {
     this.#active.delete(receiver);
   }
 
-  /** The window that a receiving channel may have now, with what it holds. Bytes. */
-  get share(): number {
+  /** The window that a receiving channel may have now, with what it holds, where `own` bytes are granted to it. Bytes. */
+  shareOf(own: number): number {
     const share = Math.floor(this.#totalBytes / Math.max(1, this.#active.size));
-    return Math.max(MIN_WINDOW_BYTES, Math.min(MAX_WINDOW_BYTES, share));
+    const most = MAX_GRANTED_FACTOR * this.#totalBytes;
+    const left = most - (this.#grantedBytes - own);
+    const bound = left >= most / 2 ? share : Math.min(share, Math.floor(left / SCARCE_DIVISOR));
+    return Math.max(MIN_WINDOW_BYTES, Math.min(MAX_WINDOW_BYTES, bound));
   }
 }

@@ -33,6 +33,9 @@ export class SftpSessions {
         consumed: (bytes) => {
           channel.consume(bytes);
         },
+        unfinished: (bytes) => {
+          channel.unfinished(bytes);
+        },
         window: () => channel.windowShare,
         close: (exitStatus) => {
           channel.close(exitStatus);

@@ -38,7 +38,7 @@ export const CROWDED_WINDOW_BYTES = 1024 * 1024;
 
 /**
  * So much of a packet that has not come whole may the stream hold back for (its least window is a little larger); of a
- * longer one the bytes are given back to the stream as they come.
+ * longer one the stream is told how many bytes wait for the rest, and lets as many more come.
  */
 export const UNFINISHED_PACKET_BYTES = CROWDED_WRITE_BYTES + 4 * 1024;
 

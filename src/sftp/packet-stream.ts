@@ -4,8 +4,7 @@ import { SSH_FXP } from './protocol.ts';
 import { SftpFramingError } from './status.ts';
 
 /**
- * SSH_FXP_WRITE taken apart (§6.4); its data as it came, uncopied. `bytes` is the whole packet with its length field, less
- * what `returnUnfinished` has answered of it.
+ * SSH_FXP_WRITE taken apart (§6.4); its data as it came, uncopied. `bytes` is the whole packet with its length field.
  */
 export interface WritePacket {
   readonly kind: 'write';
@@ -41,8 +40,6 @@ export type IncomingPacket = WritePacket | PlainPacket | MalformedPacket;
  */
 export class PacketStream {
   readonly #queue = new ChunkQueue();
-  /** Bytes of the first packet that were given back before it was whole. */
-  #returned = 0;
 
   push(chunk: Buffer): void {
     this.#queue.push(chunk);
@@ -55,21 +52,17 @@ export class PacketStream {
 
   /** Forgets what is held; answers how many bytes that were. */
   clear(): number {
-    const bytes = this.#queue.length - this.#returned;
-    this.#returned = 0;
+    const bytes = this.#queue.length;
     this.#queue.clear();
     return bytes;
   }
 
   /**
-   * After `next` has found no whole packet: how many bytes of a long one have come since the last call. The stream is to
-   * let as many more come, since its window need not hold the whole packet.
+   * After `next` has found no whole packet: how many bytes of a long one have come. The stream is to let as many more
+   * come, since its window need not hold the whole packet.
    */
-  returnUnfinished(): number {
-    if ((this.#queue.peekUint32() ?? 0) <= UNFINISHED_PACKET_BYTES) return 0;
-    const bytes = this.#queue.length - this.#returned;
-    this.#returned += bytes;
-    return bytes;
+  get unfinishedBytes(): number {
+    return (this.#queue.peekUint32() ?? 0) <= UNFINISHED_PACKET_BYTES ? 0 : this.#queue.length;
   }
 
   /**
@@ -85,17 +78,15 @@ export class PacketStream {
     }
     const size = 4 + length;
     if (this.#queue.length < size) return undefined;
-    const bytes = size - this.#returned;
-    this.#returned = 0;
     if (length < 5) throw new SftpFramingError(`SFTP packet of ${length} bytes, too short for a request`);
     const type = this.#queue.peekByte(4) ?? 0;
-    if (type === SSH_FXP.WRITE) return this.#takeWrite(size, bytes);
+    if (type === SSH_FXP.WRITE) return this.#takeWrite(size);
     this.#queue.take(5);
-    return { kind: 'plain', type, body: this.#queue.take(length - 1), bytes };
+    return { kind: 'plain', type, body: this.#queue.take(length - 1), bytes: size };
   }
 
   /** §6.4: uint32 id, string handle, uint64 offset, string data. */
-  #takeWrite(size: number, bytes: number): WritePacket | MalformedPacket {
+  #takeWrite(size: number): WritePacket | MalformedPacket {
     const id = this.#queue.peekUint32(5) ?? 0;
     const handleBytes = size >= 13 ? (this.#queue.peekUint32(9) ?? 0) : Infinity;
     const headBytes = 4 + 1 + 4 + 4 + handleBytes + 8 + 4;
@@ -103,7 +94,7 @@ export class PacketStream {
       handleBytes <= MAX_HANDLE_BYTES && headBytes <= size ? (this.#queue.peekUint32(headBytes - 4) ?? 0) : Infinity;
     if (headBytes + dataBytes > size) {
       this.#queue.takePieces(size);
-      return { kind: 'malformed', id, bytes };
+      return { kind: 'malformed', id, bytes: size };
     }
     const head = this.#queue.take(headBytes);
     const data = this.#queue.takePieces(dataBytes);
@@ -111,6 +102,6 @@ export class PacketStream {
     this.#queue.takePieces(size - headBytes - dataBytes);
     const high = head.readUInt32BE(headBytes - 12);
     const offset = high > 0x1fffff ? undefined : high * 0x1_0000_0000 + head.readUInt32BE(headBytes - 8);
-    return { kind: 'write', id, handle: head.subarray(13, 13 + handleBytes), offset, data, dataBytes, bytes };
+    return { kind: 'write', id, handle: head.subarray(13, 13 + handleBytes), offset, data, dataBytes, bytes: size };
   }
 }

@@ -53,6 +53,8 @@ export class SftpSession {
   readonly #context: RequestContext;
   readonly #router: RequestRouter;
   readonly #packets = new PacketStream();
+  /** What the stream was told last of a packet that is not whole. */
+  #unfinishedBytes = 0;
   readonly #lane = new Turnstile();
   readonly #slots: Slot[] = [];
   #state: 'awaiting-init' | 'open' | 'closed' = 'awaiting-init';
@@ -129,11 +131,8 @@ export class SftpSession {
         this.#flush();
         if (!this.#mayTakeUp()) break;
         const next = this.#packets.next();
-        if (next === undefined) {
-          const early = this.#packets.returnUnfinished();
-          if (early > 0) this.#io.consumed(early);
-          break;
-        }
+        this.#tellUnfinished(next === undefined ? this.#packets.unfinishedBytes : 0);
+        if (next === undefined) break;
         this.#takeUp(next);
       }
     } catch (error) {
@@ -149,6 +148,12 @@ export class SftpSession {
         this.#io.close(0);
       });
     }
+  }
+
+  #tellUnfinished(bytes: number): void {
+    if (bytes === this.#unfinishedBytes) return;
+    this.#unfinishedBytes = bytes;
+    this.#io.unfinished?.(bytes);
   }
 
   #mayTakeUp(): boolean {

@@ -14,6 +14,11 @@ export interface SftpIo {
    * (limits.ts) come that are not consumed, or a packet of that length could never be whole.
    */
   consumed(bytes: number): void;
+  /**
+   * The last `bytes` of what came are of a packet longer than UNFINISHED_PACKET_BYTES that is not whole yet; 0 once it
+   * is. They are not consumed, but as many more are to come. For streams that let less come than MAX_PACKET_BYTES.
+   */
+  unfinished?(bytes: number): void;
   /** Bytes that the peer may send ahead, as it is now, where the stream has such a bound. */
   window?(): number;
   /** The session is over; nothing is written after it. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Channel } from '../../src/connection/channel.ts';
 import { MAX_FIRST_WINDOW_BYTES, MAX_WINDOW_BYTES, MIN_WINDOW_BYTES } from '../../src/connection/limits.ts';
-import { ReceiveWindows } from '../../src/connection/receive-windows.ts';
-import { CROWDED_WRITE_BYTES, UNFINISHED_PACKET_BYTES } from '../../src/sftp/limits.ts';
+import { MAX_GRANTED_FACTOR, ReceiveWindows } from '../../src/connection/receive-windows.ts';
+import { CROWDED_WRITE_BYTES, MAX_PACKET_BYTES, UNFINISHED_PACKET_BYTES } from '../../src/sftp/limits.ts';
 
 const MIB = 1024 ** 2;
 
@@ -121,7 +121,7 @@ describe('receive windows', () => {
     others[14]?.fill();
     now += 11_000;
     first.flow(20);
-    expect(windows.share).toBe(8 * MIB);
+    expect(first.channel.windowShare).toBe(8 * MIB);
     others[13]?.fill();
     others[12]?.fill();
     now += 11_000;
@@ -139,5 +139,90 @@ describe('receive windows', () => {
       peer.consume(bytes);
       expect(peer.window).toBeGreaterThanOrEqual(4 + UNFINISHED_PACKET_BYTES);
     }
+  });
+
+  test('two hundred that were opened and left leave their shares to those that send', () => {
+    let now = 0;
+    const windows = new ReceiveWindows(64 * MIB, () => now);
+    const idle = Array.from({ length: 200 }, () => {
+      // Long enough apart that none counts as active when the next one comes.
+      now += 11_000;
+      return new Peer(windows);
+    });
+    expect(windows.grantedBytes).toBe(idle.reduce((sum, { window }) => sum + window, 0));
+    expect(windows.grantedBytes).toBeLessThanOrEqual(64 * MIB + 200 * MIN_WINDOW_BYTES);
+    const active = Array.from({ length: 4 }, () => new Peer(windows));
+    for (let round = 0; round < 10; round += 1) {
+      for (const peer of active) peer.flow(1);
+    }
+    expect(active.map(({ window }) => window)).toEqual([8, 8, 8, 8].map((mib) => mib * MIB));
+  });
+
+  test('two hundred that were silent after a large transfer cannot all send at once what they may', () => {
+    let now = 0;
+    const windows = new ReceiveWindows(64 * MIB, () => now);
+    const most = MAX_GRANTED_FACTOR * 64 * MIB + 200 * MIN_WINDOW_BYTES;
+    const peers: Peer[] = [];
+    for (let i = 0; i < 200; i += 1) {
+      now += 11_000;
+      const peer = new Peer(windows);
+      peer.flow(20);
+      peers.push(peer);
+      expect(windows.grantedBytes).toBeLessThanOrEqual(most);
+    }
+    // The first seventeen have all that one can have; the others what is left, in ever smaller parts.
+    expect(peers.map(({ window }) => window).filter((window) => window === 8 * MIB)).toHaveLength(17);
+    expect(peers[36]?.window).toBeGreaterThan(2 * MIB);
+    expect(peers[55]?.window).toBeGreaterThan(MIB);
+    expect(peers.every(({ window }) => window >= MIN_WINDOW_BYTES)).toBe(true);
+    for (const peer of peers) peer.fill();
+    const held = peers.reduce((sum, peer) => sum + peer.held, 0);
+    expect(held).toBeLessThanOrEqual(most);
+    expect(windows.grantedBytes).toBe(held);
+    // Those that are served have smaller ones then, and others find room.
+    for (const peer of peers) peer.consume();
+    now += 11_000;
+    const [last] = peers.slice(-1);
+    last?.flow(20);
+    expect(last?.window).toBe(8 * MIB);
+  });
+
+  test('what was granted is settled when a channel ends, whatever it holds', () => {
+    const windows = new ReceiveWindows(64 * MIB);
+    const peers = Array.from({ length: 3 }, () => new Peer(windows));
+    peers[0]?.flow(5);
+    peers[1]?.fill();
+    for (const peer of peers) peer.channel.lost();
+    expect(windows.grantedBytes).toBe(0);
+    // A request that was under way is done afterwards.
+    peers[1]?.consume();
+    peers[1]?.channel.receiveClose();
+    expect(windows.grantedBytes).toBe(0);
+  });
+
+  test('a packet longer than the least window comes whole, counts, and holds back what is behind it', () => {
+    const windows = new ReceiveWindows(1);
+    const peer = new Peer(windows);
+    const packet = 4 + MAX_PACKET_BYTES;
+    let come = 0;
+    while (come < packet) {
+      const bytes = Math.min(peer.window, packet - come);
+      expect(bytes).toBeGreaterThan(0);
+      peer.window -= bytes;
+      peer.channel.receiveData(Buffer.alloc(bytes));
+      come += bytes;
+      peer.channel.unfinished(come < packet ? come : 0);
+    }
+    expect(peer.window).toBeLessThanOrEqual(MIN_WINDOW_BYTES);
+    expect(windows.grantedBytes).toBe(packet + peer.window);
+    // The next one: as far as was granted already.
+    const rest = peer.window;
+    peer.window = 0;
+    peer.channel.receiveData(Buffer.alloc(rest));
+    peer.channel.unfinished(rest);
+    expect(peer.window).toBe(0);
+    peer.channel.consume(packet);
+    expect(peer.window).toBe(MIN_WINDOW_BYTES);
+    expect(windows.grantedBytes).toBe(rest + MIN_WINDOW_BYTES);
   });
 });
