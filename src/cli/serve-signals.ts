@@ -13,6 +13,12 @@ export interface Running {
 const EXIT_GRACE_MS = 2000;
 
 /**
+ * A signal to a whole process group, as Ctrl-C sends it, comes twice where npm is in the group too and passes it on: one
+ * that follows so soon is the same. Milliseconds.
+ */
+const ECHO_MS = 200;
+
+/**
  * SIGTERM and SIGINT stop what runs, a second one ends the process at once; SIGHUP reloads, one reload after the other.
  * Made before anything listens, so that no signal ever meets its default; what comes before `attach` waits for it.
  */
@@ -20,6 +26,7 @@ export class ServeSignals {
   readonly #log: Logger;
   #running: Running | null = null;
   #stopping = false;
+  #stoppedAt = 0;
   #reloadWanted = false;
   #reloading = false;
 
@@ -43,6 +50,7 @@ export class ServeSignals {
 
   #stop(signal: NodeJS.Signals): void {
     if (this.#stopping) {
+      if (performance.now() - this.#stoppedAt < ECHO_MS) return;
       this.#log.warn({ event: 'server.killed', signal }, 'second signal: ending at once');
       this.#running?.kill?.();
       process.exit(1);
@@ -50,6 +58,7 @@ export class ServeSignals {
     // Nobody is connected yet.
     if (this.#running === null) process.exit(0);
     this.#stopping = true;
+    this.#stoppedAt = performance.now();
     this.#log.info({ event: 'server.draining', signal }, 'no new sessions; running transfers may finish');
     exitAfter(this.#running.stop(), this.#log);
   }

@@ -1,7 +1,9 @@
 // `latticeport serve` as an operator meets it: the built program, its output, its exit status and its signals.
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +17,7 @@ import { startLatticeport } from '../interop/server-harness.ts';
 import { findPeer } from '../peers/peers.ts';
 import type { Finished } from '../peers/process.ts';
 import { freePort, runProgram, ServerProcess } from '../peers/process.ts';
+import { until } from '../transport/transport-pair.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
 const SERVE = [process.execPath, MAIN, 'serve'];
@@ -257,9 +260,63 @@ test('a second signal ends it at once', async () => {
   await busy.create('/file');
   process.kill(server.pid, 'SIGTERM');
   await server.logged(({ event }) => event === 'server.draining');
-  process.kill(server.pid, 'SIGTERM');
+  // Those that follow the first at once are taken for the same.
+  await until(() => {
+    if (server.process.running) process.kill(server.pid, 'SIGTERM');
+    return !server.process.running;
+  }, 'it ends');
   expect(await ended(server)).toBe('exit status 1');
   expect(server.log().some(({ event }) => event === 'server.killed')).toBe(true);
+});
+
+test('a signal that comes twice at once, since npm passes it on as well, is one', async () => {
+  const server = await start();
+  const busy = await connect(server);
+  const handle = await busy.create('/file');
+  process.kill(server.pid, 'SIGINT');
+  await server.logged(({ event }) => event === 'server.draining');
+  process.kill(server.pid, 'SIGINT');
+  await busy.write(handle, 0, Buffer.from('whole'));
+  await busy.close(handle);
+  expect(await ended(server)).toBe('exit status 0');
+  expect(readFileSync(path.join(server.root, 'file'), 'utf8')).toBe('whole');
+});
+
+describe('npm start', () => {
+  const npmInstalled = spawnSync('npm', ['--version']).status === 0;
+  const t = npmInstalled ? test : test.skip;
+
+  t.each([
+    ['npm alone', 1],
+    ['the whole process group', -1],
+  ])('ends in good order with a signal to %s', async (_, sign) => {
+    const root = path.resolve(import.meta.dirname, '../..');
+    const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+      scripts: { start: string };
+    };
+    // The project's own command, on what is built already.
+    writeFileSync(
+      path.join(folder, 'package.json'),
+      JSON.stringify({ type: 'module', scripts: { start: scripts.start, build: 'true' } }),
+    );
+    symlinkSync(path.join(root, 'dist'), path.join(folder, 'dist'));
+    const port = await freePort();
+    const npm = new ServerProcess(['npm', 'start', '--', '--port', String(port)], { cwd: folder });
+    try {
+      await npm.line((line) => line.startsWith('  sftp '));
+      process.kill(sign * npm.pid, 'SIGTERM');
+      await until(() => !npm.running, 'npm has ended');
+      const log = npm.lines.join('\n');
+      expect(log).toContain('"server.stopped"');
+      expect(log).not.toContain('"server.killed"');
+      // Nobody is left who listens.
+      const next = createServer().listen(port, '127.0.0.1');
+      await once(next, 'listening');
+      next.close();
+    } finally {
+      await npm.stop('SIGKILL');
+    }
+  });
 });
 
 describe('SIGHUP', () => {
