@@ -13,19 +13,31 @@ const MAX_BAR = 40;
 /** The report as bar charts for a terminal: `█` for post-quantum sessions, `░` for the others; `top` rows a chart. */
 export function writeChart(report: SessionReport, top: number, terminal: Terminal): void {
   const { total } = report;
-  terminal.line(styled(terminal, 'bold', `${total.sessions} sessions, ${percent(total)} post-quantum`));
+  terminal.line(
+    styled(terminal, 'bold', `${counted(total.sessions, 'session', 'sessions')}, ${percent(total)} post-quantum`),
+  );
   if (report.withoutLogin > 0) terminal.line(`${report.withoutLogin} of them never logged in`);
   if (report.betterPqAvailable > 0) {
     terminal.line(
-      `${report.betterPqAvailable} were classical although both sides had a hybrid: the client prefers the classical one`,
+      `${counted(report.betterPqAvailable, 'was', 'were')} classical although both sides had a hybrid: the client prefers the classical one`,
     );
   }
   for (const [title, key] of SECTIONS) writeSection(title, report[key], top, terminal);
   writeCutOff(report, top, terminal);
   if (report.unreadableLines > 0) {
     terminal.line();
-    terminal.line(`${report.unreadableLines} lines were not JSON log lines and were left out`);
+    const lines = counted(
+      report.unreadableLines,
+      'line that is no JSON log line was',
+      'lines that are no JSON log lines were',
+    );
+    terminal.line(`${lines} left out`);
   }
+}
+
+/** A number with the words for one or for any other. */
+export function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 /** "62.5%"; never "100%" where a session is missing, never "0%" where there is one. */

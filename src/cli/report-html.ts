@@ -1,5 +1,5 @@
 import type { Partner, SessionCount, SessionReport } from '../policy/session-report.ts';
-import { percent } from './report-chart.ts';
+import { counted, percent } from './report-chart.ts';
 
 const STYLE = `
 :root { color-scheme: light dark; --pq: #1a7f5a; --classical: #c98a1b; --track: color-mix(in srgb, currentColor 8%, transparent); }
@@ -23,14 +23,14 @@ export function reportHtml(report: SessionReport, generatedAt: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Post-quantum key exchange: ${percent(total)} of ${total.sessions} sessions</title>
+<title>Post-quantum key exchange: ${percent(total)} of ${counted(total.sessions, 'session', 'sessions')}</title>
 <style>${STYLE}</style>
 </head>
 <body>
 <h1>Post-quantum key exchange</h1>
-<p class="total"><strong>${escapeHtml(percent(total))}</strong> of ${total.sessions} sessions were post-quantum.</p>
-<p>${report.withoutLogin} sessions never logged in. ${report.betterPqAvailable} were classical although both sides had a hybrid.
-Made from the logs at ${escapeHtml(generatedAt)}${report.unreadableLines > 0 ? `; ${report.unreadableLines} unreadable lines left out` : ''}.</p>
+<p class="total"><strong>${escapeHtml(percent(total))}</strong> of ${counted(total.sessions, 'session was', 'sessions were')} post-quantum.</p>
+<p>${counted(report.withoutLogin, 'session', 'sessions')} never logged in. ${counted(report.betterPqAvailable, 'was', 'were')} classical although both sides had a hybrid.
+Made from the logs at ${escapeHtml(generatedAt)}${report.unreadableLines > 0 ? `; ${counted(report.unreadableLines, 'unreadable line', 'unreadable lines')} left out` : ''}.</p>
 <p class="key">Sessions:<span class="pq"></span>post-quantum<span class="classical"></span>classical</p>
 ${section('By client version', report.byClientVersion)}
 ${section('By user', report.byUser)}

@@ -37,6 +37,19 @@ describe('report', () => {
     expect(output).not.toContain('\u001b');
   });
 
+  test('one session is not "1 sessions"', async () => {
+    const page = join(policyDirectory(), 'one.html');
+    const log = logFile('one.log', `${lines(negotiated('9', {}), login('9', 'alice'))}not JSON\n`);
+    const { output } = await runCommand(['report', log, '--html', page]);
+    expect(output).toMatch(/^1 session, /m);
+    expect(output).toMatch(/^1 line that is no JSON log line was left out$/m);
+    const html = readFileSync(page, 'utf8');
+    expect(html).toMatch(/<title>.* of 1 session<\/title>/);
+    expect(html).toContain('of 1 session was post-quantum.');
+    expect(html).toContain('0 sessions never logged in. 0 were classical');
+    expect(html).toContain('1 unreadable line left out');
+  });
+
   test('reads standard input, several files, and packed ones', async () => {
     const fromStdin = await runCommand(['report', '--json'], { stdin: Readable.from([Buffer.from(LOG)]) });
     const packed = await runCommand(['report', '--json', logFile('a.log.gz', gzipSync(LOG))]);

@@ -106,14 +106,13 @@ describe('retries', () => {
     };
     return { context, pauses, events, renewed: () => renewed, advance: (by: number) => (now += by) };
   };
-  const failing = (...errors: unknown[]) => {
+  const failing = (...errors: Error[]) => {
     let call = 0;
     const attempts: boolean[] = [];
     const request = async ({ ambiguous }: { ambiguous: boolean }): Promise<string> => {
       attempts.push(ambiguous);
       const error = errors[call];
       call += 1;
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what is thrown is the test's
       return error === undefined ? Promise.resolve('done') : Promise.reject(error);
     };
     return { request, attempts };
