@@ -1,27 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys.ts';
-import { createOpener, createSealer, isAead, noneOpener, noneSealer } from '../crypto/packet-ciphers.ts';
+import { noneOpener, noneSealer } from '../crypto/packet-ciphers.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import { asDisconnect } from './as-disconnect.ts';
-import { deriveDirectionKeys } from './direction-keys.ts';
 import { DISCONNECT_REASON, printable, SshDisconnect } from './disconnect.ts';
 import { encodeExtInfo } from './ext-info.ts';
-import type { ExchangeResult, HostKeyVerifier } from './key-exchange.ts';
-import { ClientExchange, ServerExchange } from './key-exchange.ts';
-import type { KexInit, NegotiatedAlgorithms, TransportAlgorithms } from './kexinit.ts';
-import {
-  decodeKexInit,
-  encodeKexInit,
-  EXT_INFO_CLIENT,
-  guessIsRight,
-  negotiate,
-  ownKexInit,
-  STRICT_KEX_CLIENT,
-  STRICT_KEX_SERVER,
-  withSignals,
-} from './kexinit.ts';
+import type { ExchangeResult } from './key-exchange.ts';
+import { EXT_INFO_CLIENT, STRICT_KEX_CLIENT, STRICT_KEX_SERVER } from './kexinit.ts';
 import {
   HOLD_INPUT_BYTES,
   HOLD_INPUT_BYTES_BEFORE_AUTH,
@@ -36,75 +21,14 @@ import {
 import { SSH_MSG } from './messages.ts';
 import { PacketReader } from './packet-reader.ts';
 import { PacketWriter } from './packet-writer.ts';
+import { RunningExchange, unexpectedMessage } from './running-exchange.ts';
 import { SocketOutput } from './socket-output.ts';
+import type { TransportHandler, TransportOptions } from './transport-options.ts';
 import { VersionReader } from './version-exchange.ts';
 
-export interface RekeyLimits {
-  /** Bytes in one direction. */
-  readonly bytes: number;
-  readonly seconds: number;
-}
-
 export type { TransportAlgorithms } from './kexinit.ts';
-
-interface CommonOptions {
-  /** The identification string, `SSH-2.0-` included. */
-  readonly version: string;
-  readonly algorithms: TransportAlgorithms;
-  readonly rekey: RekeyLimits;
-  readonly handler: TransportHandler;
-}
-
-export interface ServerTransportOptions extends CommonOptions {
-  readonly role: 'server';
-  readonly hostKeys: readonly PrivateKey[];
-  /** For `server-sig-algs` (RFC 8308 §3.1). */
-  readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
-}
-
-export interface ClientTransportOptions extends CommonOptions {
-  readonly role: 'client';
-  readonly verifyHostKey: HostKeyVerifier;
-}
-
-export type TransportOptions = ServerTransportOptions | ClientTransportOptions;
-
-/** What one key exchange came to. */
-export interface KeyExchangeInfo {
-  /** 1 for the first, then counting rekeys. */
-  readonly number: number;
-  readonly negotiated: NegotiatedAlgorithms;
-  readonly client: KexInit;
-  readonly server: KexInit;
-  readonly clientVersion: string;
-  readonly serverVersion: string;
-  readonly strict: boolean;
-  readonly hostKey: PublicKey;
-  readonly publicBytes: { readonly client: number; readonly server: number };
-  readonly milliseconds: number;
-}
-
-/** Called by the transport. What `onMessage` throws ends the connection. */
-export interface TransportHandler {
-  onKeyExchange(info: KeyExchangeInfo): void;
-  /** Service requests, EXT_INFO and all messages from 50 up. The payload is a view that the handler may keep. */
-  onMessage(message: number, payload: Buffer): void;
-  /** `writable` is true: called whenever it may have been false before, so also without need. */
-  onDrain(): void;
-  /** Once, when the connection is over for whatever reason. */
-  onClose(reason: SshDisconnect): void;
-}
-
-interface RunningExchange {
-  readonly startedAt: number;
-  readonly ours: { readonly init: KexInit; readonly payload: Buffer };
-  peer: { readonly init: KexInit; readonly payload: Buffer } | null;
-  negotiated: NegotiatedAlgorithms | null;
-  exchange: ServerExchange | ClientExchange | null;
-  ignoreGuess: boolean;
-  result: ExchangeResult | null;
-  newKeysSent: boolean;
-}
+export type { KeyExchangeInfo } from './running-exchange.ts';
+export type { RekeyLimits, TransportHandler, TransportOptions } from './transport-options.ts';
 
 /** The transport layer of one connection, in either role (RFC 4253). */
 export class Transport {
@@ -292,7 +216,7 @@ export class Transport {
   #dispatch(payload: Buffer): void {
     const message = payload[0] ?? 0;
     const kex = this.#kex;
-    const peerIsExchanging = kex !== null && kex.peer !== null;
+    const peerIsExchanging = kex?.peerHasBegun === true;
     if (message >= SSH_MSG.KEX_FIRST && message <= SSH_MSG.KEX_LAST) return this.#kexMessage(payload);
     switch (message) {
       case SSH_MSG.DISCONNECT: {
@@ -308,19 +232,19 @@ export class Transport {
         return this.#peerNewKeys();
       default:
     }
-    if (this.#kexCount === 0 && this.#strict) throw unexpectedInKex(message);
+    if (this.#kexCount === 0 && this.#strict) throw unexpectedMessage(message);
     switch (message) {
       case SSH_MSG.IGNORE:
       case SSH_MSG.DEBUG:
       case SSH_MSG.UNIMPLEMENTED:
         return;
       case SSH_MSG.PING:
-        if (this.#kexCount === 0 || peerIsExchanging) throw unexpectedInKex(message);
+        if (this.#kexCount === 0 || peerIsExchanging) throw unexpectedMessage(message);
         this.send(new SshWriter(64).byte(SSH_MSG.PONG).string(new SshReader(payload, 1).string()).finish());
         return;
       default:
     }
-    if (this.#kexCount === 0 || peerIsExchanging) throw unexpectedInKex(message);
+    if (this.#kexCount === 0 || peerIsExchanging) throw unexpectedMessage(message);
     if (message >= SSH_MSG.SERVICE_FIRST || (message >= SSH_MSG.SERVICE_REQUEST && message <= SSH_MSG.EXT_INFO)) {
       this.#handler.onMessage(message, payload);
     } else {
@@ -332,19 +256,9 @@ export class Transport {
 
   #startKex(): void {
     const first = this.#kexCount === 0;
-    const init = ownKexInit(this.#options.algorithms);
-    const payload = encodeKexInit(first ? withSignals(init, this.#options.role) : init, randomBytes(16));
-    this.#sendNow(payload, []);
-    this.#kex = {
-      startedAt: performance.now(),
-      ours: { init, payload },
-      peer: null,
-      negotiated: null,
-      exchange: null,
-      ignoreGuess: false,
-      result: null,
-      newKeysSent: false,
-    };
+    const kex = new RunningExchange(this.#options, first);
+    this.#sendNow(kex.payload, []);
+    this.#kex = kex;
     this.#stopTimers();
     // The first exchange is under the server's login deadline.
     if (!first) {
@@ -357,16 +271,13 @@ export class Transport {
   #peerKexInit(payload: Buffer): void {
     if (this.#kex === null) {
       // Each exchange costs us a signature: a stranger gets one for each connection, which the listener counts.
-      if (this.#options.role === 'server' && !this.#authenticated) throw unexpectedInKex(SSH_MSG.KEXINIT);
+      if (this.#options.role === 'server' && !this.#authenticated) throw unexpectedMessage(SSH_MSG.KEXINIT);
       this.#startKex();
     }
     const kex = this.#kex;
-    if (kex === null || kex.peer !== null) throw unexpectedInKex(SSH_MSG.KEXINIT);
-    const kept = Buffer.from(payload);
-    const init = decodeKexInit(kept);
-    kex.peer = { init, payload: kept };
+    if (kex === null) throw unexpectedMessage(SSH_MSG.KEXINIT);
+    const init = kex.receiveInit(payload, this.#peerVersion ?? '');
     const server = this.#options.role === 'server';
-    const [clientInit, serverInit] = server ? [init, kex.ours.init] : [kex.ours.init, init];
     if (this.#kexCount === 0) {
       this.#strict = init.kex.includes(server ? STRICT_KEX_CLIENT : STRICT_KEX_SERVER);
       this.#peerWantsExtInfo = server && init.kex.includes(EXT_INFO_CLIENT);
@@ -377,43 +288,18 @@ export class Transport {
         );
       }
     }
-    const negotiated = negotiate(clientInit, serverInit, isAead);
-    kex.negotiated = negotiated;
-    kex.ignoreGuess = init.firstKexPacketFollows && !guessIsRight(clientInit, serverInit);
-    const ourVersion = this.#options.version;
-    const peerVersion = this.#peerVersion ?? '';
-    const context = {
-      clientVersion: server ? peerVersion : ourVersion,
-      serverVersion: server ? ourVersion : peerVersion,
-      clientKexInit: server ? kept : kex.ours.payload,
-      serverKexInit: server ? kex.ours.payload : kept,
-      method: negotiated.kex,
-    };
-    // The policy's host key list holds only names of this type: negotiate() chose one of them.
-    const signatureAlgorithm = negotiated.hostKey as SignatureAlgorithm;
-    if (this.#options.role === 'server') {
-      const hostKey = this.#options.hostKeys.find((key) =>
-        key.publicKey.signatureAlgorithms.includes(signatureAlgorithm),
-      );
-      if (hostKey === undefined) throw new Error(`no host key signs ${negotiated.hostKey}`);
-      kex.exchange = new ServerExchange(context, hostKey, signatureAlgorithm);
-    } else {
-      const exchange = new ClientExchange(context, signatureAlgorithm, this.#options.verifyHostKey);
-      kex.exchange = exchange;
-      this.#sendNow(exchange.start(), []);
-    }
+    const start = kex.agree();
+    if (start !== null) this.#sendNow(start, []);
   }
 
   #kexMessage(payload: Buffer): void {
     const kex = this.#kex;
-    if (kex?.exchange == null || kex.result !== null) throw unexpectedInKex(payload[0] ?? 0);
-    if (kex.ignoreGuess) {
-      kex.ignoreGuess = false;
-      return;
-    }
+    if (kex === null) throw unexpectedMessage(payload[0] ?? 0);
+    const received = kex.receive(payload);
+    if (received === null) return;
     this.#busy = true;
     this.#socket.pause();
-    kex.exchange.receive(payload).then(
+    received.then(
       (step) => {
         this.#busy = false;
         if (this.#closed) {
@@ -440,15 +326,10 @@ export class Transport {
   }
 
   #sendNewKeys(kex: RunningExchange, result: ExchangeResult): void {
-    kex.result = result;
+    kex.finish(result);
     this.#sessionId ??= result.exchangeHash;
     this.#sendNow(Buffer.from([SSH_MSG.NEWKEYS]), []);
-    const server = this.#options.role === 'server';
-    const negotiated = requireNegotiated(kex);
-    const cipher = server ? negotiated.cipherServerToClient : negotiated.cipherClientToServer;
-    const mac = server ? negotiated.macServerToClient : negotiated.macClientToServer;
-    const keys = deriveDirectionKeys(result, this.sessionId, server ? 'serverToClient' : 'clientToServer', cipher, mac);
-    this.#writer.useSealer(createSealer(cipher, mac, keys), this.#strict);
+    this.#writer.useSealer(kex.sealer(this.sessionId), this.#strict);
     kex.newKeysSent = true;
     if (this.#kexCount === 0 && this.#peerWantsExtInfo && this.#options.role === 'server') {
       this.#sendNow(
@@ -471,39 +352,16 @@ export class Transport {
 
   #peerNewKeys(): void {
     const kex = this.#kex;
-    if (kex?.result == null || !kex.newKeysSent || kex.peer === null) throw unexpectedInKex(SSH_MSG.NEWKEYS);
-    const server = this.#options.role === 'server';
-    const negotiated = requireNegotiated(kex);
-    const cipher = server ? negotiated.cipherClientToServer : negotiated.cipherServerToClient;
-    const mac = server ? negotiated.macClientToServer : negotiated.macServerToClient;
-    const keys = deriveDirectionKeys(
-      kex.result,
-      this.sessionId,
-      server ? 'clientToServer' : 'serverToClient',
-      cipher,
-      mac,
-    );
-    this.#reader.useOpener(createOpener(cipher, mac, keys), this.#strict);
-    kex.result.sharedSecret.fill(0);
-    if (kex.exchange instanceof ClientExchange) kex.exchange.dispose();
+    if (kex?.isComplete !== true) throw unexpectedMessage(SSH_MSG.NEWKEYS);
+    this.#reader.useOpener(kex.opener(this.sessionId), this.#strict);
     this.#kex = null;
     this.#kexCount += 1;
+    const info = kex.end(this.#kexCount, this.#strict);
     this.#stopTimers();
     this.#rekeyTimer = setTimeout(() => {
       this.rekey();
     }, this.#options.rekey.seconds * 1000).unref();
-    this.#handler.onKeyExchange({
-      number: this.#kexCount,
-      negotiated,
-      client: server ? kex.peer.init : kex.ours.init,
-      server: server ? kex.ours.init : kex.peer.init,
-      clientVersion: server ? (this.#peerVersion ?? '') : this.#options.version,
-      serverVersion: server ? this.#options.version : (this.#peerVersion ?? ''),
-      strict: this.#strict,
-      hostKey: kex.result.hostKey,
-      publicBytes: kex.result.publicBytes,
-      milliseconds: performance.now() - kex.startedAt,
-    });
+    this.#handler.onKeyExchange(info);
   }
 
   #maybeRekey(): void {
@@ -550,8 +408,7 @@ export class Transport {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopTimers();
-    this.#kex?.result?.sharedSecret.fill(0);
-    if (this.#kex?.exchange instanceof ClientExchange) this.#kex.exchange.dispose();
+    this.#kex?.dispose();
     this.#queued = [];
     this.#reader.dispose();
     this.#writer.dispose();
@@ -565,13 +422,4 @@ export class Transport {
     }
     this.#handler.onClose(reason);
   }
-}
-
-function requireNegotiated(kex: RunningExchange): NegotiatedAlgorithms {
-  if (kex.negotiated === null) throw new Error('key exchange without negotiation');
-  return kex.negotiated;
-}
-
-function unexpectedInKex(message: number): SshDisconnect {
-  return new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, `unexpected message ${message} at this point`);
 }

@@ -1,0 +1,44 @@
+import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
+import type { SshDisconnect } from './disconnect.ts';
+import type { HostKeyVerifier } from './key-exchange.ts';
+import type { TransportAlgorithms } from './kexinit.ts';
+import type { KeyExchangeInfo } from './running-exchange.ts';
+
+export interface RekeyLimits {
+  /** Bytes in one direction. */
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+interface CommonOptions {
+  /** The identification string, `SSH-2.0-` included. */
+  readonly version: string;
+  readonly algorithms: TransportAlgorithms;
+  readonly rekey: RekeyLimits;
+  readonly handler: TransportHandler;
+}
+
+export interface ServerTransportOptions extends CommonOptions {
+  readonly role: 'server';
+  readonly hostKeys: readonly PrivateKey[];
+  /** For `server-sig-algs` (RFC 8308 §3.1). */
+  readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
+}
+
+export interface ClientTransportOptions extends CommonOptions {
+  readonly role: 'client';
+  readonly verifyHostKey: HostKeyVerifier;
+}
+
+export type TransportOptions = ServerTransportOptions | ClientTransportOptions;
+
+/** Called by the transport. What `onMessage` throws ends the connection. */
+export interface TransportHandler {
+  onKeyExchange(info: KeyExchangeInfo): void;
+  /** Service requests, EXT_INFO and all messages from 50 up. The payload is a view that the handler may keep. */
+  onMessage(message: number, payload: Buffer): void;
+  /** `writable` is true: called whenever it may have been false before, so also without need. */
+  onDrain(): void;
+  /** Once, when the connection is over for whatever reason. */
+  onClose(reason: SshDisconnect): void;
+}
