@@ -40,10 +40,12 @@ export async function expectAgreement(subject: ModelledStore, options: Agreement
   const seed = process.env['LATTICEPORT_MODEL_SEED'];
   const path = process.env['LATTICEPORT_MODEL_PATH'];
   let runs = 0;
+  let latest = Promise.resolve();
   await fc.assert(
     fc.asyncProperty(sequence, async (chosen) => {
       runs += 1;
-      await play(subject, chosen, pool);
+      latest = play(subject, chosen, pool);
+      await latest;
     }),
     {
       numRuns: options.runs,
@@ -54,6 +56,8 @@ export async function expectAgreement(subject: ModelledStore, options: Agreement
       ...(path === undefined ? {} : { path, endOnFailure: true }),
     },
   );
+  // At the time limit fast-check does not wait for the sequence that is under way.
+  await latest;
   return runs;
 }
 
