@@ -32,7 +32,8 @@ const FIRST_DIVISOR = 32;
  * bounds are reached, all that follow have the least window, until some of those go or send again.
  */
 export class ReceiveWindows {
-  readonly #totalBytes: number;
+  /** What all channels share. */
+  readonly totalBytes: number;
   readonly #now: () => number;
   /** When each was heard of last. */
   readonly #active = new Map<Receiver, number>();
@@ -41,7 +42,7 @@ export class ReceiveWindows {
 
   /** Every channel may have MIN_WINDOW_BYTES beyond `totalBytes`. */
   constructor(totalBytes: number = DEFAULT_RECEIVE_BYTES, now: () => number = () => performance.now()) {
-    this.#totalBytes = totalBytes;
+    this.totalBytes = totalBytes;
     this.#now = now;
   }
 
@@ -55,8 +56,8 @@ export class ReceiveWindows {
    * before any is used.
    */
   open(receiver: Receiver): number {
-    const share = this.#totalBytes / (this.#active.size + 1) / 4;
-    const left = Math.max(0, this.#totalBytes - this.#grantedBytes);
+    const share = this.totalBytes / (this.#active.size + 1) / 4;
+    const left = Math.max(0, this.totalBytes - this.#grantedBytes);
     const bytes = Math.floor(Math.max(MIN_WINDOW_BYTES, Math.min(MAX_FIRST_WINDOW_BYTES, share, left / FIRST_DIVISOR)));
     this.granted(bytes);
     this.note(receiver);
@@ -71,6 +72,13 @@ export class ReceiveWindows {
   /** So many of the bytes granted were dealt with, or will never come. */
   settled(bytes: number): void {
     this.#grantedBytes -= bytes;
+  }
+
+  /** Bytes that came over all channels and wait to be dealt with. */
+  get heldBytes(): number {
+    let held = 0;
+    for (const { heldBytes } of this.#active.keys()) held += heldBytes;
+    return held;
   }
 
   /** `receiver` is receiving. */
@@ -91,8 +99,8 @@ export class ReceiveWindows {
 
   /** The window that a receiving channel may have now, with what it holds, where `own` bytes are granted to it. Bytes. */
   shareOf(own: number): number {
-    const share = Math.floor(this.#totalBytes / Math.max(1, this.#active.size));
-    const most = MAX_GRANTED_FACTOR * this.#totalBytes;
+    const share = Math.floor(this.totalBytes / Math.max(1, this.#active.size));
+    const most = MAX_GRANTED_FACTOR * this.totalBytes;
     const left = most - (this.#grantedBytes - own);
     const bound = left >= most / 2 ? share : Math.min(share, Math.floor(left / SCARCE_DIVISOR));
     return Math.max(MIN_WINDOW_BYTES, Math.min(MAX_WINDOW_BYTES, bound));

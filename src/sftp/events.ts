@@ -43,8 +43,11 @@ export interface SftpActionFailure {
 export interface SftpObserver {
   /** An action has ended; `failure` is undefined where it succeeded. */
   readonly action?: (action: SftpAction, failure: SftpActionFailure | undefined) => void;
-  /** A request was answered: for metrics. `request` is its name in the request table, or 'unknown'. */
-  readonly answered?: (request: string, status: StatusCode, milliseconds: number) => void;
+  /**
+   * A request was answered: for metrics. `request` is its name in the request table, or 'unknown'; `bytes` those of a
+   * file that it gave (READ) or took (WRITE).
+   */
+  readonly answered?: (request: string, status: StatusCode, milliseconds: number, bytes: number) => void;
   /** A handler threw what is no typed error: a bug of ours, with its stack in `error`. */
   readonly internalError?: (request: string, error: unknown) => void;
   /** The session is over and nothing is left open: by the client's end of file, bytes that are no SFTP, or `abort`. */

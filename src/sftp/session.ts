@@ -226,7 +226,7 @@ export class SftpSession {
       void this.#run(slot, plan).then((reply) => {
         for (const { turnstile } of turns) turnstile.leave();
         this.#writeBytes -= writeBytes;
-        this.#answer(slot, reply);
+        this.#answer(slot, reply, writeBytes);
         this.#underWay -= 1;
         if (this.#underWay === 0) this.#whenIdle?.();
         this.#pumpSoon();
@@ -269,8 +269,12 @@ export class SftpSession {
     return { kind: 'status', code: status.code, message: status.message };
   }
 
-  #answer(slot: Slot, reply: Reply): void {
-    this.#observer.answered?.(slot.name, statusOf(reply), performance.now() - slot.startedAt);
+  #answer(slot: Slot, reply: Reply, writeBytes = 0): void {
+    if (this.#observer.answered !== undefined) {
+      const status = statusOf(reply);
+      const bytes = reply.kind === 'data' ? reply.data.length : status === SSH_FX.OK ? writeBytes : 0;
+      this.#observer.answered(slot.name, status, performance.now() - slot.startedAt, bytes);
+    }
     if (this.#state === 'closed') return;
     slot.answer = encodeReply(slot.id, reply);
     this.#io.consumed(slot.packetBytes);

@@ -129,6 +129,22 @@ export interface StoreStatistics {
   readonly maxNameBytes: number;
 }
 
+/** What the store holds at this moment, for metrics and for tests of what it leaves behind. */
+export interface StoreUsage {
+  /** Memory of uploads, of all stores that share it. Bytes. */
+  readonly uploadBytes: number;
+  /** Uploads that wait for memory. */
+  readonly uploadsWaiting: number;
+  readonly spoolFiles: number;
+  /** Bytes. */
+  readonly spoolBytes: number;
+  /** Handles that were opened for writing and have not ended. */
+  readonly openWrites: number;
+  /** Read-ahead memory, of all stores that share it. Bytes. */
+  readonly readBytes: number;
+  readonly openReads: number;
+}
+
 /** What a store can do beyond the core; the SFTP extensions advertised are computed from it. */
 export interface StoreCapabilities {
   readonly hardlink: boolean;
@@ -171,6 +187,8 @@ export interface ObjectStore {
   /** `target` as the client gave it (relative or absolute in the client's view). */
   symlink(target: string, link: StorePath): Promise<void>;
   readlink(path: StorePath): Promise<string>;
+  /** Only of stores that hold memory for transfers. */
+  usage?(): StoreUsage;
   /** Stops timers, closes sockets. Open handles are the caller's to end first. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import type { StoreEventSink } from '../object-store.ts';
 import { abortReason, type Clock } from './clock.ts';
 import { classify, type Fault } from './errors.ts';
+import { faultKind, type FaultKind } from './fault-kind.ts';
 
 /** How long a request is tried before its failure is reported. */
 export interface RetryOptions {
@@ -16,11 +17,24 @@ export interface RetryOptions {
 
 export const DEFAULT_RETRY: RetryOptions = { attempts: 7, deadlineMs: 60_000, baseDelayMs: 100, maxDelayMs: 8_000 };
 
+/** How one try of a request ended: for metrics. */
+export interface RequestTry {
+  readonly operation: string;
+  /** Until the answer was there with its body, without pauses between tries. */
+  readonly milliseconds: number;
+  /** `retried`: another try follows. `failed`: none does. `aborted`: nobody wants the answer any more. */
+  readonly outcome: 'ok' | 'aborted' | 'retried' | 'failed';
+  /** Where it was retried or failed. */
+  readonly reason?: FaultKind;
+}
+
 export interface RetryContext extends RetryOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly events: StoreEventSink;
+  /** Told of every try; must not throw. */
+  readonly onTry?: ((ended: RequestTry) => void) | undefined;
   /** Makes the next try use fresh credentials. */
   readonly renewCredentials: () => void;
 }
@@ -49,16 +63,27 @@ export async function withRetry<T>(
   let ambiguous = false;
   let corrected = new Set<string>();
   for (let number = 1; ; number += 1) {
+    const began = performance.now();
+    const tell = (outcome: RequestTry['outcome'], reason?: FaultKind): void => {
+      const milliseconds = performance.now() - began;
+      context.onTry?.({ operation, milliseconds, outcome, ...(reason === undefined ? {} : { reason }) });
+    };
     try {
-      return await request({ number, ambiguous });
+      const answer = await request({ number, ambiguous });
+      tell('ok');
+      return answer;
     } catch (error) {
-      if (signal?.aborted === true) throw abortReason(signal);
+      if (signal?.aborted === true) {
+        tell('aborted');
+        throw abortReason(signal);
+      }
       const fault = classify(error);
       ambiguous ||= fault.ambiguous;
       const pause = nextPause(fault, number, context, corrected);
       corrected = new Set([...corrected, fault.remedy]);
       const waited = context.clock.now() - start;
       if (pause === undefined || waited + pause > context.deadlineMs) {
+        tell('failed', faultKind(error, fault));
         if (fault.remedy !== 'fail') {
           context.events('S3_GIVE_UP', {
             operation,
@@ -70,6 +95,7 @@ export async function withRetry<T>(
         }
         throw error;
       }
+      tell('retried', faultKind(error, fault));
       if (fault.remedy === 'renew-credentials' || fault.remedy === 'unexplained') context.renewCredentials();
       context.events('S3_RETRY', {
         operation,

@@ -5,7 +5,7 @@ import type { ReadAheadOptions } from './download/read-ahead.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { StorageClassOptions } from './object-api.ts';
 import { DEFAULT_RENAME, type RenameOptions } from './rename.ts';
-import { DEFAULT_RETRY, type RetryOptions } from './retry.ts';
+import { DEFAULT_RETRY, type RequestTry, type RetryOptions } from './retry.ts';
 import type { ChecksumMode, S3Credentials } from './s3-client.ts';
 import { DEFAULT_SWEEP, type SweepOptions } from './sweeper.ts';
 import type { PartBuffers } from './upload/part-buffers.ts';
@@ -70,6 +70,8 @@ export interface S3StoreOptions extends StorageClassOptions {
   readonly retry?: Partial<RetryOptions>;
 
   readonly events?: StoreEventSink;
+  /** Told of every request; must not throw. */
+  readonly onTry?: ((ended: RequestTry) => void) | undefined;
   readonly clock?: Clock;
   /** Uniform in [0, 1). */
   readonly random?: () => number;

@@ -9,6 +9,7 @@ import {
   type ReadHandle,
   type StorePath,
   type StoreStatistics,
+  type StoreUsage,
   type WriteHandle,
 } from '../object-store.ts';
 import { AttributeMemory } from './attribute-memory.ts';
@@ -35,22 +36,6 @@ import { PartBuffers } from './upload/part-buffers.ts';
 import { PartPlan } from './upload/part-plan.ts';
 import { SpoolSpace } from './upload/spool.ts';
 import { UploadHandle, type UploadHandleTools } from './upload/upload-handle.ts';
-
-/** What the store holds at this moment, for metrics and for tests of what it leaves behind. */
-export interface S3StoreUsage {
-  /** Memory of uploads, of all stores that share it. Bytes. */
-  readonly uploadBytes: number;
-  /** Uploads that wait for memory. */
-  readonly uploadsWaiting: number;
-  readonly spoolFiles: number;
-  /** Bytes. */
-  readonly spoolBytes: number;
-  /** Handles that were opened for writing and have not ended. */
-  readonly openWrites: number;
-  /** Read-ahead memory, of all stores that share it. Bytes. */
-  readonly readBytes: number;
-  readonly openReads: number;
-}
 
 /** Files in an S3 bucket. What it promises is the table in docs/storage.md. */
 export class S3Store implements ObjectStore {
@@ -89,6 +74,7 @@ export class S3Store implements ObjectStore {
       clock,
       random,
       events,
+      onTry: options.onTry,
       client: () => connections.client,
       renewCredentials: () => {
         connections.renewCredentials();
@@ -313,7 +299,7 @@ export class S3Store implements ObjectStore {
     return Promise.reject(new StorageError('unsupported', 'This storage has no symbolic links.'));
   }
 
-  usage(): S3StoreUsage {
+  usage(): StoreUsage {
     const { buffers, spool } = this.#uploadTools;
     return {
       uploadBytes: buffers.used,
