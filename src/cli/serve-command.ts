@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { LoadedConfig } from '../config/load.ts';
@@ -8,12 +9,15 @@ import { ConfigError } from '../policy/config-error.ts';
 import type { PreparedConfig } from '../server/prepared-config.ts';
 import type { RunningServer } from '../server/compose.ts';
 import { startServer } from '../server/compose.ts';
+import { createMetrics, Monitoring } from '../server/monitoring.ts';
 import { prepareConfig } from '../server/prepared-config.ts';
 import type { PrimaryOptions } from '../server/workers/primary.ts';
 import { Primary, workerCount, WorkerStartError } from '../server/workers/primary.ts';
+import { WorkerMeter } from '../server/workers/worker-meter.ts';
 import { PrimaryLink } from '../server/workers/worker.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { CliError } from './cli-error.ts';
 import { demoText } from './demo-text.ts';
 import type { Demo } from './first-start.ts';
@@ -66,13 +70,15 @@ async function serveAlone(
   log: Logger,
   signals: ServeSignals,
 ): Promise<void> {
-  const server = await startServer(prepared, log).catch((error: unknown) => {
+  const monitoring = await startMonitoring(prepared, log);
+  const server = await startServer(prepared, log, undefined, monitoring?.metrics).catch((error: unknown) => {
     throw listenError(error, prepared.loaded.config.listen) ?? error;
   });
+  monitoring?.ready();
   if (demo !== null) process.stdout.write(demoText(demo, prepared, server.address));
   signals.attach({
-    stop: () => server.stop(),
-    reload: () => server.reload(prepare(options).prepared),
+    stop: () => monitoredStop(monitoring, () => server.stop()),
+    reload: () => countedReload(monitoring?.metrics, () => server.reload(prepare(options).prepared)),
   });
 }
 
@@ -83,23 +89,66 @@ async function serveAsPrimary(
   log: Logger,
   signals: ServeSignals,
 ): Promise<void> {
-  const primary = new Primary(primaryOptions(prepared), log);
+  const monitoring = await startMonitoring(prepared, log);
+  const primary = new Primary(primaryOptions(prepared), log, await meterFor(monitoring?.metrics));
+  if (monitoring !== undefined) {
+    monitoring.text = () => primary.metrics();
+    monitoring.serving = () => primary.serving > 0;
+    monitoring.metrics.workers = () => primary.serving;
+  }
   const { host, port } = await primary.start().catch((error: unknown) => {
     throw error instanceof WorkerStartError ? new CliError(error.message) : error;
   });
   const { workers } = primaryOptions(prepared);
+  monitoring?.ready();
   log.info({ event: 'primary.ready', workers, host, port }, 'all workers listen');
   if (demo !== null) process.stdout.write(demoText(demo, prepared, { address: host, port, family: 'IPv4' }));
   signals.attach({
-    stop: () => primary.stop(),
-    reload: async () => {
-      // A broken configuration must not reach the workers: they would end at their start.
-      await primary.reload(primaryOptions(prepare(options).prepared));
-    },
+    stop: () => monitoredStop(monitoring, () => primary.stop()),
+    reload: () =>
+      countedReload(monitoring?.metrics, async () => {
+        // A broken configuration must not reach the workers: they would end at their start.
+        const changed = prepare(options).prepared;
+        await primary.reload(primaryOptions(changed));
+        if (!isDeepStrictEqual(changed.loaded.config.metrics, prepared.loaded.config.metrics)) {
+          log.warn({ event: 'config.needs-restart', setting: 'metrics' }, 'a change of "metrics" needs a restart');
+        }
+      }),
     kill: () => {
       primary.kill();
     },
   });
+}
+
+/** Before anything else, so that it can be asked for while the rest starts; undefined where it is not configured. */
+async function startMonitoring({ loaded }: PreparedConfig, log: Logger): Promise<Monitoring | undefined> {
+  const { metrics } = loaded.config;
+  if (metrics === undefined) return undefined;
+  return Monitoring.start(metrics, log).catch((error: unknown) => {
+    throw listenError(error, metrics, 'another "metrics.port"') ?? error;
+  });
+}
+
+async function monitoredStop(monitoring: Monitoring | undefined, stop: () => Promise<unknown>): Promise<void> {
+  monitoring?.draining();
+  await stop();
+  monitoring?.close();
+}
+
+async function countedReload(metrics: Metrics | undefined, reload: () => Promise<void>): Promise<void> {
+  try {
+    await reload();
+    metrics?.configReload('reloaded');
+  } catch (error) {
+    metrics?.configReload('refused');
+    throw error;
+  }
+}
+
+async function meterFor(metrics: Metrics | undefined): Promise<WorkerMeter | undefined> {
+  if (metrics === undefined) return undefined;
+  const { MetricsLedger } = await import('../telemetry/metrics-ledger.ts');
+  return new WorkerMeter(metrics, new MetricsLedger());
 }
 
 function primaryOptions({ loaded: { config } }: PreparedConfig): PrimaryOptions {
@@ -117,9 +166,15 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   const finish = (how: 'retire' | 'stop'): void => {
     // Ordered to go before it was there: nobody is connected.
     if (running === null) process.exit(0);
-    exitAfter(running.server[how](), running.log);
+    // What was counted since the primary last asked is not lost.
+    exitAfter(
+      running.server[how]().finally(() => link.lastReport()),
+      running.log,
+    );
   };
+  let metrics: Metrics | undefined;
   const link = new PrimaryLink({
+    measure: async () => (await metrics?.snapshot()) ?? [],
     retire: () => {
       finish('retire');
     },
@@ -132,7 +187,8 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
     const { prepared } = prepare(options);
     ({ listen } = prepared.loaded.config);
     const log = createLogger(prepared.loaded.config.log).child({ worker: process.pid });
-    running = { server: await startServer(prepared, log, link), log };
+    if (prepared.loaded.config.metrics !== undefined) metrics = await createMetrics();
+    running = { server: await startServer(prepared, log, link, metrics), log };
     link.ready(running.server.address);
   } catch (error) {
     await link.failed(startFailure(error, listen));

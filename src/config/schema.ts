@@ -95,7 +95,7 @@ const s3Storage = z.strictObject({
   renameConcurrency: z.int().min(1).max(64).default(8),
 });
 
-export const configSchema = z.strictObject({
+const settings = z.strictObject({
   $schema: z.string().optional(),
   listen: listen.prefault({}),
   hostKeys: z.array(z.string().min(1)).min(1).describe('Private key files.'),
@@ -155,8 +155,27 @@ export const configSchema = z.strictObject({
       format: z.enum(['auto', 'json', 'pretty']).default('auto'),
     })
     .prefault({}),
+  metrics: z
+    .strictObject({
+      host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+      port: z.int().min(0).max(65535).default(9464).describe('TCP port; 0 lets the system pick one.'),
+    })
+    .optional()
+    .describe('Where /metrics, /healthz and /readyz are served over HTTP. Default: nowhere.'),
   shutdown: z.strictObject({ drainSeconds: seconds(24 * 3600).default(30) }).prefault({}),
 });
+
+/** Every address of the machine, in either family. */
+const ANY_HOST: readonly string[] = ['0.0.0.0', '::'];
+
+export const configSchema = settings.refine(
+  ({ listen: ssh, metrics }) =>
+    metrics === undefined ||
+    metrics.port === 0 ||
+    metrics.port !== ssh.port ||
+    (![metrics.host, ...ANY_HOST].includes(ssh.host) && !ANY_HOST.includes(metrics.host)),
+  { path: ['metrics', 'port'], error: 'expected another port than that of "listen"' },
+);
 
 export type Config = z.output<typeof configSchema>;
 export type UserConfig = Config['users'][number];

@@ -10,13 +10,16 @@ import { watchPolicies } from '../policy/policy-watcher.ts';
 import type { SecurityPolicy } from '../policy/security-policy.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { Admission } from './admission.ts';
 import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
+import { connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { checkReplacement, offeredAlgorithms, usableHostKeys } from './prepared-config.ts';
 import { SftpServer } from './server.ts';
 import type { SessionEnvironment } from './session.ts';
+import type { SftpShared } from './sftp-sessions.ts';
 import { SftpSessions } from './sftp-sessions.ts';
 import { openStore } from './store.ts';
 import { SSH_VERSION } from './version.ts';
@@ -58,7 +61,7 @@ export class RunningServer {
     const { config: before } = this.#prepared.loaded;
     const { config } = prepared.loaded;
     await prepareKexMethods(prepared.policy.algorithms.kex);
-    for (const setting of ['listen', 'storage', 'workers', 'log'] as const) {
+    for (const setting of ['listen', 'storage', 'workers', 'log', 'metrics'] as const) {
       if (isDeepStrictEqual(before[setting], config[setting])) continue;
       this.#log.warn({ event: 'config.needs-restart', setting }, `a change of "${setting}" needs a restart`);
     }
@@ -110,12 +113,14 @@ export class RunningServer {
         if (!inForce(policy)) return;
         this.#prepared = { ...this.#prepared, policy };
         this.#apply();
+        this.#shared.metrics?.policyChange('reloaded');
         this.#log.info(
           { event: 'policy.reloaded', policy: policy.name, file: policy.file },
           'new connections follow it',
         );
       },
       onProblem: (error) => {
+        this.#shared.metrics?.policyChange('refused');
         this.#log.error({ event: 'policy.refused', file: error.file, jsonPath: error.jsonPath }, error.message);
       },
     });
@@ -129,12 +134,17 @@ export async function startServer(
   admission: Admission = localAdmission(
     new ConnectionThrottle(prepared.loaded.config.limits.connectionsPerSecondPerSource),
   ),
+  metrics?: Metrics,
 ): Promise<RunningServer> {
   const { config, file } = prepared.loaded;
   await prepareKexMethods(prepared.policy.algorithms.kex);
-  const store = await openStore(config.storage, file, log);
-  const shared: SharedState = { windows: new ReceiveWindows(receiveBytes(config.storage)), ending: new Set() };
+  const store = await openStore(config.storage, file, log, metrics);
+  const windows = new ReceiveWindows(receiveBytes(config.storage));
+  const shared: SharedState = { windows, sessions: new Set(), ending: new Set(), metrics };
   const server = new SftpServer(environmentOf(prepared, store, shared, log), admission);
+  if (metrics !== undefined) {
+    connectSources(metrics, { server, store, storage: config.storage, windows, sftpSessions: shared.sessions });
+  }
   let address: AddressInfo;
   try {
     address = await server.listen(config.listen.host, config.listen.port);
@@ -161,20 +171,18 @@ export async function startServer(
 }
 
 /** What all sessions have in common, whichever configuration they began with. */
-interface SharedState {
+interface SharedState extends SftpShared {
   readonly windows: ReceiveWindows;
-  /** SFTP sessions that are over and have not let go of their files yet. */
-  readonly ending: Set<Promise<void>>;
 }
 
 function environmentOf(
   prepared: PreparedConfig,
   store: ObjectStore,
-  { windows, ending }: SharedState,
+  shared: SharedState,
   log: Logger,
 ): SessionEnvironment {
   const { config, file } = prepared.loaded;
-  const sftpSessions = new SftpSessions(store, config, ending);
+  const sftpSessions = new SftpSessions(store, config, shared);
   return {
     config,
     version: SSH_VERSION,
@@ -182,9 +190,10 @@ function environmentOf(
     hostKeys: usableHostKeys(prepared),
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
     users: prepared.users,
-    windows,
+    windows: shared.windows,
     openSftp: (user, channel, sessionLog) => sftpSessions.open(user, channel, sessionLog),
     log,
+    metrics: shared.metrics,
   };
 }
 

@@ -36,6 +36,11 @@ export class SftpServer {
     return this.#sessions.size;
   }
 
+  /** Those of them that have not logged in. */
+  get unauthenticated(): number {
+    return this.#unauthenticated.size;
+  }
+
   /** New connections use it; those that are there keep what they began with. */
   use(environment: SessionEnvironment): void {
     this.#environment = environment;
@@ -134,7 +139,9 @@ export class SftpServer {
     }
     let most: Session[] = [];
     for (const sessions of bySource.values()) if (sessions.length > most.length) most = sessions;
-    most[0]?.end(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, 'too many connections that have not logged in');
+    if (most[0] === undefined) return;
+    this.#environment.metrics?.ssh.connectionRefused('made-room');
+    most[0].end(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, 'too many connections that have not logged in');
   }
 
   #admitted(socket: Socket, wait: number | null): void {
@@ -150,6 +157,7 @@ export class SftpServer {
         { event: 'connection.refused', remoteAddress: socket.remoteAddress, reason: 'rate' },
         'too many connections a second',
       );
+      this.#environment.metrics?.ssh.connectionRefused('rate');
       socket.destroy();
       return;
     }
@@ -174,9 +182,11 @@ export class SftpServer {
         { event: 'connection.refused', remoteAddress: socket.remoteAddress, reason: 'limit', unauthenticated },
         'too many connections',
       );
+      this.#environment.metrics?.ssh.connectionRefused('limit');
       socket.destroy();
       return;
     }
+    this.#environment.metrics?.ssh.connectionAccepted();
     const session = new Session(socket, this.#environment, {
       onAuthenticated: () => {
         this.#unauthenticated.delete(session);

@@ -12,12 +12,14 @@ import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import { describeKex } from '../policy/session-kex.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { SSH_MSG } from '../transport/messages.ts';
 import type { KeyExchangeInfo, TransportHandler } from '../transport/transport.ts';
 import { Transport } from '../transport/transport.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
+import { keyExchangeFailure } from './key-exchange-failure.ts';
 import type { User } from './users.ts';
 
 /** What every session of a server shares. */
@@ -33,6 +35,7 @@ export interface SessionEnvironment {
   /** Makes the program of an `sftp` subsystem. */
   openSftp(user: User, channel: Channel, log: Logger): SftpUser;
   readonly log: Logger;
+  readonly metrics?: Metrics | undefined;
 }
 
 /**
@@ -80,6 +83,7 @@ export class Session implements TransportHandler {
   #lastActivity = performance.now();
   #userName: string | null = null;
   #bytesReceivedBefore = 0;
+  #timedOut = false;
 
   constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
     this.#environment = environment;
@@ -132,7 +136,9 @@ export class Session implements TransportHandler {
       info.client,
       algorithms,
     );
+    const { metrics } = this.#environment;
     if (info.number === 1) {
+      metrics?.ssh.keyExchange(kex.method, kex.family === 'pq-hybrid');
       this.#phase = { name: 'service' };
       clearTimeout(this.#graceTimer);
       this.#graceTimer = this.#deadline(config.auth.loginGraceSeconds, 'login took too long');
@@ -146,6 +152,7 @@ export class Session implements TransportHandler {
         `${kex.family === 'pq-hybrid' ? 'post-quantum' : 'classical'} key exchange: ${info.negotiated.kex}`,
       );
     } else {
+      metrics?.ssh.rekey();
       this.#log.debug({ event: 'session.rekeyed', kex, number: info.number }, 'new keys');
     }
   }
@@ -191,6 +198,9 @@ export class Session implements TransportHandler {
     if (this.#drainTimer !== null) clearInterval(this.#drainTimer);
     if (phase.name === 'open') phase.connection.lost();
     if (phase.name === 'auth') phase.auth.cancel();
+    if (phase.name === 'kex') {
+      this.#environment.metrics?.ssh.keyExchangeFailed(keyExchangeFailure(reason, this.#timedOut));
+    }
     const fields = {
       event: 'session.closed',
       user: this.#userName,
@@ -215,6 +225,7 @@ export class Session implements TransportHandler {
 
   #deadline(seconds: number, message: string): NodeJS.Timeout {
     return setTimeout(() => {
+      this.#timedOut = true;
       this.end(DISCONNECT_REASON.BY_APPLICATION, message);
     }, seconds * 1000).unref();
   }
@@ -256,6 +267,7 @@ export class Session implements TransportHandler {
   }
 
   #authenticationFailed(failure: AuthFailure): void {
+    this.#environment.metrics?.ssh.login(failure.method, failure.reason);
     const fields = {
       event: 'auth.failure',
       user: failure.userName.slice(0, 100),
@@ -275,6 +287,7 @@ export class Session implements TransportHandler {
     const { config } = this.#environment;
     const user = success.identity;
     this.#userName = user.name;
+    this.#environment.metrics?.ssh.login(success.method, 'success');
     this.#log.info(
       {
         event: 'auth.success',

@@ -2,31 +2,43 @@ import type { Config } from '../config/schema.ts';
 import type { Channel } from '../connection/channel.ts';
 import type { SftpObserver } from '../sftp/events.ts';
 import { DEFAULT_SFTP_LIMITS } from '../sftp/limits.ts';
+import type { StatusCode } from '../sftp/protocol.ts';
+import { SSH_FX } from '../sftp/protocol.ts';
 import { SftpSession } from '../sftp/session.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { UserView } from '../vfs/user-view.ts';
 import type { SftpUser } from './session.ts';
 import { viewOf } from './user-views.ts';
 import type { User } from './users.ts';
 
+/** What there is once in a server, whichever configuration a session began with. */
+export interface SftpShared {
+  /** Every session, until it has let go of its files. */
+  readonly sessions: Set<SftpSession>;
+  /** Those that are over and have not let go of their files yet. */
+  readonly ending: Set<Promise<void>>;
+  readonly metrics?: Metrics | undefined;
+}
+
 /** Starts SFTP sessions on channels. */
 export class SftpSessions {
   readonly #store: ObjectStore;
   readonly #config: Config;
-  readonly #ending: Set<Promise<void>>;
+  readonly #shared: SftpShared;
   readonly #views = new WeakMap<User, { view: UserView; ready: Promise<void> }>();
 
-  /** `ending` holds the sessions that are over until they have let go of their files. */
-  constructor(store: ObjectStore, config: Config, ending: Set<Promise<void>>) {
+  constructor(store: ObjectStore, config: Config, shared: SftpShared) {
     this.#store = store;
     this.#config = config;
-    this.#ending = ending;
+    this.#shared = shared;
   }
 
   open(user: User, channel: Channel, log: Logger): SftpUser {
     const { view, ready } = this.#viewOf(user);
     const { limits } = this.#config;
+    const { sessions, ending: allEnding, metrics } = this.#shared;
     const session = new SftpSession(
       {
         write: (chunks) => channel.write(chunks),
@@ -49,9 +61,10 @@ export class SftpSessions {
           writeBytesInFlight: limits.writeBytesInFlight,
           openHandles: limits.openFilesPerSession,
         },
-        observer: observerFor(log),
+        observer: observerFor(log, metrics),
       },
     );
+    sessions.add(session);
     // The client's first bytes wait until its home is there.
     const early: Buffer[] = [];
     let state: 'preparing' | 'running' | 'closed' = 'preparing';
@@ -90,8 +103,11 @@ export class SftpSessions {
       },
       onClose: () => {
         state = 'closed';
-        const ending = session.abort('the connection is gone').finally(() => this.#ending.delete(ending));
-        this.#ending.add(ending);
+        const ending = session.abort('the connection is gone').finally(() => {
+          allEnding.delete(ending);
+          sessions.delete(session);
+        });
+        allEnding.add(ending);
       },
     };
   }
@@ -109,10 +125,12 @@ export class SftpSessions {
 }
 
 /** Names of the events as Transfer Family's structured logs have them, so that existing queries carry over. */
-function observerFor(log: Logger): SftpObserver {
+function observerFor(log: Logger, metrics: Metrics | undefined): SftpObserver {
   return {
+    ...(metrics === undefined ? {} : { answered: countIn(metrics) }),
     action: (action, failure) => {
       const { kind, ...fields } = action;
+      if (action.kind === 'partial-close') metrics?.sftp.partialClose(action.outcome);
       const activity = kind === 'partial-close' ? 'PARTIAL_CLOSE' : kind.toUpperCase();
       const line = { event: `sftp.${kind}`, activity, ...fields };
       if (failure === undefined) {
@@ -127,7 +145,18 @@ function observerFor(log: Logger): SftpObserver {
       }
     },
     internalError: (request, error) => {
+      metrics?.sftp.internalError();
       log.error({ event: 'sftp.internal-error', request, err: error }, 'a bug: please report it');
     },
+  };
+}
+
+const STATUS_NAMES: ReadonlyMap<StatusCode, string> = new Map(
+  Object.entries(SSH_FX).map(([name, code]) => [code, name.toLowerCase()]),
+);
+
+function countIn({ sftp }: Metrics): NonNullable<SftpObserver['answered']> {
+  return (request, status, _milliseconds, bytes) => {
+    sftp.answered(request, status, () => STATUS_NAMES.get(status) ?? 'other', bytes);
   };
 }

@@ -5,6 +5,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { ConnectionThrottle } from '../connection-throttle.ts';
 import type { ToWorker } from './messages.ts';
 import { isToPrimary } from './messages.ts';
+import type { WorkerMeter } from './worker-meter.ts';
 
 /** A worker that ends so soon after its start is not replaced at once, or a broken start would burn the machine. */
 const EARLY_END_MS = 5000;
@@ -45,20 +46,30 @@ export function workerCount(setting: number | 'auto'): number {
 export class Primary {
   #options: PrimaryOptions;
   readonly #log: Logger;
+  readonly #meter: WorkerMeter | undefined;
   #throttle: ConnectionThrottle;
   readonly #phases = new Map<number, { phase: WorkerPhase; readonly startedAt: number }>();
   #backoffMs = FIRST_BACKOFF_MS;
   #stopping = false;
 
-  constructor(options: PrimaryOptions, log: Logger) {
+  /** `meter`, where it is given, gets what the workers count. */
+  constructor(options: PrimaryOptions, log: Logger, meter?: WorkerMeter) {
     this.#options = options;
     this.#log = log;
+    this.#meter = meter;
     this.#throttle = new ConnectionThrottle(options.connectionsPerSecondPerSource);
     cluster.schedulingPolicy = cluster.SCHED_RR;
     cluster.on('message', (worker, message: unknown) => {
-      if (isToPrimary(message) && message.type === 'admit') {
+      if (!isToPrimary(message)) return;
+      if (message.type === 'admit') {
         send(worker, { type: 'admitted', id: message.id, wait: this.#throttle.admit(message.source) });
+      } else if (message.type === 'measured') {
+        this.#meter?.received(worker.id, message.round, message.metrics);
       }
+    });
+    // Not 'exit': what a worker said last may come after that.
+    cluster.on('disconnect', (worker) => {
+      this.#meter?.ended(worker.id);
     });
     cluster.on('exit', (worker, code, signal) => {
       this.#exited(worker, code, signal);
@@ -103,6 +114,24 @@ export class Primary {
     );
     await Promise.all(ended);
     clearTimeout(timer);
+  }
+
+  /** Workers that take new connections. */
+  get serving(): number {
+    return this.#living().filter((worker) => this.#phase(worker) === 'serving').length;
+  }
+
+  /** The metrics of this process and of all workers, those included that have ended. Empty without a meter. */
+  async metrics(): Promise<string> {
+    const workers = this.#living()
+      .filter((worker) => worker.isConnected() && this.#phase(worker) !== 'starting')
+      .map((worker) => ({
+        id: worker.id,
+        ask: (round: number) => {
+          send(worker, { type: 'measure', round });
+        },
+      }));
+    return (await this.#meter?.text(workers)) ?? '';
   }
 
   /** Ends every worker at once, with its sessions. */
@@ -173,6 +202,7 @@ export class Primary {
     this.#phases.delete(worker.id);
     // Whoever waits for one that starts is told that it did not.
     if (phase !== 'serving' || this.#stopping) return;
+    this.#meter?.workerDied();
     this.#log.error(
       { event: 'worker.died', worker: worker.process.pid, code, signal, milliseconds: lived },
       'a worker died: its sessions are lost',

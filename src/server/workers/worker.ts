@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import type { AddressInfo } from 'node:net';
+import type { MetricSnapshot } from '../../telemetry/metric-snapshot.ts';
 import type { Admission } from '../admission.ts';
 import type { ToPrimary } from './messages.ts';
 import { isToWorker } from './messages.ts';
@@ -10,14 +11,18 @@ export interface WorkerOrders {
   retire(): void;
   /** Finish within the deadline. */
   drain(): void;
+  /** What has been counted here; nothing where nothing is. */
+  measure(): Promise<readonly MetricSnapshot[]>;
 }
 
 /** A worker's end of the channel to the primary. */
 export class PrimaryLink implements Admission {
+  readonly #measure: WorkerOrders['measure'];
   readonly #waiting = new Map<number, (wait: number | null) => void>();
   #nextId = 0;
 
   constructor(orders: WorkerOrders) {
+    this.#measure = () => orders.measure();
     // Otherwise node:cluster ends this process, sessions and all, the moment that the primary is gone.
     if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
     process.on('message', (message) => {
@@ -26,6 +31,9 @@ export class PrimaryLink implements Admission {
         case 'admitted':
           this.#waiting.get(message.id)?.(message.wait);
           this.#waiting.delete(message.id);
+          break;
+        case 'measure':
+          void this.#report(message.round);
           break;
         case 'retire':
           orders.retire();
@@ -59,10 +67,25 @@ export class PrimaryLink implements Admission {
 
   /** Resolves when the primary has been told, or cannot be. */
   failed(message: string): Promise<void> {
+    return this.#tell({ type: 'failed', message });
+  }
+
+  /** Says what was counted here once more, before the end. Resolves when the primary has been told, or cannot be. */
+  lastReport(): Promise<void> {
+    return this.#report(0);
+  }
+
+  async #report(round: number): Promise<void> {
+    // Without an answer the primary shows the one before.
+    const metrics = await this.#measure().catch(() => null);
+    if (metrics !== null) await this.#tell({ type: 'measured', round, metrics });
+  }
+
+  #tell(message: ToPrimary): Promise<void> {
     return new Promise((resolve) => {
       if (process.send === undefined || !process.connected) resolve();
       else {
-        process.send({ type: 'failed', message } satisfies ToPrimary, undefined, undefined, () => {
+        process.send(message, undefined, undefined, () => {
           resolve();
         });
       }

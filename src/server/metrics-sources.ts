@@ -1,0 +1,63 @@
+import { cryptoModule } from '../crypto/providers.ts';
+import type { ReceiveWindows } from '../connection/receive-windows.ts';
+import type { StorageConfig } from '../config/schema.ts';
+import type { SftpSession } from '../sftp/session.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { BuildInfo, Metrics } from '../telemetry/metrics.ts';
+import type { MemoryUse } from '../telemetry/storage-metrics.ts';
+import type { SftpServer } from './server.ts';
+import { VERSION } from './version.ts';
+
+/** What runs, for the metric of that name. */
+export function buildInfo(): BuildInfo {
+  return {
+    version: VERSION,
+    node: process.versions.node,
+    openssl: process.versions.openssl,
+    fips: cryptoModule().enabled,
+  };
+}
+
+export interface MetricsSources {
+  readonly server: SftpServer;
+  readonly store: ObjectStore;
+  readonly storage: StorageConfig;
+  readonly windows: ReceiveWindows;
+  readonly sftpSessions: ReadonlySet<SftpSession>;
+}
+
+/** Lets the metrics look at what is open and held whenever somebody asks for them. */
+export function connectSources(metrics: Metrics, sources: MetricsSources): void {
+  const { server, store, storage, windows, sftpSessions } = sources;
+  metrics.ssh.sessions = () => ({
+    authenticated: server.sessions - server.unauthenticated,
+    unauthenticated: server.unauthenticated,
+  });
+  metrics.sftp.open = () => {
+    const open = { sessions: sftpSessions.size, handles: 0, requests: 0 };
+    for (const { openHandles, requestsInFlight } of sftpSessions) {
+      open.handles += openHandles;
+      open.requests += requestsInFlight;
+    }
+    return open;
+  };
+  metrics.storage.use = () => {
+    const memory: MemoryUse[] = [
+      { budget: 'receive-windows', usedBytes: windows.heldBytes, limitBytes: windows.totalBytes },
+    ];
+    const use = store.usage?.();
+    if (use !== undefined && storage.type === 's3') {
+      memory.push(
+        { budget: 'upload', usedBytes: use.uploadBytes, limitBytes: storage.uploadBudgetBytes },
+        { budget: 'read-ahead', usedBytes: use.readBytes, limitBytes: storage.readAheadBudgetBytes },
+      );
+    }
+    return {
+      memory,
+      uploadsWaiting: use?.uploadsWaiting ?? 0,
+      spoolBytes: use?.spoolBytes ?? 0,
+      openReads: use?.openReads ?? 0,
+      openWrites: use?.openWrites ?? 0,
+    };
+  };
+}

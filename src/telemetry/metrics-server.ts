@@ -1,0 +1,130 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+const MAX_CONNECTIONS = 64;
+const MAX_HEADER_BYTES = 4096;
+const MAX_HEADERS = 50;
+/** For the head of a request. */
+const HEADERS_MS = 5000;
+const CHECK_MS = 1000;
+/** For a whole connection, whatever it does. */
+const CONNECTION_MS = 15_000;
+
+const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
+const PLAIN_TEXT = 'text/plain; charset=utf-8';
+
+export interface MetricsSource {
+  /** The metrics in Prometheus's text format. */
+  metrics(): Promise<string>;
+  /** Why no new sessions should be sent here, or null where they may. */
+  notReady(): string | null;
+  /** `metrics` failed. */
+  onError(error: unknown): void;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly allow?: string;
+}
+
+/**
+ * Serves `/metrics`, `/healthz` and `/readyz` over HTTP, for GET and HEAD and nothing else. One request a connection,
+ * with small limits on everything. Does not keep the process alive.
+ */
+export class MetricsServer {
+  readonly #http: Server;
+  readonly #source: MetricsSource;
+  readonly #timeouts: { readonly headersMs: number; readonly connectionMs: number };
+
+  constructor(source: MetricsSource, timeouts: { headersMs?: number; connectionMs?: number } = {}) {
+    this.#source = source;
+    this.#timeouts = { headersMs: HEADERS_MS, connectionMs: CONNECTION_MS, ...timeouts };
+    this.#http = createServer({
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: this.#timeouts.headersMs,
+      requestTimeout: this.#timeouts.headersMs,
+      connectionsCheckingInterval: Math.min(CHECK_MS, this.#timeouts.headersMs),
+      keepAlive: false,
+    });
+    this.#http.maxConnections = MAX_CONNECTIONS;
+    this.#http.maxHeadersCount = MAX_HEADERS;
+    this.#http.on('connection', (socket) => {
+      const timer = setTimeout(() => {
+        socket.destroy();
+      }, this.#timeouts.connectionMs).unref();
+      socket.on('close', () => {
+        clearTimeout(timer);
+      });
+      socket.unref();
+    });
+    this.#http.on('request', (request, response) => void this.#serve(request, response));
+    // A body that waits for leave to come is not wanted.
+    this.#http.on('checkContinue', (request, response) => void this.#serve(request, response));
+  }
+
+  /** Rejects with the system's error. */
+  listen(host: string, port: number): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#http.once('error', reject);
+      this.#http.listen({ host, port }, () => {
+        this.#http.off('error', reject);
+        this.#http.on('error', (error) => {
+          this.#source.onError(error);
+        });
+        this.#http.unref();
+        const address = this.#http.address();
+        if (address === null || typeof address === 'string') reject(new Error('not a TCP address'));
+        else resolve(address);
+      });
+    });
+  }
+
+  close(): void {
+    this.#http.close();
+    this.#http.closeAllConnections();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, type, body, allow } = await this.#answer(request);
+    const bytes = Buffer.from(body);
+    response.writeHead(status, {
+      'Content-Type': type,
+      'Content-Length': bytes.length,
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      Connection: 'close',
+      ...(allow === undefined ? {} : { Allow: allow }),
+    });
+    response.end(request.method === 'HEAD' ? undefined : bytes);
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    const path = request.url?.split('?', 1)[0];
+    if (path !== '/metrics' && path !== '/healthz' && path !== '/readyz') return said(404, 'not found');
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return { ...said(405, 'method not allowed'), allow: 'GET, HEAD' };
+    }
+    switch (path) {
+      case '/healthz':
+        return said(200, 'ok');
+      case '/readyz': {
+        const reason = this.#source.notReady();
+        return reason === null ? said(200, 'ok') : said(503, reason);
+      }
+      case '/metrics':
+        try {
+          return { status: 200, type: PROMETHEUS_TEXT, body: await this.#source.metrics() };
+        } catch (error) {
+          this.#source.onError(error);
+          return said(500, 'the metrics cannot be had');
+        }
+    }
+  }
+}
+
+function said(status: number, text: string): Answer {
+  return { status, type: PLAIN_TEXT, body: `${text}\n` };
+}

@@ -1,0 +1,111 @@
+import type { Registry } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
+
+/** `rate`: too many a second from one source; `limit`: `limits.connections`; `made-room`: of those that had not logged in. */
+export type RefusalReason = 'rate' | 'limit' | 'made-room';
+const REFUSALS: readonly RefusalReason[] = ['rate', 'limit', 'made-room'];
+
+export type KeyExchangeFailure =
+  | 'no-common-algorithm'
+  /** A public value that is none. */
+  | 'bad-value'
+  | 'protocol-error'
+  | 'timeout'
+  | 'refused-by-peer'
+  /** Port scans and the checks of load balancers look like this. */
+  | 'peer-left'
+  | 'made-room'
+  | 'shutdown'
+  | 'internal-error';
+
+/** Of the SSH layers: connections, key exchanges, logins. */
+export class SshMetrics {
+  readonly #accepted: Counter;
+  readonly #refused: Counter<'reason'>;
+  readonly #keyExchanges: Counter<'method' | 'kind'>;
+  readonly #keyExchangeFailures: Counter<'reason'>;
+  readonly #rekeys: Counter;
+  readonly #logins: Counter<'method' | 'outcome'>;
+  /** Connections there are at the moment. */
+  sessions: () => { readonly authenticated: number; readonly unauthenticated: number } = () => ({
+    authenticated: 0,
+    unauthenticated: 0,
+  });
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const sessions = (): ReturnType<SshMetrics['sessions']> => this.sessions();
+    this.#accepted = new Counter({
+      name: 'latticeport_connections_accepted_total',
+      help: 'Connections that became sessions.',
+      registers,
+    });
+    this.#refused = new Counter({
+      name: 'latticeport_connections_refused_total',
+      help: 'Connections closed for the sake of a limit.',
+      labelNames: ['reason'],
+      registers,
+    });
+    for (const reason of REFUSALS) this.#refused.inc({ reason }, 0);
+    new Gauge({
+      name: 'latticeport_sessions_open',
+      help: 'Connections there are, by whether the client has logged in.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        const now = sessions();
+        this.set({ state: 'authenticated' }, now.authenticated);
+        this.set({ state: 'unauthenticated' }, now.unauthenticated);
+      },
+    });
+    this.#keyExchanges = new Counter({
+      name: 'latticeport_key_exchanges_total',
+      help: 'First key exchanges of connections, by method.',
+      labelNames: ['method', 'kind'],
+      registers,
+    });
+    this.#keyExchangeFailures = new Counter({
+      name: 'latticeport_key_exchange_failures_total',
+      help: 'Connections that ended before their first key exchange did.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#rekeys = new Counter({
+      name: 'latticeport_rekeys_total',
+      help: 'Key exchanges after the first of a connection.',
+      registers,
+    });
+    this.#logins = new Counter({
+      name: 'latticeport_logins_total',
+      help: 'Login attempts by method and outcome.',
+      labelNames: ['method', 'outcome'],
+      registers,
+    });
+  }
+
+  connectionAccepted(): void {
+    this.#accepted.inc();
+  }
+
+  connectionRefused(reason: RefusalReason): void {
+    this.#refused.inc({ reason });
+  }
+
+  /** `method` is one that we offer. */
+  keyExchange(method: string, postQuantum: boolean): void {
+    this.#keyExchanges.inc({ method, kind: postQuantum ? 'post-quantum' : 'classical' });
+  }
+
+  keyExchangeFailed(reason: KeyExchangeFailure): void {
+    this.#keyExchangeFailures.inc({ reason });
+  }
+
+  rekey(): void {
+    this.#rekeys.inc();
+  }
+
+  /** `method` may be the client's own word: only those that we know become labels. `outcome` is `success` or a reason. */
+  login(method: string, outcome: string): void {
+    this.#logins.inc({ method: method === 'publickey' || method === 'password' ? method : 'other', outcome });
+  }
+}

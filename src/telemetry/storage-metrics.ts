@@ -1,0 +1,137 @@
+import type { Registry } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
+
+/** Of one try of a request to the store. */
+export interface StoreRequest {
+  readonly operation: string;
+  readonly milliseconds: number;
+  /** `retried`: another try follows; `failed`: none does. */
+  readonly outcome: 'ok' | 'aborted' | 'retried' | 'failed';
+  /** What went wrong, out of a short list. */
+  readonly reason?: string;
+}
+
+/** Bytes of memory that transfers share. */
+export interface MemoryUse {
+  readonly budget: 'upload' | 'read-ahead' | 'receive-windows';
+  readonly usedBytes: number;
+  readonly limitBytes: number;
+}
+
+export interface StoreUse {
+  readonly memory: readonly MemoryUse[];
+  readonly uploadsWaiting: number;
+  readonly spoolBytes: number;
+  readonly openReads: number;
+  readonly openWrites: number;
+}
+
+/** A HEAD of what is not there, or a condition that does not hold, is an answer and no trouble. */
+const ORDINARY: readonly string[] = ['not-found', 'precondition-failed'];
+
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** Of the store, of requests to S3, and of the memory that transfers share. */
+export class StorageMetrics {
+  readonly #requests: Counter<'operation' | 'outcome'>;
+  readonly #seconds: Histogram<'operation'>;
+  readonly #retries: Counter<'reason'>;
+  readonly #failures: Counter<'reason'>;
+  readonly #events: Counter<'event'>;
+  /** What the store holds at the moment. */
+  use: () => StoreUse = () => ({ memory: [], uploadsWaiting: 0, spoolBytes: 0, openReads: 0, openWrites: 0 });
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const use = (): StoreUse => this.use();
+    this.#requests = new Counter({
+      name: 'latticeport_s3_requests_total',
+      help: 'Tries of requests to S3, by operation and how they ended.',
+      labelNames: ['operation', 'outcome'],
+      registers,
+    });
+    this.#seconds = new Histogram({
+      name: 'latticeport_s3_request_seconds',
+      help: 'Time of tries that succeeded, with the bodies.',
+      labelNames: ['operation'],
+      buckets: SECONDS,
+      registers,
+    });
+    this.#retries = new Counter({
+      name: 'latticeport_s3_retries_total',
+      help: 'Tries of requests to S3 that failed and are made again, by what went wrong.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#failures = new Counter({
+      name: 'latticeport_s3_failures_total',
+      help: 'Requests to S3 that failed for good, by what went wrong last.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#events = new Counter({
+      name: 'latticeport_storage_events_total',
+      help: 'Events of the store, by their name in the log.',
+      labelNames: ['event'],
+      registers,
+    });
+    new Gauge({
+      name: 'latticeport_memory_used_bytes',
+      help: 'Memory held by transfers, by what it is for.',
+      labelNames: ['budget'],
+      registers,
+      collect() {
+        for (const { budget, usedBytes } of use().memory) this.set({ budget }, usedBytes);
+      },
+    });
+    new Gauge({
+      name: 'latticeport_memory_limit_bytes',
+      help: 'The most that transfers may hold, by what it is for.',
+      labelNames: ['budget'],
+      registers,
+      collect() {
+        for (const { budget, limitBytes } of use().memory) this.set({ budget }, limitBytes);
+      },
+    });
+    new Gauge({
+      name: 'latticeport_s3_uploads_waiting',
+      help: 'Uploads that wait for memory.',
+      registers,
+      collect() {
+        this.set(use().uploadsWaiting);
+      },
+    });
+    new Gauge({
+      name: 'latticeport_s3_spool_bytes',
+      help: 'Bytes of uploads that arrive out of order, on the local disk.',
+      registers,
+      collect() {
+        this.set(use().spoolBytes);
+      },
+    });
+    new Gauge({
+      name: 'latticeport_s3_transfers_open',
+      help: 'Files of an S3 store that are open, by direction.',
+      labelNames: ['direction'],
+      registers,
+      collect() {
+        const { openReads, openWrites } = use();
+        this.set({ direction: 'read' }, openReads);
+        this.set({ direction: 'write' }, openWrites);
+      },
+    });
+  }
+
+  request({ operation, milliseconds, outcome, reason = 'other' }: StoreRequest): void {
+    const ordinary = outcome === 'failed' && ORDINARY.includes(reason);
+    this.#requests.inc({ operation, outcome: ordinary ? reason : outcome });
+    if (outcome === 'ok') this.#seconds.observe({ operation }, milliseconds / 1000);
+    else if (outcome === 'retried') this.#retries.inc({ reason });
+    else if (outcome === 'failed' && !ordinary) this.#failures.inc({ reason });
+  }
+
+  /** `event` is a name out of our own code. */
+  event(event: string): void {
+    this.#events.inc({ event });
+  }
+}
