@@ -30,6 +30,24 @@ describe('a good configuration', () => {
   });
 });
 
+describe('metrics', () => {
+  const metricsOf = (change: object): unknown =>
+    parseConfig(JSON.stringify({ ...minimal, ...change }), 'x').config.metrics;
+
+  test('nowhere unless asked for; then on this machine only', () => {
+    expect(metricsOf({})).toBeUndefined();
+    expect(metricsOf({ metrics: {} })).toEqual({ host: '127.0.0.1', port: 9464 });
+  });
+
+  test('may have the port of SSH on another address, and let the system pick', () => {
+    const ssh = { host: '192.0.2.1', port: 9464 };
+    expect(metricsOf({ listen: ssh, metrics: {} })).toEqual({ host: '127.0.0.1', port: 9464 });
+    expect(metricsOf({ listen: { port: 0 }, metrics: { port: 0 } })).toMatchObject({ port: 0 });
+    expect(() => metricsOf({ listen: ssh, metrics: { host: '::' } })).toThrow(/another port/);
+    expect(() => metricsOf({ listen: ssh, metrics: { host: '192.0.2.1' } })).toThrow(/another port/);
+  });
+});
+
 describe('a mistake names the file, the JSON path and what was expected', () => {
   test.each<[string, unknown, string, RegExp]>([
     ['not JSON', '{', '$', /not valid JSON/],
@@ -67,6 +85,18 @@ describe('a mistake names the file, the JSON path and what was expected', () => 
     ['a bad user name', { ...minimal, users: [{ name: 'a/b' }] }, '$.users[0].name', /expected 1 to 100 letters/],
     ['a relative home', { ...minimal, users: [{ name: 'a', home: 'x' }] }, '$.users[0].home', /"\/"/],
     ['no host keys', { ...minimal, hostKeys: [] }, '$.hostKeys', />=1/],
+    [
+      'an unknown setting of the metrics',
+      { ...minimal, metrics: { prot: 1 } },
+      '$.metrics',
+      /nearest known: port, host/,
+    ],
+    [
+      'metrics on the port of SSH',
+      { ...minimal, listen: { port: 9464 }, metrics: {} },
+      '$.metrics.port',
+      /expected another port than that of "listen"/,
+    ],
     [
       'parts too small for S3',
       { ...minimal, storage: { type: 's3', bucket: 'abc', partBytes: 1 } },

@@ -60,11 +60,21 @@ describe('the manifests fit together', () => {
     readonly containers: readonly {
       readonly volumeMounts: readonly { readonly mountPath: string }[];
       readonly securityContext: Readonly<Record<string, unknown>>;
+      readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
+      readonly startupProbe: Probe;
+      readonly readinessProbe: Probe;
+      readonly livenessProbe: Probe;
     }[];
+  }
+  interface Probe {
+    readonly httpGet: { readonly path: string; readonly port: string };
   }
   const deployment = only('Deployment') as {
     metadata: Manifest['metadata'];
-    spec: { selector: { matchLabels: object }; template: { metadata: { labels: object }; spec: PodSpec } };
+    spec: {
+      selector: { matchLabels: object };
+      template: { metadata: { labels: object; annotations: Readonly<Record<string, string>> }; spec: PodSpec };
+    };
   };
   const { spec } = deployment.spec.template;
   const config = parseConfig(
@@ -82,6 +92,23 @@ describe('the manifests fit together', () => {
 
   test('a node is given the time to drain', () => {
     expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(config.shutdown.drainSeconds + 10);
+  });
+
+  test('ports, probes and the scrape annotations are those of the configuration', () => {
+    const [container] = spec.containers;
+    expect(container?.ports).toEqual([
+      { name: 'sftp', containerPort: config.listen.port },
+      { name: 'metrics', containerPort: config.metrics?.port },
+    ]);
+    // A probe comes from the node, not from within.
+    expect(config.metrics?.host).toBe('0.0.0.0');
+    expect(container?.startupProbe.httpGet).toEqual({ path: '/readyz', port: 'metrics' });
+    expect(container?.readinessProbe.httpGet).toEqual({ path: '/readyz', port: 'metrics' });
+    expect(container?.livenessProbe.httpGet).toEqual({ path: '/healthz', port: 'metrics' });
+    expect(deployment.spec.template.metadata.annotations).toMatchObject({
+      'prometheus.io/port': String(config.metrics?.port),
+      'prometheus.io/path': '/metrics',
+    });
   });
 
   test('selectors and the scale target name the deployment', () => {

@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { Registry } from 'prom-client';
+import { Metrics } from '../../src/telemetry/metrics.ts';
+import { Tally } from '../../src/telemetry/tally.ts';
+import { parsePrometheus, samplesOf } from './prometheus-text.ts';
+
+const BUILD = { version: '1.2.3', node: '26.0.0', openssl: '3.5.0', fips: false };
+
+let metrics: Metrics;
+
+beforeEach(() => {
+  metrics = new Metrics(BUILD);
+});
+
+/** One of everything. */
+function exercise(): void {
+  metrics.ssh.connectionAccepted();
+  metrics.ssh.connectionRefused('rate');
+  metrics.ssh.keyExchange('mlkem768x25519-sha256', true);
+  metrics.ssh.keyExchange('curve25519-sha256', false);
+  metrics.ssh.keyExchangeFailed('no-common-algorithm');
+  metrics.ssh.rekey();
+  metrics.ssh.login('password', 'wrong-password');
+  metrics.sftp.answered('read', 0, () => 'ok', 10);
+  metrics.sftp.partialClose('stored');
+  metrics.sftp.internalError();
+  metrics.storage.request({ operation: 'PutObject', milliseconds: 20, outcome: 'ok' });
+  metrics.storage.request({ operation: 'PutObject', milliseconds: 20, outcome: 'retried', reason: 'reset' });
+  metrics.storage.request({ operation: 'PutObject', milliseconds: 20, outcome: 'failed', reason: 'access-denied' });
+  metrics.storage.event('UPLOAD_SWEPT');
+  metrics.storage.use = () => ({
+    memory: [{ budget: 'upload', usedBytes: 1, limitBytes: 2 }],
+    uploadsWaiting: 3,
+    spoolBytes: 4,
+    openReads: 5,
+    openWrites: 6,
+  });
+  metrics.policyChange('reloaded');
+  metrics.configReload('refused');
+  metrics.workerDied();
+  metrics.workerSilent();
+}
+
+/** Metric, type and labels of the text. */
+async function families(): Promise<Record<string, { type: string; labels: string[] }>> {
+  const parsed = parsePrometheus(await metrics.text());
+  return Object.fromEntries(
+    [...parsed].map(([name, { type, samples }]) => {
+      const labels = [...samples.keys()].flatMap((key) => [...key.matchAll(/(\w+)="/g)].map(([, label = '']) => label));
+      return [name, { type, labels: [...new Set(labels)].filter((label) => label !== 'le').sort() }];
+    }),
+  );
+}
+
+test('the names follow the conventions, and each has a help text', async () => {
+  exercise();
+  for (const [name, { type, help }] of parsePrometheus(await metrics.text())) {
+    expect(name).toMatch(/^latticeport_[a-z0-9_]+$/);
+    expect(help).not.toBe('');
+    expect(`${name} ${type}`).toMatch(type === 'counter' ? /_total counter$/ : /(?<!_total) (gauge|histogram)$/);
+  }
+});
+
+test('the table in docs/operations.md has them all, and no other', async () => {
+  exercise();
+  const text = readFileSync(path.resolve(import.meta.dirname, '../../docs/operations.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| `(latticeport_\w+)` \| (\w+) \|([^|]*)\|/gm)].map(
+    ([, name = '', type, labels = '']) => [name, { type, labels: [...labels.matchAll(/\w+/g)].map(String).sort() }],
+  );
+  expect(Object.fromEntries(rows)).toEqual(await families());
+});
+
+test('every metric of the example alerts is there, under the labels that they use', async () => {
+  exercise();
+  metrics.watchProcess();
+  const known = await families();
+  const text = readFileSync(path.resolve(import.meta.dirname, '../../docs/operations.md'), 'utf8');
+  const expressions = [...text.matchAll(/^ +expr: (.*)$/gm)].map(([, expression = '']) => expression);
+  expect(expressions.length).toBeGreaterThan(5);
+  for (const expression of expressions) {
+    for (const [, name = '', selector = ''] of expression.matchAll(/((?:latticeport|nodejs)_\w+)(?:\{([^}]*)\})?/g)) {
+      expect(known).toHaveProperty(name);
+      for (const [, label] of selector.matchAll(/(\w+)=/g)) expect(known[name]?.labels).toContain(label);
+    }
+  }
+});
+
+test("what a client may choose becomes no label: a login's method", async () => {
+  for (let i = 0; i < 100; i += 1) metrics.ssh.login(`method-${i}`, 'method-not-available');
+  expect(samplesOf(await metrics.text(), 'latticeport_logins')).toEqual({
+    'latticeport_logins_total{method="other",outcome="method-not-available"}': 100,
+  });
+});
+
+test('an answer of the store that is no trouble is no failure', async () => {
+  metrics.storage.request({ operation: 'HeadObject', milliseconds: 1, outcome: 'failed', reason: 'not-found' });
+  metrics.storage.request({
+    operation: 'PutObject',
+    milliseconds: 1,
+    outcome: 'failed',
+    reason: 'precondition-failed',
+  });
+  metrics.storage.request({ operation: 'PutObject', milliseconds: 1, outcome: 'aborted' });
+  const samples = samplesOf(await metrics.text(), 'latticeport_s3');
+  expect(samples).toEqual({
+    'latticeport_s3_requests_total{operation="HeadObject",outcome="not-found"}': 1,
+    'latticeport_s3_requests_total{operation="PutObject",outcome="precondition-failed"}': 1,
+    'latticeport_s3_requests_total{operation="PutObject",outcome="aborted"}': 1,
+  });
+});
+
+test('bytes count for READ and WRITE only; the status is asked for once', async () => {
+  let asked = 0;
+  const ok = (): string => {
+    asked += 1;
+    return 'ok';
+  };
+  for (let i = 0; i < 3; i += 1) {
+    metrics.sftp.answered('read', 0, ok, 100);
+    metrics.sftp.answered('write', 0, ok, 10);
+  }
+  metrics.sftp.answered('write', 4, () => 'failure', 0);
+  expect(asked).toBe(2);
+  expect(samplesOf(await metrics.text(), 'latticeport_sftp')).toEqual({
+    'latticeport_sftp_requests_total{request="read",status="ok"}': 3,
+    'latticeport_sftp_requests_total{request="write",status="ok"}': 3,
+    'latticeport_sftp_requests_total{request="write",status="failure"}': 1,
+    latticeport_sftp_read_bytes_total: 300,
+    latticeport_sftp_written_bytes_total: 30,
+  });
+});
+
+describe('a tally', () => {
+  test('gives one cell for the same labels, and counts on between scrapes', async () => {
+    const registry = new Registry();
+    const tally = new Tally({ name: 'a_total', help: 'A.', labels: ['x', 'y'], registry });
+    const cell = tally.cell({ x: '1', y: '2' });
+    cell.value += 2;
+    expect(tally.cell({ y: '2', x: '1' })).toBe(cell);
+    expect(tally.cell({ x: '1', y: '3' })).not.toBe(cell);
+    expect(samplesOf(await registry.metrics(), 'a')).toEqual({ 'a_total{x="1",y="2"}': 2 });
+    cell.value += 1;
+    expect(samplesOf(await registry.metrics(), 'a')).toEqual({ 'a_total{x="1",y="2"}': 3 });
+  });
+});
