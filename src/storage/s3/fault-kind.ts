@@ -9,6 +9,8 @@ export type FaultKind =
   | 'server-error'
   | 'bad-answer'
   | 'credentials'
+  /** Refused without a word why, as an answer to HEAD is. */
+  | 'unexplained'
   | 'clock-skew'
   | 'corrupted'
   | 'conflict'
@@ -67,8 +69,9 @@ export function faultKind(error: unknown, { remedy, reason, status }: Fault): Fa
     case 'clock-skew':
       return 'clock-skew';
     case 'renew-credentials':
-    case 'unexplained':
       return 'credentials';
+    case 'unexplained':
+      return 'unexplained';
     case 'retry':
       if (status === undefined) return error instanceof SyntaxError ? 'bad-answer' : 'reset';
       return status >= 500 ? 'server-error' : 'bad-answer';
