@@ -14,7 +14,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Admission } from './admission.ts';
 import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
-import { connectSources } from './metrics-sources.ts';
+import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { checkReplacement, offeredAlgorithms, usableHostKeys } from './prepared-config.ts';
 import { SftpServer } from './server.ts';
@@ -182,6 +182,7 @@ function environmentOf(
   log: Logger,
 ): SessionEnvironment {
   const { config, file } = prepared.loaded;
+  if (shared.metrics !== undefined) announceKeyExchanges(shared.metrics, prepared.policy.algorithms.kex);
   const sftpSessions = new SftpSessions(store, config, shared);
   return {
     config,

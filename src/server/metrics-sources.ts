@@ -1,8 +1,10 @@
+import { KEX_BY_NAME } from '../crypto/algorithm-table.ts';
 import { cryptoModule } from '../crypto/providers.ts';
 import type { ReceiveWindows } from '../connection/receive-windows.ts';
 import type { StorageConfig } from '../config/schema.ts';
 import type { SftpSession } from '../sftp/session.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { FAULT_KINDS } from '../storage/s3/fault-kind.ts';
 import type { BuildInfo, Metrics } from '../telemetry/metrics.ts';
 import type { MemoryUse } from '../telemetry/storage-metrics.ts';
 import type { SftpServer } from './server.ts';
@@ -29,6 +31,7 @@ export interface MetricsSources {
 /** Lets the metrics look at what is open and held whenever somebody asks for them. */
 export function connectSources(metrics: Metrics, sources: MetricsSources): void {
   const { server, store, storage, windows, sftpSessions } = sources;
+  if (storage.type === 's3') metrics.storage.knowsReasons(FAULT_KINDS);
   metrics.ssh.sessions = () => ({
     authenticated: server.sessions - server.unauthenticated,
     unauthenticated: server.unauthenticated,
@@ -60,4 +63,12 @@ export function connectSources(metrics: Metrics, sources: MetricsSources): void 
       openWrites: use?.openWrites ?? 0,
     };
   };
+}
+
+/** A method that is offered is shown before anybody uses it: then its first use is a step that alerts can see. */
+export function announceKeyExchanges({ ssh }: Metrics, methods: readonly string[]): void {
+  for (const method of methods) {
+    const facts = KEX_BY_NAME.get(method);
+    if (facts !== undefined) ssh.offersKeyExchange(method, facts.family === 'pq-hybrid');
+  }
 }

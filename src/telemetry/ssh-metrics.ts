@@ -5,18 +5,27 @@ import { Counter, Gauge } from 'prom-client';
 export type RefusalReason = 'rate' | 'limit' | 'made-room';
 const REFUSALS: readonly RefusalReason[] = ['rate', 'limit', 'made-room'];
 
-export type KeyExchangeFailure =
-  | 'no-common-algorithm'
+const KEY_EXCHANGE_FAILURES = [
+  'no-common-algorithm',
   /** A public value that is none. */
-  | 'bad-value'
-  | 'protocol-error'
-  | 'timeout'
-  | 'refused-by-peer'
+  'bad-value',
+  'protocol-error',
+  'timeout',
+  'refused-by-peer',
   /** Port scans and the checks of load balancers look like this. */
-  | 'peer-left'
-  | 'made-room'
-  | 'shutdown'
-  | 'internal-error';
+  'peer-left',
+  'made-room',
+  'shutdown',
+  'internal-error',
+] as const;
+
+export type KeyExchangeFailure = (typeof KEY_EXCHANGE_FAILURES)[number];
+
+/** Those for which somebody may wait: a series that is there from the start shows its first step. */
+const LOGINS = {
+  publickey: ['success', 'unknown-user-or-key', 'wrong-signature', 'provider-failed'],
+  password: ['success', 'wrong-password', 'too-busy', 'provider-failed'],
+} as const;
 
 /** Of the SSH layers: connections, key exchanges, logins. */
 export class SshMetrics {
@@ -70,6 +79,7 @@ export class SshMetrics {
       labelNames: ['reason'],
       registers,
     });
+    for (const reason of KEY_EXCHANGE_FAILURES) this.#keyExchangeFailures.inc({ reason }, 0);
     this.#rekeys = new Counter({
       name: 'latticeport_rekeys_total',
       help: 'Key exchanges after the first of a connection.',
@@ -81,6 +91,9 @@ export class SshMetrics {
       labelNames: ['method', 'outcome'],
       registers,
     });
+    for (const [method, outcomes] of Object.entries(LOGINS)) {
+      for (const outcome of outcomes) this.#logins.inc({ method, outcome }, 0);
+    }
   }
 
   connectionAccepted(): void {
@@ -89,6 +102,11 @@ export class SshMetrics {
 
   connectionRefused(reason: RefusalReason): void {
     this.#refused.inc({ reason });
+  }
+
+  /** `method` is offered from now on. */
+  offersKeyExchange(method: string, postQuantum: boolean): void {
+    this.#keyExchanges.inc({ method, kind: postQuantum ? 'post-quantum' : 'classical' }, 0);
   }
 
   /** `method` is one that we offer. */

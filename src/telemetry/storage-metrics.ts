@@ -122,6 +122,14 @@ export class StorageMetrics {
     });
   }
 
+  /** The reasons that `request` may name: each is shown from now on, so that its first step is seen. */
+  knowsReasons(reasons: readonly string[]): void {
+    for (const reason of reasons.filter((name) => !ORDINARY.includes(name))) {
+      this.#retries.inc({ reason }, 0);
+      this.#failures.inc({ reason }, 0);
+    }
+  }
+
   request({ operation, milliseconds, outcome, reason = 'other' }: StoreRequest): void {
     const ordinary = outcome === 'failed' && ORDINARY.includes(reason);
     this.#requests.inc({ operation, outcome: ordinary ? reason : outcome });

@@ -97,8 +97,11 @@ describe('counts', () => {
   withOpenssh("exactly what a put of OpenSSH's over mlkem768x25519 is", async () => {
     if (openssh === null) return;
     await start();
-    const before = await samples();
-    expect(before).toEqual({});
+    expect(await samples()).toEqual({});
+    // There from the start, or the first one would be no increase.
+    const text = await (await ask('metrics')).text();
+    expect(text).toContain('latticeport_key_exchanges_total{method="curve25519-sha256",kind="classical"} 0\n');
+    expect(text).toContain('latticeport_logins_total{method="password",outcome="wrong-password"} 0\n');
     const file = path.join(folder, 'upload');
     writeFileSync(file, randomBytes(100_000));
     const target = { port: server.port, identity, directory: folder };
@@ -172,6 +175,7 @@ describe('counts', () => {
         spoolDirectory: path.join(folder, 'spool'),
       };
       await start({ storage });
+      expect(await (await ask('metrics')).text()).toContain('latticeport_s3_retries_total{reason="timeout"} 0\n');
       const sftp = await session();
       let faults = 2;
       proxy.decide = ({ operation, url }) => {

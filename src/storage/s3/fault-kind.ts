@@ -1,25 +1,28 @@
 import { isMissing, isPreconditionFailure, type Fault } from './errors.ts';
 
-/** What went wrong with a request, in few enough words for a metric's label. */
-export type FaultKind =
-  | 'slow-down'
-  | 'reset'
-  | 'timeout'
-  | 'unreachable'
-  | 'server-error'
-  | 'bad-answer'
-  | 'credentials'
+/** What can go wrong with a request, in few enough words for a metric's label. */
+export const FAULT_KINDS = [
+  'slow-down',
+  'reset',
+  'timeout',
+  'unreachable',
+  'server-error',
+  'bad-answer',
+  'credentials',
+  'clock-skew',
   /** Refused without a word why, as an answer to HEAD is. */
-  | 'unexplained'
-  | 'clock-skew'
-  | 'corrupted'
-  | 'conflict'
-  | 'access-denied'
-  | 'not-found'
-  | 'precondition-failed'
-  | 'no-space'
-  | 'other-region'
-  | 'other';
+  'unexplained',
+  'corrupted',
+  'conflict',
+  'access-denied',
+  'not-found',
+  'precondition-failed',
+  'no-space',
+  'other-region',
+  'other',
+] as const;
+
+export type FaultKind = (typeof FAULT_KINDS)[number];
 
 const KIND_OF_CODE: ReadonlyMap<string, FaultKind> = new Map<string, FaultKind>([
   ['TimeoutError', 'timeout'],
