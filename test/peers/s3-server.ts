@@ -22,16 +22,19 @@ export interface S3Server {
   stop(): Promise<void>;
 }
 
-/** Starts Ceph's radosgw with everything below `directory`; `null` where it is not installed. */
+/**
+ * Starts Ceph's radosgw with its data in memory and everything else below `directory`; `null` where it is not installed.
+ * Deleted data stays for `gcWaitSeconds`, since somebody may be reading it; then it is collected.
+ */
 export async function startRadosgw(
   directory: string,
-  store: 'memstore' | 'bluestore' = 'memstore',
+  { gcWaitSeconds = 120 }: { readonly gcWaitSeconds?: number } = {},
 ): Promise<S3Server | null> {
   if (findProgram('machine', 'radosgw') === null) return null;
   await mkdir(directory, { recursive: true });
   const script = (name: string): string => resolve(import.meta.dirname, name);
   const { stdout } = await mustRun([script('s3-up.sh'), directory, String(await freePort())], {
-    env: { OSD_STORE: store },
+    env: { OSD_STORE: 'memstore', GC_WAIT: String(gcWaitSeconds) },
     timeoutMs: 120_000,
   });
   const said = new Map(stdout.split('\n').map((line) => line.split('=', 2) as [string, string]));

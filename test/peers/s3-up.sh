@@ -2,7 +2,7 @@
 # Starts a real S3 server for tests: one ceph-mon, one ceph-osd and one radosgw on 127.0.0.1, without systemd and without a mgr.
 #
 #   usage: s3-up.sh DIR [PORT=7480]      then: eval "$(s3-up.sh DIR)"; only environment lines go to standard output
-#   env:   OSD_STORE=bluestore|memstore  ACCESS SECRET  MON_PORT
+#   env:   OSD_STORE=bluestore|memstore  ACCESS SECRET  MON_PORT  GC_WAIT=120 (seconds that deleted data stays)
 #
 # Idempotent: daemons of DIR that run are kept, missing ones are started, the user is made once.
 # bluestore: a sparse file DIR/osd/block; data outlives a stop and a SIGKILL.
@@ -130,9 +130,9 @@ rgw relaxed region enforcement = true
 rgw crypt require ssl = false
 rgw crypt s3 kms backend = testing
 rgw crypt s3 kms encryption keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo=
-# deleted data goes after minutes, not 2 hours
-rgw gc obj min wait = 120
-rgw gc processor period = 60
+# deleted data goes after minutes, not 2 hours; readers of it have so long
+rgw gc obj min wait = ${GC_WAIT:-120}
+rgw gc processor period = $(( (${GC_WAIT:-120} + 1) / 2 ))
 rgw gc processor max time = 60
 CONF
   mv ceph.conf.new ceph.conf
