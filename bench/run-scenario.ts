@@ -47,7 +47,9 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
         const cases = scenario.cases.filter(
           (one) => options.wanted(server, one) && !failures.has(key(server.name, one)),
         );
-        if (cases.length > 0) await runServer(scenario, bench, server, cases, runs, failures, options.onProgress);
+        const first = scenario.rotates === true ? Math.floor((round * cases.length) / options.rounds) : 0;
+        const inTurn = [...cases.slice(first), ...cases.slice(0, first)];
+        if (cases.length > 0) await runServer(scenario, bench, server, inTurn, runs, failures, options.onProgress);
       }
     }
   } finally {

@@ -5,8 +5,11 @@ export interface LoadJob {
   /** Path of the private key, Ed25519. */
   readonly key: string;
   readonly kex: string;
-  /** How long sessions are opened and closed; or how many are opened and held until standard input ends. */
-  readonly load: { readonly seconds: number } | { readonly hold: number };
+  /**
+   * How long sessions are opened and closed, after how long a time that does not count; or how many are opened and held
+   * until standard input ends.
+   */
+  readonly load: { readonly warmUpSeconds: number; readonly seconds: number } | { readonly hold: number };
   /** How many at a time. */
   readonly concurrency: number;
 }

@@ -77,7 +77,7 @@ if (!(await supported())) {
   await once(process.stdin, 'end');
 } else {
   // Not measured: code is compiled and memory grows until then.
-  await logins(job.load.seconds / 2);
+  await logins(job.load.warmUpSeconds);
   process.stdout.write('ready\n');
   const begun = performance.now();
   const count = await logins(job.load.seconds);

@@ -28,6 +28,8 @@ export interface Scenario {
   readonly method: string;
   readonly metrics: readonly Metric[];
   readonly cases: readonly string[];
+  /** Each round begins with another case: the first one finds code that is not compiled yet. */
+  readonly rotates?: true;
   /** Ours first. */
   readonly servers: readonly BenchServer[];
   /** What of the place differs from the ordinary one. */
