@@ -1,3 +1,4 @@
+import { KEX_ALGORITHMS } from '../../src/crypto/algorithm-table.ts';
 import type { InteropClient } from './client.ts';
 import type { Offer } from './offer.ts';
 import type { CellResult } from './run-cells.ts';
@@ -44,13 +45,13 @@ export function interopMarkdown({ date, clients, offers, scenarios, results }: R
   for (const { name, title } of scenarios) lines.push(`- **${name}**: ${title}`);
 
   lines.push('', '## Key exchange methods', '');
-  const methods = [
-    ...new Set(results.filter(({ scenario }) => scenario === 'kex').map(({ variant }) => variant)),
-  ].filter(Boolean);
+  const exchanged = results.filter(({ scenario, outcome }) => scenario === 'kex' && outcome === 'passed');
   lines.push('| method | clients |', '|---|---|');
-  for (const method of methods) {
-    const ok = results.filter((one) => one.scenario === 'kex' && one.variant === method && one.outcome === 'passed');
-    lines.push(`| \`${method}\` | ${ok.map(({ client }) => client).join(', ')} |`);
+  for (const { name: method } of KEX_ALGORITHMS) {
+    const ok = present.filter(({ name }) =>
+      exchanged.some(({ client, variant }) => client === name && variant === method),
+    );
+    if (ok.length > 0) lines.push(`| \`${method}\` | ${ok.map(({ name }) => name).join(', ')} |`);
   }
 
   lines.push('', '## What each client prefers', '', '| client | says | first key exchange method |', '|---|---|---|');
