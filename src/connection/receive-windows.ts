@@ -19,7 +19,7 @@ export const MAX_GRANTED_FACTOR = 4;
 /** Of what is left when half of that is granted, one channel may have this part, so that later ones find some too. */
 const SCARCE_DIVISOR = 32;
 
-/** The same for the first windows, which may be granted up to the bytes shared. */
+/** The same for the first windows, which may be granted up to the bytes shared: of what is left when half is granted. */
 const FIRST_DIVISOR = 32;
 
 /**
@@ -58,7 +58,8 @@ export class ReceiveWindows {
   open(receiver: Receiver): number {
     const share = this.totalBytes / (this.#active.size + 1) / 4;
     const left = Math.max(0, this.totalBytes - this.#grantedBytes);
-    const bytes = Math.floor(Math.max(MIN_WINDOW_BYTES, Math.min(MAX_FIRST_WINDOW_BYTES, share, left / FIRST_DIVISOR)));
+    const bound = left >= this.totalBytes / 2 ? share : Math.min(share, left / FIRST_DIVISOR);
+    const bytes = Math.floor(Math.max(MIN_WINDOW_BYTES, Math.min(MAX_FIRST_WINDOW_BYTES, bound)));
     this.granted(bytes);
     this.note(receiver);
     return bytes;

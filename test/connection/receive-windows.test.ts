@@ -77,6 +77,15 @@ describe('receive windows', () => {
     expect(peer.adjustments - before).toBeLessThanOrEqual(12);
   });
 
+  test('the first eight are opened with 2 MiB, and however many come, first windows stay within what is shared', () => {
+    const windows = new ReceiveWindows(64 * MIB);
+    const first = Array.from({ length: 2_000 }, () => new Peer(windows).window);
+    expect(first.slice(0, 8)).toEqual(Array(8).fill(MAX_FIRST_WINDOW_BYTES));
+    expect(Math.min(...first)).toBe(MIN_WINDOW_BYTES);
+    const beyondTheLeast = first.reduce((sum, bytes) => sum + bytes - MIN_WINDOW_BYTES, 0);
+    expect(beyondTheLeast).toBeLessThanOrEqual(64 * MIB);
+  });
+
   test('who sends a little keeps a small one', () => {
     const peer = new Peer(new ReceiveWindows());
     for (let i = 0; i < 1000; i += 1) {
