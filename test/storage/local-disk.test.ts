@@ -271,6 +271,23 @@ describe('LocalStore on its disk', () => {
     }
   });
 
+  test('an upload whose old file is renamed away while it is opened makes a new one', async () => {
+    for (let round = 0; round < 2000; round += 1) {
+      const upload = async (): Promise<void> => {
+        const handle = await driver.openWrite('a', { create: true, truncate: round % 2 === 0 });
+        await writeAt(handle, 0, `version ${round}`);
+        await handle.close();
+      };
+      const rename = async (): Promise<void> => {
+        for (let turn = 0; turn < round % 7; turn += 1) await new Promise(setImmediate);
+        await driver.store.rename('a', 'b', { overwrite: true }).catch((error: unknown) => {
+          expect(error).toMatchObject({ code: 'not-found' });
+        });
+      };
+      await Promise.all([upload(), rename()]);
+    }
+  });
+
   test('set-user-id bits do not pass to new content', async () => {
     await driver.put('f', 'old');
     await chmod(onDisk('f'), 0o4755);

@@ -46,6 +46,7 @@ export interface LocalStoreOptions {
   readonly onEvent?: StoreEventSink;
 }
 
+const MAX_OPEN_TRIES = 8;
 const DEFAULT_SWEEP_ENTRIES = 50_000;
 /** NAME_MAX of the common file systems of Linux, in bytes. */
 const MAX_NAME_BYTES = 255;
@@ -143,7 +144,16 @@ export class LocalStore implements ObjectStore {
   }
 
   async openWrite(path: StorePath, options: OpenWriteOptions): Promise<WriteHandle> {
-    return asStorageError(() => this.#openWrite(path, options));
+    return asStorageError(async () => {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await this.#openWrite(path, options);
+        } catch (error) {
+          // What was there may go while it is looked at. Nothing is as good for who may create the file.
+          if (!options.create || errnoOf(error) !== 'ENOENT' || tries === MAX_OPEN_TRIES) throw error;
+        }
+      }
+    });
   }
 
   async remove(path: StorePath): Promise<void> {
