@@ -16,11 +16,8 @@ const PRUNE_MS = 1_000;
  */
 export const MAX_GRANTED_FACTOR = 4;
 
-/** Of what is left when half of that is granted, one channel may have this part, so that later ones find some too. */
+/** Of what is left when half of a bound is granted, one channel may have this part, so that later ones find some too. */
 const SCARCE_DIVISOR = 32;
-
-/** The same for the first windows, which may be granted up to the bytes shared: of what is left when half is granted. */
-const FIRST_DIVISOR = 32;
 
 /**
  * How much the peers of all channels of this process may send ahead. The channels that are receiving share it equally:
@@ -57,9 +54,8 @@ export class ReceiveWindows {
    */
   open(receiver: Receiver): number {
     const share = this.totalBytes / (this.#active.size + 1) / 4;
-    const left = Math.max(0, this.totalBytes - this.#grantedBytes);
-    const bound = left >= this.totalBytes / 2 ? share : Math.min(share, left / FIRST_DIVISOR);
-    const bytes = Math.floor(Math.max(MIN_WINDOW_BYTES, Math.min(MAX_FIRST_WINDOW_BYTES, bound)));
+    const left = this.totalBytes - this.#grantedBytes;
+    const bytes = windowOf(share, left, this.totalBytes, MAX_FIRST_WINDOW_BYTES);
     this.granted(bytes);
     this.note(receiver);
     return bytes;
@@ -100,10 +96,14 @@ export class ReceiveWindows {
 
   /** The window that a receiving channel may have now, with what it holds, where `own` bytes are granted to it. Bytes. */
   shareOf(own: number): number {
-    const share = Math.floor(this.totalBytes / Math.max(1, this.#active.size));
+    const share = this.totalBytes / Math.max(1, this.#active.size);
     const most = MAX_GRANTED_FACTOR * this.totalBytes;
-    const left = most - (this.#grantedBytes - own);
-    const bound = left >= most / 2 ? share : Math.min(share, Math.floor(left / SCARCE_DIVISOR));
-    return Math.max(MIN_WINDOW_BYTES, Math.min(MAX_WINDOW_BYTES, bound));
+    return windowOf(share, most - (this.#grantedBytes - own), most, MAX_WINDOW_BYTES);
   }
+}
+
+/** `share`, less where of the `most` that may be granted not half is `left`, from the least window to `largest`. Bytes. */
+function windowOf(share: number, left: number, most: number, largest: number): number {
+  const bound = left >= most / 2 ? share : Math.min(share, left / SCARCE_DIVISOR);
+  return Math.floor(Math.max(MIN_WINDOW_BYTES, Math.min(largest, bound)));
 }
