@@ -3,6 +3,7 @@ import type { MetricSnapshot } from './metric-snapshot.ts';
 import { SftpMetrics } from './sftp-metrics.ts';
 import { SshMetrics } from './ssh-metrics.ts';
 import { StorageMetrics } from './storage-metrics.ts';
+import { watchedGauge } from './watched-gauge.ts';
 
 export interface BuildInfo {
   readonly version: string;
@@ -57,14 +58,12 @@ export class Metrics {
       registers,
     });
     for (const outcome of ['reloaded', 'refused']) this.#configReloads.inc({ outcome }, 0);
-    new Gauge({
-      name: 'latticeport_workers',
-      help: 'Worker processes that serve; 0 where one process does everything.',
-      registers,
-      collect() {
-        this.set(workers());
-      },
-    });
+    watchedGauge(
+      this.#registry,
+      'latticeport_workers',
+      'Worker processes that serve; 0 where one process does everything.',
+      () => workers(),
+    );
     this.#workerDeaths = new Counter({
       name: 'latticeport_worker_deaths_total',
       help: 'Workers that ended although nobody told them to.',

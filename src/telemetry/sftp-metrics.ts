@@ -1,7 +1,8 @@
 import type { Registry } from 'prom-client';
-import { Counter, Gauge } from 'prom-client';
+import { Counter } from 'prom-client';
 import type { Cell } from './tally.ts';
 import { Tally } from './tally.ts';
+import { watchedGauge } from './watched-gauge.ts';
 
 export type PartialCloseOutcome = 'stored' | 'discarded' | 'read';
 const PARTIAL_CLOSES: readonly PartialCloseOutcome[] = ['stored', 'discarded', 'read'];
@@ -55,30 +56,24 @@ export class SftpMetrics {
       help: 'SFTP requests that failed by a bug.',
       registers,
     });
-    new Gauge({
-      name: 'latticeport_sftp_sessions_open',
-      help: 'SFTP sessions there are, those included that are letting go of their files.',
-      registers,
-      collect() {
-        this.set(open().sessions);
-      },
-    });
-    new Gauge({
-      name: 'latticeport_sftp_handles_open',
-      help: 'Files and directories that clients have open.',
-      registers,
-      collect() {
-        this.set(open().handles);
-      },
-    });
-    new Gauge({
-      name: 'latticeport_sftp_requests_in_flight',
-      help: 'SFTP requests being worked on.',
-      registers,
-      collect() {
-        this.set(open().requests);
-      },
-    });
+    watchedGauge(
+      registry,
+      'latticeport_sftp_sessions_open',
+      'SFTP sessions there are, those included that are letting go of their files.',
+      () => open().sessions,
+    );
+    watchedGauge(
+      registry,
+      'latticeport_sftp_handles_open',
+      'Files and directories that clients have open.',
+      () => open().handles,
+    );
+    watchedGauge(
+      registry,
+      'latticeport_sftp_requests_in_flight',
+      'SFTP requests being worked on.',
+      () => open().requests,
+    );
   }
 
   /** `request` is a name of the request table, `code` and `status` the answer's, `bytes` those of a file that it moved. */

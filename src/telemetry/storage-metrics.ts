@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { Counter, Gauge, Histogram } from 'prom-client';
+import { watchedGauge } from './watched-gauge.ts';
 
 /** Of one try of a request to the store. */
 export interface StoreRequest {
@@ -93,22 +94,18 @@ export class StorageMetrics {
         for (const { budget, limitBytes } of use().memory) this.set({ budget }, limitBytes);
       },
     });
-    new Gauge({
-      name: 'latticeport_s3_uploads_waiting',
-      help: 'Uploads that wait for memory.',
-      registers,
-      collect() {
-        this.set(use().uploadsWaiting);
-      },
-    });
-    new Gauge({
-      name: 'latticeport_s3_spool_bytes',
-      help: 'Bytes of uploads that arrive out of order, on the local disk.',
-      registers,
-      collect() {
-        this.set(use().spoolBytes);
-      },
-    });
+    watchedGauge(
+      registry,
+      'latticeport_s3_uploads_waiting',
+      'Uploads that wait for memory.',
+      () => use().uploadsWaiting,
+    );
+    watchedGauge(
+      registry,
+      'latticeport_s3_spool_bytes',
+      'Bytes of uploads that arrive out of order, on the local disk.',
+      () => use().spoolBytes,
+    );
     new Gauge({
       name: 'latticeport_s3_transfers_open',
       help: 'Files of an S3 store that are open, by direction.',
