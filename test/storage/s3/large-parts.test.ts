@@ -9,20 +9,29 @@ import { servers, TestBucket } from './s3-server.ts';
 const PART = 5 * 1024 ** 2;
 const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
 
+/** A store through a proxy: one part fits in its memory, but not two, so that all but the first go to the disk. */
+async function openSite() {
+  const bucket = await TestBucket.create(endpoint ?? '');
+  const proxy = await FaultProxy.start(endpoint ?? '');
+  const store = await S3Store.open(
+    bucket.options({
+      endpoint: proxy.endpoint,
+      partBytes: PART,
+      uploadBuffers: new PartBuffers(Math.ceil((PART * 8) / 7) + STARTER_BYTES),
+      retry: { baseDelayMs: 1, maxDelayMs: 2 },
+    }),
+  );
+  const close = async (): Promise<void> => {
+    await store.close();
+    await proxy.stop();
+    await bucket.destroy();
+  };
+  return { proxy, store, close };
+}
+
 (endpoint === undefined ? describe.skip : describe)('parts larger than memory', () => {
   test('are sent from files of their own, again where a try fails, and leave nothing', async () => {
-    const bucket = await TestBucket.create(endpoint ?? '');
-    const proxy = await FaultProxy.start(endpoint ?? '');
-    // One part fits, but not two: all but the first go to the disk.
-    const uploadBuffers = new PartBuffers(Math.ceil((PART * 8) / 7) + STARTER_BYTES);
-    const store = await S3Store.open(
-      bucket.options({
-        endpoint: proxy.endpoint,
-        partBytes: PART,
-        uploadBuffers,
-        retry: { baseDelayMs: 1, maxDelayMs: 2 },
-      }),
-    );
+    const { proxy, store, close } = await openSite();
     try {
       let parts = 0;
       proxy.decide = ({ operation }) => {
@@ -48,24 +57,12 @@ const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
       while (store.usage().spoolFiles > 0) await new Promise((resolve) => setImmediate(resolve));
       expect(store.usage()).toMatchObject({ uploadBytes: 0, spoolBytes: 0, openWrites: 0 });
     } finally {
-      await store.close();
-      await proxy.stop();
-      await bucket.destroy();
+      await close();
     }
   }, 60_000);
 
   test('that arrive with a wrong bit are refused by the store and sent again, as those from memory are', async () => {
-    const bucket = await TestBucket.create(endpoint ?? '');
-    const proxy = await FaultProxy.start(endpoint ?? '');
-    const uploadBuffers = new PartBuffers(Math.ceil((PART * 8) / 7) + STARTER_BYTES);
-    const store = await S3Store.open(
-      bucket.options({
-        endpoint: proxy.endpoint,
-        partBytes: PART,
-        uploadBuffers,
-        retry: { baseDelayMs: 1, maxDelayMs: 2 },
-      }),
-    );
+    const { proxy, store, close } = await openSite();
     try {
       const tried = new Set<string>();
       let corrupted = 0;
@@ -89,9 +86,7 @@ const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
       // The first part from memory, three from files, and the small file.
       expect(corrupted).toBe(5);
     } finally {
-      await store.close();
-      await proxy.stop();
-      await bucket.destroy();
+      await close();
     }
   }, 60_000);
 });
