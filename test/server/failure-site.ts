@@ -12,7 +12,7 @@ import { startLatticeport } from '../interop/server-harness.ts';
 import type { Peer } from '../peers/peers.ts';
 import type { Finished } from '../peers/process.ts';
 import { runProgram, ServerProcess } from '../peers/process.ts';
-import { openDescriptors } from '../soak/process-watch.ts';
+import { connectionsAmong, openDescriptors } from '../soak/process-watch.ts';
 import type { TestBucket } from '../storage/s3/s3-server.ts';
 import { credentials, region } from '../storage/s3/s3-server.ts';
 import { until } from '../transport/transport-pair.ts';
@@ -103,8 +103,11 @@ export class FailureSite {
     writeFileSync(file, old);
     const { code, stderr } = await this.sftp(`put ${file} file\n`);
     expect({ code, stderr }).toMatchObject({ code: 0 });
-    await until(() => this.#connections() === 0, 'the session is over');
-    this.#idle = this.#descriptors();
+    // The log's word comes before the kernel's: a descriptor still being closed would be taken for one that stays.
+    await until(() => {
+      this.#idle = this.#descriptors();
+      return this.#connections() === 0 && connectionsAmong(this.#idle).length === 0;
+    }, 'the session is over and its connection closed');
   }
 
   /** Bytes of an upload that the server has at the moment, roughly: a temporary file, or parts with the store. */

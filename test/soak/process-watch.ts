@@ -60,6 +60,11 @@ export function openDescriptors(pid: number): string[] {
   return targets.sort();
 }
 
+/** Of what `openDescriptors` tells: the connections, and not the listening sockets. */
+export function connectionsAmong(targets: readonly string[]): string[] {
+  return targets.filter((target) => target.startsWith('tcp to ') && target !== 'tcp to 0.0.0.0:0');
+}
+
 /** IPv4 sockets by inode; a listening one has the far end 0.0.0.0:0. */
 function remotePorts(pid: number): Map<string, string> {
   const remotes = new Map<string, string>();

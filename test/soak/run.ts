@@ -13,7 +13,7 @@ import { isBuilt, startLatticeport } from '../interop/server-harness.ts';
 import type { Peer } from '../peers/peers.ts';
 import { endGroupsOnSignals, mustRun } from '../peers/process.ts';
 import { findSftp, sftpCommand } from '../server/openssh-sftp.ts';
-import { inMib, MemoryWatch, openDescriptors, residentBytes } from './process-watch.ts';
+import { connectionsAmong, inMib, MemoryWatch, openDescriptors, residentBytes } from './process-watch.ts';
 import { S3Site } from './s3-site.ts';
 import { makeTestFile, sha256OfFile } from './test-file.ts';
 
@@ -131,7 +131,11 @@ async function soak(
     await sftp(`put ${file.warmUp} warm-up\nget warm-up ${down}\nrm warm-up\n`);
     await rm(down);
     const idle = residentBytes(server.pid);
-    const before = handles(server, store);
+    let before = handles(server, store);
+    await settled(() => {
+      before = handles(server, store);
+      return connectionsAmong(before).length === 0 ? null : before;
+    });
 
     for (const direction of ['put', 'get'] as const) {
       const from = server.log().length;
