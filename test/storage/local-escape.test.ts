@@ -25,15 +25,21 @@ async function put(store: ObjectStore, path: string, text: string): Promise<void
   await handle.close();
 }
 
-for (const pinDescriptors of [true, false]) {
-  describe(`LocalStore, ${pinDescriptors ? 'directories pinned' : 'paths checked only'}`, () => {
+const variants = {
+  'directories pinned in place': { pinDescriptors: true, near: true },
+  'directories pinned in a thread': { pinDescriptors: true, near: false },
+  'paths checked only': { pinDescriptors: false },
+};
+
+for (const [title, variant] of Object.entries(variants)) {
+  describe(`LocalStore, ${title}`, () => {
     let fixture: LocalFixture;
     let store: LocalStore;
     let outside: string;
     const link = (target: string, name: string) => symlink(target, join(fixture.root, name));
 
     beforeEach(async () => {
-      fixture = await openLocal({ symlinks: true, pinDescriptors });
+      fixture = await openLocal({ symlinks: true, ...variant });
       store = fixture.store;
       outside = join(fixture.parent, 'outside');
       await mkdir(outside);
@@ -189,7 +195,7 @@ for (const pinDescriptors of [true, false]) {
     test('a root that is a link itself, and links that use its name', async () => {
       const name = join(fixture.parent, 'name of the root');
       await symlink(fixture.root, name);
-      const second = await LocalStore.open(name, { pinDescriptors });
+      const second = await LocalStore.open(name, variant);
       await link(join(name, 'd', 'f'), 'by name');
       expect(await contentOf(second, 'd/f')).toBe('inside');
       expect(await contentOf(second, 'by name')).toBe('inside');
@@ -197,7 +203,7 @@ for (const pinDescriptors of [true, false]) {
     });
 
     test('with the root / everything is inside', async () => {
-      const all = await LocalStore.open('/', { pinDescriptors, symlinks: true, fsync: 'never' });
+      const all = await LocalStore.open('/', { ...variant, symlinks: true, fsync: 'never' });
       const path = (name: string) => join(fixture.parent, name).slice(1);
       expect(await contentOf(all, path('root/d/f'))).toBe('inside');
       await link(outside, 'out');
@@ -213,7 +219,7 @@ for (const pinDescriptors of [true, false]) {
     });
 
     // Without pinning this is promised to nobody: the store's documentation says so.
-    const testWherePinned = pinDescriptors ? test : (): void => undefined;
+    const testWherePinned = variant.pinDescriptors ? test : (): void => undefined;
     testWherePinned('a directory that is exchanged for a link in between is never left', async () => {
       await mkdir(join(fixture.root, 'work'));
       await writeFile(join(fixture.root, 'work', 'secret'), 'inside');

@@ -11,9 +11,11 @@ const traits: StoreTraits = {
   writeFaults: false,
 };
 
-describeStoreContract('local', traits, (options) => openLocal(options));
 describeStoreContract('local with links', traits, (options) => openLocal({ ...options, symlinks: true }));
 describeStoreContract('local that waits for the disk', { ...traits, boundaries: [] }, (options) =>
   openLocal({ ...options, fsync: 'always' }),
 );
+// Whatever the machine's file system is, both ways are taken.
+describeStoreContract('local on a near file system', traits, (options) => openLocal({ ...options, near: true }));
+describeStoreContract('local on a far file system', traits, (options) => openLocal({ ...options, near: false }));
 describeStoreContract('local without /proc', traits, (options) => openLocal({ ...options, pinDescriptors: false }));

@@ -1,4 +1,4 @@
-import { closeSync, constants, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { lstat, realpath } from 'node:fs/promises';
 import { closeDescriptor, openDescriptor } from './descriptor.ts';
 
@@ -12,6 +12,11 @@ const O_PATH = 0o10000000;
 export interface DirectoryRef {
   /** Where the directory was when it was pinned: absolute, without symbolic links. */
   readonly realPath: string;
+  /**
+   * The kernel has its attributes and those of what was just looked up in it in memory (`answersFromMemory`): calls that
+   * only need those are made in place, since the way to a thread and back costs more than ten of them.
+   */
+  readonly near: boolean;
   /** A path to `name` in the directory; '.' is the directory itself. Good until `release`. */
   path(name: string): string;
   release(): void;
@@ -20,20 +25,39 @@ export interface DirectoryRef {
 export type PinDirectory = (path: string) => Promise<DirectoryRef>;
 
 /** Through /proc/self/fd: Linux. Closing an O_PATH descriptor never waits for a disk, so it is done in place. */
-export const pinByDescriptor: PinDirectory = async (path) => {
-  const fd = await openDescriptor(path, O_PATH | constants.O_DIRECTORY);
+export const pinByDescriptor: PinDirectory = async (path) =>
+  refOf(await openDescriptor(path, O_PATH | constants.O_DIRECTORY), false);
+
+/**
+ * As `pinByDescriptor`, in place: for a directory that a thread has looked up just now. Undefined where it is not on
+ * `device`, the near one: something else is mounted there.
+ */
+export function pinInPlace(path: string, device: number): DirectoryRef | undefined {
+  const fd = openSync(path, O_PATH | constants.O_DIRECTORY);
+  const ref = refOf(fd, true);
+  let found = false;
+  try {
+    found = fstatSync(fd).dev === device;
+  } finally {
+    if (!found) ref.release();
+  }
+  return found ? ref : undefined;
+}
+
+function refOf(fd: number, near: boolean): DirectoryRef {
   let open = true;
   const release = () => {
     if (open) closeSync(fd);
     open = false;
   };
   try {
-    return { realPath: readlinkSync(`/proc/self/fd/${fd}`), path: (name) => `/proc/self/fd/${fd}/${name}`, release };
+    const realPath = readlinkSync(`/proc/self/fd/${fd}`);
+    return { realPath, near, path: (name) => `/proc/self/fd/${fd}/${name}`, release };
   } catch (error) {
     release();
     throw error;
   }
-};
+}
 
 /**
  * By its real path, where there is no /proc: the path is checked in the same way, but a directory that another process
@@ -45,7 +69,7 @@ export const pinByPath: PinDirectory = async (path) => {
   const prefix = realPath === '/' ? '' : realPath;
   // realpath of a file succeeds; as a directory it must not.
   await realpath(`${prefix}/.`);
-  return { realPath, path: (name) => `${prefix}/${name}`, release: () => undefined };
+  return { realPath, near: false, path: (name) => `${prefix}/${name}`, release: () => undefined };
 };
 
 /** Whether descriptors can be reached as paths here. */

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { accessSync, constants, fstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { access, link, lstat, mkdir, readlink, realpath, rmdir, stat, statfs, symlink, unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -20,6 +20,7 @@ import { isWithin } from '../store-path.ts';
 import { FileCopier } from './copy-bytes.ts';
 import { closeDescriptor, openDescriptor, statDescriptor } from './descriptor.ts';
 import { descriptorsWork, pinByDescriptor, pinByPath } from './directory-ref.ts';
+import type { DirectoryRef } from './directory-ref.ts';
 import { asStorageError, errnoOf } from './errno.ts';
 import { answersFromMemory } from './file-system-type.ts';
 import { applyToEntry } from './local-attributes.ts';
@@ -43,6 +44,8 @@ export interface LocalStoreOptions {
   readonly sweepEntries?: number;
   /** Default: whether /proc/self/fd is there. Without it paths are checked but not pinned (`pinByPath`). */
   readonly pinDescriptors?: boolean;
+  /** Default: whether the root's file system is known to have attributes in memory (`answersFromMemory`). */
+  readonly near?: boolean;
   readonly onEvent?: StoreEventSink;
 }
 
@@ -111,16 +114,22 @@ export class LocalStore implements ObjectStore {
       if (removed > 0) options.onEvent?.('leftovers-removed', { count: removed });
 
       const byDescriptor = options.pinDescriptors ?? (await descriptorsWork());
+      const nearDevice = (options.near ?? (await answersFromMemory(real))) ? rootStats.dev : undefined;
       return new LocalStore(
         {
           root: real,
           sync: options.fsync !== 'never',
           partialUploads: options.partialUploads ?? 'store',
           byDescriptor,
-          nearDevice: (await answersFromMemory(real)) ? rootStats.dev : undefined,
+          nearDevice,
         },
         { hardlink: options.hardlinks ?? true, symlink: options.symlinks ?? false, serverSideCopy: true },
-        new PathResolver(real, configured, byDescriptor ? pinByDescriptor : pinByPath),
+        new PathResolver(
+          real,
+          configured,
+          byDescriptor ? pinByDescriptor : pinByPath,
+          byDescriptor ? nearDevice : undefined,
+        ),
       );
     });
   }
@@ -310,10 +319,10 @@ export class LocalStore implements ObjectStore {
         if (exclusive) throw exists();
         checkRegular(place.stats);
         // What open(2) would have refused is refused, though replacing needs no right to the file itself.
-        await access(directory.path(name), constants.W_OK);
+        await checkAccess(directory, name, constants.W_OK);
         if (!options.truncate) {
           base = await openRegular(place);
-          await access(directory.path('.'), constants.W_OK | constants.X_OK);
+          await checkAccess(directory, '.', constants.W_OK | constants.X_OK);
         }
       }
     } catch (error) {
@@ -373,13 +382,18 @@ async function openRegular({ directory, name, stats }: Located): Promise<{ fd: n
   checkRegular(stats);
   const fd = await openDescriptor(directory.path(name), READ_FLAGS);
   try {
-    const opened = await statDescriptor(fd);
+    const opened = directory.near ? fstatSync(fd) : await statDescriptor(fd);
     checkRegular(opened);
     return { fd, stats: opened };
   } catch (error) {
     await closeDescriptor(fd);
     throw error;
   }
+}
+
+async function checkAccess(directory: DirectoryRef, name: string, mode: number): Promise<void> {
+  if (directory.near) accessSync(directory.path(name), mode);
+  else await access(directory.path(name), mode);
 }
 
 async function closeAfter(handle: LocalWriteHandle, action: () => Promise<void>): Promise<void> {

@@ -1,8 +1,10 @@
+import { lstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { lstat, readlink } from 'node:fs/promises';
 import { StorageError } from '../object-store.ts';
 import type { StorePath } from '../object-store.ts';
 import { checkStorePath, nameOf, parentOf } from '../store-path.ts';
+import { pinInPlace } from './directory-ref.ts';
 import type { DirectoryRef, PinDirectory } from './directory-ref.ts';
 import { errnoOf, toStorageError } from './errno.ts';
 import { isReservedName } from './part-name.ts';
@@ -35,12 +37,17 @@ export class PathResolver {
   /** Other spellings of the root that absolute links may use. */
   readonly #rootNames: readonly string[];
   readonly #pin: PinDirectory;
+  readonly #nearDevice: number | undefined;
 
-  /** `root` is absolute, without symbolic links and without a trailing slash unless it is `/`. */
-  constructor(root: string, configuredRoot: string, pin: PinDirectory) {
+  /**
+   * `root` is absolute, without symbolic links and without a trailing slash unless it is `/`. `nearDevice` is its
+   * device where descriptors work and its file system answers from memory (`answersFromMemory`).
+   */
+  constructor(root: string, configuredRoot: string, pin: PinDirectory, nearDevice?: number) {
     this.#root = root;
     this.#rootNames = [root, configuredRoot];
     this.#pin = pin;
+    this.#nearDevice = nearDevice;
   }
 
   /** The place of the path itself; a link there is not followed, links above are. */
@@ -52,7 +59,7 @@ export class PathResolver {
 
   /** The place of the path itself and what is there. */
   async located(path: StorePath): Promise<Located> {
-    return withStats(await this.place(path));
+    return (await this.#locatedInPlace(path)) ?? withStats(await this.place(path));
   }
 
   /** The place that the path means when links are followed to the end. Never a link. */
@@ -81,6 +88,31 @@ export class PathResolver {
       if (target === root) return '';
       if (target.startsWith(`${root}/`)) return target.slice(root.length + 1);
     }
+    return undefined;
+  }
+
+  /**
+   * A thread looks the path up, so that the kernel has all of it in memory; then what counts, the pinning and the look
+   * through the pin, is done in place. Undefined where the ordinary way has to say what is the matter: a link above,
+   * another file system, any error.
+   */
+  async #locatedInPlace(path: StorePath): Promise<Located | undefined> {
+    if (this.#nearDevice === undefined || path === '') return undefined;
+    checkClientPath(path);
+    let directory: DirectoryRef | undefined;
+    try {
+      const seen = await lstatOrUndefined(this.#absolute(path));
+      if (seen !== undefined && seen.dev !== this.#nearDevice) return undefined;
+      const parent = this.#absolute(parentOf(path));
+      directory = pinInPlace(parent, this.#nearDevice);
+      if (directory?.realPath === parent) {
+        const name = nameOf(path);
+        return { directory, name, stats: lstatSync(directory.path(name), { throwIfNoEntry: false }) };
+      }
+    } catch {
+      // What it is comes out on the ordinary way.
+    }
+    directory?.release();
     return undefined;
   }
 

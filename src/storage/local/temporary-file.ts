@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { chmodDescriptor, chownDescriptor, closeDescriptor, openDescriptor, syncDescriptor } from './descriptor.ts';
@@ -34,12 +34,14 @@ export class TemporaryFile {
    * bits go, as they do with a write(2).
    */
   async takeAfter(stats: Stats): Promise<void> {
-    try {
-      await chownDescriptor(this.fd, stats.uid, stats.gid);
-    } catch (error) {
-      if (errnoOf(error) !== 'EPERM') throw error;
-      // Only root gives files away; the group may still be one of ours.
-      await chownDescriptor(this.fd, -1, stats.gid).catch(() => undefined);
+    if (!this.#isOwnedAs(stats)) {
+      try {
+        await chownDescriptor(this.fd, stats.uid, stats.gid);
+      } catch (error) {
+        if (errnoOf(error) !== 'EPERM') throw error;
+        // Only root gives files away; the group may still be one of ours.
+        await chownDescriptor(this.fd, -1, stats.gid).catch(() => undefined);
+      }
     }
     await chmodDescriptor(this.fd, stats.mode & 0o1777);
   }
@@ -51,8 +53,10 @@ export class TemporaryFile {
   async commit(name: string, options: { replace: boolean; sync: boolean }): Promise<void> {
     try {
       if (options.sync) await syncDescriptor(this.fd);
-      // NFS tells of failed writes at close: before the old file goes.
-      await this.#close();
+      const closed = this.#close();
+      // NFS tells of failed writes at close: before the old file goes. Near file systems have nothing left to tell.
+      if (this.#directory.near) closed.catch(() => undefined);
+      else await closed;
       const [from, to] = [this.#directory.path(this.#name), this.#directory.path(name)];
       if (options.replace) {
         await rename(from, to);
@@ -61,6 +65,7 @@ export class TemporaryFile {
         this.#named = false;
       }
       if (options.sync) await syncDirectory(this.#directory);
+      await closed;
     } finally {
       await this.discard();
     }
@@ -72,6 +77,12 @@ export class TemporaryFile {
     if (!this.#named) return;
     this.#named = false;
     await unlink(this.#directory.path(this.#name)).catch(() => undefined);
+  }
+
+  #isOwnedAs({ uid, gid }: Stats): boolean {
+    if (!this.#directory.near) return false;
+    const own = fstatSync(this.fd);
+    return own.uid === uid && own.gid === gid;
   }
 
   async #close(): Promise<void> {
@@ -148,9 +159,10 @@ async function putBack(aside: string, name: string): Promise<boolean> {
 
 /** So that the new name survives a power failure. Some directories cannot be opened or synced: they do what they can. */
 export async function syncDirectory(directory: DirectoryRef): Promise<void> {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
   let fd: number;
   try {
-    fd = await openDescriptor(directory.path('.'), constants.O_RDONLY | constants.O_DIRECTORY);
+    fd = directory.near ? openSync(directory.path('.'), flags) : await openDescriptor(directory.path('.'), flags);
   } catch {
     return;
   }
@@ -159,6 +171,7 @@ export async function syncDirectory(directory: DirectoryRef): Promise<void> {
   } catch (error) {
     if (!['EINVAL', 'ENOTSUP', 'EBADF', 'EACCES'].includes(errnoOf(error) ?? '')) throw error;
   } finally {
-    await closeDescriptor(fd);
+    if (directory.near) closeSync(fd);
+    else await closeDescriptor(fd);
   }
 }
