@@ -25,7 +25,7 @@ describe('small reads of a local file', () => {
     utimesSync(file, Date.now() / 1000 - 3600, Date.now() / 1000 - 3600);
     const settled = performance.now() + 60;
     while (performance.now() < settled) await new Promise(setImmediate);
-    handle = new LocalReadHandle(openSync(file, 'r'), statSync(file), { readAhead: true });
+    handle = new LocalReadHandle(openSync(file, 'r'), statSync(file), { near: true });
   });
   afterEach(async () => {
     await handle.close();

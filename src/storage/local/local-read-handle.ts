@@ -1,3 +1,4 @@
+import { closeSync, fstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { StorageError } from '../object-store.ts';
 import type { Entry, ReadHandle } from '../object-store.ts';
@@ -13,14 +14,15 @@ import { ReadAhead } from './read-ahead.ts';
 const PROBE = 4096;
 
 export interface LocalReadHandleOptions {
-  /** Small reads are answered from a larger one: for a file system that answers fstat(2) from memory (`ReadAhead`). */
-  readonly readAhead: boolean;
+  /** The file system answers fstat(2) from memory: small reads are answered from a larger one (`ReadAhead`). */
+  readonly near: boolean;
 }
 
 /** Reads one version of a file: whoever replaces it makes a new one, and this descriptor keeps the old. */
 export class LocalReadHandle implements ReadHandle {
   readonly #fd: number;
   readonly #stats: Stats;
+  readonly #near: boolean;
   readonly #readAhead: ReadAhead | undefined;
   #open = true;
   #reading = 0;
@@ -30,7 +32,8 @@ export class LocalReadHandle implements ReadHandle {
   constructor(fd: number, stats: Stats, options: LocalReadHandleOptions) {
     this.#fd = fd;
     this.#stats = stats;
-    this.#readAhead = options.readAhead ? new ReadAhead(fd) : undefined;
+    this.#near = options.near;
+    this.#readAhead = options.near ? new ReadAhead(fd) : undefined;
   }
 
   stat(): Promise<Entry> {
@@ -41,6 +44,8 @@ export class LocalReadHandle implements ReadHandle {
     if (!this.#open) throw new StorageError('failure', 'The file is closed');
     const bytes = readLength(this.#stats.size, offset, length);
     if (bytes === 0) return Buffer.alloc(0);
+    // Most downloads end with a read at the end of the file.
+    if (offset >= this.#stats.size && (this.#lookInPlace()?.size ?? Infinity) <= offset) return Buffer.alloc(0);
     const ahead = this.#readAhead?.read(offset, bytes);
     if (Buffer.isBuffer(ahead)) return ahead;
     this.#reading += 1;
@@ -67,7 +72,20 @@ export class LocalReadHandle implements ReadHandle {
         this.#idle = resolve;
       });
     }
-    await asStorageError(() => closeDescriptor(this.#fd));
+    await asStorageError(async () => {
+      // Nothing to wait for, unless the space of a file that has no name any more is given back: much takes long.
+      if ((this.#lookInPlace()?.nlink ?? 0) > 0) closeSync(this.#fd);
+      else await closeDescriptor(this.#fd);
+    });
+  }
+
+  #lookInPlace(): Stats | undefined {
+    if (!this.#near) return undefined;
+    try {
+      return fstatSync(this.#fd);
+    } catch {
+      return undefined; // the call in a thread says what is wrong
+    }
   }
 }
 

@@ -148,7 +148,7 @@ export class LocalStore implements ObjectStore {
   async openRead(path: StorePath): Promise<ReadHandle> {
     return this.#located(path, true, async (place) => {
       const { fd, stats } = await openRegular(place);
-      return new LocalReadHandle(fd, stats, { readAhead: stats.dev === this.#settings.nearDevice });
+      return new LocalReadHandle(fd, stats, { near: stats.dev === this.#settings.nearDevice });
     });
   }
 
