@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { treeResidentBytes } from '../../test/peers/process-tree.ts';
 import { sftp } from '../clients/openssh.ts';
-import { latticeport, openssh10, ssh2NoDelay } from '../servers/servers.ts';
+import { latticeport, latticeportWorkers, openssh10, ssh2NoDelay } from '../servers/servers.ts';
 import type { Bench, Scenario } from './scenario.ts';
 import { makeRandomFile } from './transfer.ts';
 
@@ -24,7 +24,7 @@ export const crowd: Scenario = {
     { name: 'memory', unit: 'MiB', better: 'lower' },
   ],
   cases: ['put', 'get'],
-  servers: [latticeport, openssh10, ssh2NoDelay],
+  servers: [latticeport, latticeportWorkers(2), openssh10, ssh2NoDelay],
   prepare: async (bench) => makeRandomFile(join(bench.directory, 'piece'), sizeOf(bench)),
   async measure(bench, server, oneCase) {
     const login = { port: server.port, user: server.user, key: bench.identity.userKeys['ed25519'].path };

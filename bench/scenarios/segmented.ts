@@ -4,7 +4,7 @@ import { findPeer } from '../../test/peers/peers.ts';
 import { mustRun } from '../../test/peers/process.ts';
 import { childrenGone, treeCpuSeconds } from '../../test/peers/process-tree.ts';
 import { client, loginOptions, sftp } from '../clients/openssh.ts';
-import { latticeport, openssh10, ssh2NoDelay } from '../servers/servers.ts';
+import { latticeport, latticeportWorkers, openssh10, ssh2NoDelay } from '../servers/servers.ts';
 import type { Scenario } from './scenario.ts';
 import { makeRandomFile, sizeOf, sourceOf } from './transfer.ts';
 
@@ -21,7 +21,7 @@ export const segmented: Scenario = {
     { name: 'server CPU', unit: 's/GiB', better: 'lower' },
   ],
   cases: ['pget -n 4'],
-  servers: [latticeport, openssh10, ssh2NoDelay],
+  servers: [latticeport, latticeportWorkers(2), openssh10, ssh2NoDelay],
   prepare: async (bench) => makeRandomFile(sourceOf(bench), sizeOf(bench)),
   async measure(bench, server) {
     const lftp = findPeer('lftp');
