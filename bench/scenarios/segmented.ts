@@ -6,7 +6,7 @@ import { childrenGone, treeCpuSeconds } from '../../test/peers/process-tree.ts';
 import { client, loginOptions, sftp } from '../clients/openssh.ts';
 import { latticeport, latticeportWorkers, openssh10, ssh2NoDelay } from '../servers/servers.ts';
 import type { Scenario } from './scenario.ts';
-import { makeRandomFile, sizeOf, sourceOf } from './transfer.ts';
+import { checkOnce, CIPHERS, makeRandomFile, sizeOf, sourceOf } from './transfer.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -15,20 +15,22 @@ const GIB = 1024 * MIB;
 export const segmented: Scenario = {
   name: 'segmented',
   title: 'One large file over four connections',
-  method: "lftp's pget -n 4 over OpenSSH's ssh, aes128-gcm, 1 GiB, files in RAM; time of the whole command.",
+  method: "lftp's pget -n 4 over OpenSSH's ssh, 1 GiB, files in RAM; time of the whole command.",
   metrics: [
     { name: 'throughput', unit: 'MiB/s', better: 'higher' },
     { name: 'server CPU', unit: 's/GiB', better: 'lower' },
   ],
-  cases: ['pget -n 4'],
+  cases: CIPHERS.map(({ name }) => `pget -n 4 ${name}`),
   servers: [latticeport, latticeportWorkers(2), openssh10, ssh2NoDelay],
   prepare: async (bench) => makeRandomFile(sourceOf(bench), sizeOf(bench)),
-  async measure(bench, server) {
+  async measure(bench, server, oneCase) {
     const lftp = findPeer('lftp');
     const ssh = client?.program('ssh') ?? null;
+    const chosen = CIPHERS.find(({ name }) => oneCase === `pget -n 4 ${name}`);
+    if (chosen === undefined) throw new Error(`no such case: ${oneCase}`);
     if (lftp === null || ssh === null) return null;
     const key = bench.identity.userKeys['ed25519'].path;
-    const login = { port: server.port, user: server.user, key, cipher: 'aes128-gcm@openssh.com' };
+    const login = { port: server.port, user: server.user, key, ...chosen };
     const remote = join(server.remoteRoot, 'segmented');
     await sftp(login, [`put ${sourceOf(bench)} ${remote}`]);
     const down = join(bench.directory, 'segmented-down');
@@ -51,7 +53,8 @@ export const segmented: Scenario = {
     });
     await childrenGone(server.pid);
     const cpuSeconds = treeCpuSeconds(server.pid) - before;
-    await rm(down, { force: true });
+    await checkOnce(bench, `${String(server.pid)} ${oneCase}`, down);
+    await rm(down);
     const bytes = sizeOf(bench);
     return { throughput: bytes / MIB / (milliseconds / 1000), 'server CPU': cpuSeconds / (bytes / GIB) };
   },

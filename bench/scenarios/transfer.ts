@@ -12,12 +12,19 @@ import type { Bench, Measurement, Scenario } from './scenario.ts';
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 
-const CIPHERS = [
+/** What a name among the cases stands for. */
+export interface Cipher {
+  readonly name: string;
+  readonly cipher: string;
+  readonly mac?: string;
+}
+
+export const CIPHERS: readonly Cipher[] = [
   { name: 'aes128-gcm', cipher: 'aes128-gcm@openssh.com' },
   { name: 'aes256-gcm', cipher: 'aes256-gcm@openssh.com' },
   { name: 'chacha20-poly1305', cipher: 'chacha20-poly1305@openssh.com' },
   { name: 'aes128-ctr + hmac-sha2-256-etm', cipher: 'aes128-ctr', mac: 'hmac-sha2-256-etm@openssh.com' },
-] as const;
+];
 
 /** Checked once for each case and server: the figures of a server that mangles files are worth nothing. */
 const verified = new Set<string>();
@@ -66,15 +73,18 @@ export async function measureTransfer(
   await childrenGone(server.pid);
   const cpuSeconds = treeCpuSeconds(server.pid) - cpuBefore;
   if (direction === 'get') {
-    const key = `${String(server.pid)} ${oneCase}`;
-    if (!verified.has(key)) {
-      verified.add(key);
-      if ((await sha256(down)) !== (await sha256(sourceOf(bench)))) throw new Error('the file came back different');
-    }
+    await checkOnce(bench, `${String(server.pid)} ${oneCase}`, down);
     await rm(down);
   }
   const bytes = sizeOf(bench);
   return { throughput: bytes / MIB / (milliseconds / 1000), 'server CPU': cpuSeconds / (bytes / GIB) };
+}
+
+/** Throws unless `down` is the file that was put; once for each `key`. */
+export async function checkOnce(bench: Bench, key: string, down: string): Promise<void> {
+  if (verified.has(key)) return;
+  verified.add(key);
+  if ((await sha256(down)) !== (await sha256(sourceOf(bench)))) throw new Error('the file came back different');
 }
 
 export const sizeOf = (bench: Bench): number => (bench.smoke ? 16 * MIB : GIB);
