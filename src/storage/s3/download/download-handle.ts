@@ -99,7 +99,7 @@ export class DownloadHandle implements ReadHandle {
     return this.#closed;
   }
 
-  #find(from: number, to: number): Promise<Buffer> {
+  #find(from: number, to: number): Buffer | Promise<Buffer> {
     const ahead = this.#ahead.take(from, to);
     if (ahead !== undefined) {
       this.#misses = 0;

@@ -56,6 +56,14 @@ export class RangeWindow {
     return from >= this.from && to <= this.to;
   }
 
+  /** The bytes, in memory of their own; undefined where some are not the window's, or not there yet. */
+  copyOf(from: number, to: number): Buffer | undefined {
+    if (this.#ended || this.#arrived < to || !this.has(from, to)) return undefined;
+    const into = Buffer.allocUnsafe(to - from);
+    this.#copyNow(from, to, into);
+    return into;
+  }
+
   /**
    * Copies bytes that the window has to the beginning of `into`; waits until they are there. Throws what reading them
    * threw, or why the window has ended.

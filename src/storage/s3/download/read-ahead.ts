@@ -51,11 +51,14 @@ export class ReadAhead {
   }
 
   /** The bytes, in memory of their own, if they are in windows; undefined if not. */
-  take(from: number, to: number): Promise<Buffer> | undefined {
-    this.#windows = this.#windows.filter((window) => {
-      if (window.failed) window.retire();
-      return !window.failed;
-    });
+  take(from: number, to: number): Buffer | Promise<Buffer> | undefined {
+    this.#dropFailed();
+    for (const window of this.#windows) {
+      const there = window.copyOf(from, to);
+      if (there === undefined) continue;
+      this.#advance(to);
+      return there;
+    }
     const pieces: { readonly window: RangeWindow; readonly from: number; readonly to: number }[] = [];
     let position = from;
     for (
@@ -76,6 +79,12 @@ export class ReadAhead {
     );
     this.#advance(to);
     return Promise.all(copies).then(() => into);
+  }
+
+  #dropFailed(): void {
+    if (!this.#windows.some((window) => window.failed)) return;
+    for (const window of this.#windows) if (window.failed) window.retire();
+    this.#windows = this.#windows.filter((window) => !window.failed);
   }
 
   /** Gives up what is ahead; reads that wait are still answered. */
@@ -104,7 +113,9 @@ export class ReadAhead {
   }
 
   #ahead(): number {
-    return this.#windows.filter((window) => window.from >= this.#frontier).length;
+    let count = 0;
+    for (const window of this.#windows) if (window.from >= this.#frontier) count += 1;
+    return count;
   }
 
   #openNext(from: number): RangeWindow | undefined {
