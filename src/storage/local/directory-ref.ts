@@ -29,15 +29,15 @@ export const pinByDescriptor: PinDirectory = async (path) =>
   refOf(await openDescriptor(path, O_PATH | constants.O_DIRECTORY), false);
 
 /**
- * As `pinByDescriptor`, in place: for a directory that a thread has looked up just now. Undefined where it is not on
- * `device`, the near one: something else is mounted there.
+ * As `pinByDescriptor`, in place: for a directory that a thread has looked up just now. Undefined where a link leads
+ * elsewhere, or where it is not on `device`, the near one.
  */
 export function pinInPlace(path: string, device: number): DirectoryRef | undefined {
   const fd = openSync(path, O_PATH | constants.O_DIRECTORY);
   const ref = refOf(fd, true);
   let found = false;
   try {
-    found = fstatSync(fd).dev === device;
+    found = ref.realPath === path && fstatSync(fd).dev === device;
   } finally {
     if (!found) ref.release();
   }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { StorageError } from '../object-store.ts';
 import type { Entry, ReadHandle } from '../object-store.ts';
@@ -43,9 +43,7 @@ export class LocalReadHandle implements ReadHandle {
   async read(offset: number, length: number): Promise<Buffer> {
     if (!this.#open) throw new StorageError('failure', 'The file is closed');
     const bytes = readLength(this.#stats.size, offset, length);
-    if (bytes === 0) return Buffer.alloc(0);
-    // Most downloads end with a read at the end of the file.
-    if (offset >= this.#stats.size && (this.#lookInPlace()?.size ?? Infinity) <= offset) return Buffer.alloc(0);
+    if (bytes === 0 || this.#endsBefore(offset)) return Buffer.alloc(0);
     const ahead = this.#readAhead?.read(offset, bytes);
     if (Buffer.isBuffer(ahead)) return ahead;
     this.#reading += 1;
@@ -72,19 +70,16 @@ export class LocalReadHandle implements ReadHandle {
         this.#idle = resolve;
       });
     }
-    await asStorageError(async () => {
-      // Nothing to wait for, unless the space of a file that has no name any more is given back: much takes long.
-      if ((this.#lookInPlace()?.nlink ?? 0) > 0) closeSync(this.#fd);
-      else await closeDescriptor(this.#fd);
-    });
+    await asStorageError(() => closeDescriptor(this.#fd));
   }
 
-  #lookInPlace(): Stats | undefined {
-    if (!this.#near) return undefined;
+  /** Most downloads end with a read at the end of the file. */
+  #endsBefore(offset: number): boolean {
+    if (!this.#near || offset < this.#stats.size) return false;
     try {
-      return fstatSync(this.#fd);
+      return fstatSync(this.#fd).size <= offset;
     } catch {
-      return undefined; // the call in a thread says what is wrong
+      return false; // the read in a thread says what is wrong
     }
   }
 }

@@ -12,6 +12,11 @@ import { isReservedName } from './part-name.ts';
 /** As Linux has it (path_resolution(7)). */
 const MAX_LINKS = 40;
 
+/** How long a directory that was seen on the near device is taken to be there, in milliseconds. */
+const NEAR_MS = 5_000;
+/** Directories that are remembered. */
+const NEAR_DIRECTORIES = 1_000;
+
 /** A name in a pinned directory. Whoever gets it releases the directory. */
 export interface Place {
   readonly directory: DirectoryRef;
@@ -38,6 +43,8 @@ export class PathResolver {
   readonly #rootNames: readonly string[];
   readonly #pin: PinDirectory;
   readonly #nearDevice: number | undefined;
+  /** When directories were last seen on the near device, by path. */
+  readonly #nearSince = new Map<string, number>();
 
   /**
    * `root` is absolute, without symbolic links and without a trailing slash unless it is `/`. `nearDevice` is its
@@ -99,21 +106,33 @@ export class PathResolver {
   async #locatedInPlace(path: StorePath): Promise<Located | undefined> {
     if (this.#nearDevice === undefined || path === '') return undefined;
     checkClientPath(path);
+    const parent = this.#absolute(parentOf(path));
     let directory: DirectoryRef | undefined;
     try {
+      if (!(await this.#isNear(parent))) return undefined;
       const seen = await lstatOrUndefined(this.#absolute(path));
       if (seen !== undefined && seen.dev !== this.#nearDevice) return undefined;
-      const parent = this.#absolute(parentOf(path));
       directory = pinInPlace(parent, this.#nearDevice);
-      if (directory?.realPath === parent) {
-        const name = nameOf(path);
-        return { directory, name, stats: lstatSync(directory.path(name), { throwIfNoEntry: false }) };
-      }
+      if (directory === undefined) return undefined;
+      const name = nameOf(path);
+      return { directory, name, stats: lstatSync(directory.path(name), { throwIfNoEntry: false }) };
     } catch {
       // What it is comes out on the ordinary way.
+      directory?.release();
+      return undefined;
     }
-    directory?.release();
-    return undefined;
+  }
+
+  /** So that nothing is opened in place on a far file system that is mounted there. A hint: pinning looks again. */
+  async #isNear(directory: string): Promise<boolean> {
+    const now = performance.now();
+    const since = this.#nearSince.get(directory);
+    if (since !== undefined && now - since < NEAR_MS) return true;
+    const stats = await lstat(directory);
+    if (!stats.isDirectory() || stats.dev !== this.#nearDevice) return false;
+    if (this.#nearSince.size >= NEAR_DIRECTORIES) this.#nearSince.clear();
+    this.#nearSince.set(directory, now);
+    return true;
   }
 
   async #directory(path: StorePath): Promise<DirectoryRef> {

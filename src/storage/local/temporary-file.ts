@@ -53,10 +53,9 @@ export class TemporaryFile {
   async commit(name: string, options: { replace: boolean; sync: boolean }): Promise<void> {
     try {
       if (options.sync) await syncDescriptor(this.fd);
-      const closed = this.#close();
-      // NFS tells of failed writes at close: before the old file goes. Near file systems have nothing left to tell.
-      if (this.#directory.near) closed.catch(() => undefined);
-      else await closed;
+      // NFS tells of failed writes at close: before the old file goes. And who watches the directory sees the name when
+      // nobody writes any more.
+      await this.#close();
       const [from, to] = [this.#directory.path(this.#name), this.#directory.path(name)];
       if (options.replace) {
         await rename(from, to);
@@ -65,7 +64,6 @@ export class TemporaryFile {
         this.#named = false;
       }
       if (options.sync) await syncDirectory(this.#directory);
-      await closed;
     } finally {
       await this.discard();
     }

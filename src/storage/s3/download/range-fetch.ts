@@ -1,7 +1,7 @@
 import { finished } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { StorageError } from '../../object-store.ts';
-import { isMissing, isPreconditionFailure, statusOf, toStorageError } from '../errors.ts';
+import { classify, isMissing, isPreconditionFailure, statusOf, toStorageError } from '../errors.ts';
 import type { ObjectApi } from '../object-api.ts';
 import { withRetry, type RetryContext } from '../retry.ts';
 
@@ -32,12 +32,17 @@ export async function fetchRange(
       context,
       async () => {
         const body = await objects.getRangeOnce(object.key, object.etag, position, to, signal);
-        await eachChunk(body, (chunk) => {
-          if (position + chunk.length > to) return false;
-          position += chunk.length;
-          onBytes(chunk);
-          return position < to;
-        });
+        try {
+          await eachChunk(body, (chunk) => {
+            if (position + chunk.length > to) return false;
+            position += chunk.length;
+            onBytes(chunk);
+            return true;
+          });
+        } catch (error) {
+          // With all bytes here a broken connection does no harm; that they are wrong is still to be said.
+          if (position < to || classify(error).remedy !== 'retry') throw error;
+        }
         if (position < to)
           throw Object.assign(new Error('the body ended early'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
       },
@@ -54,19 +59,26 @@ export async function fetchRange(
 }
 
 /**
- * Hands on what the body holds until it ends or `wanted` answers false; by then the connection may be used again, or the
- * body is destroyed. An iterator would cost several promises a chunk, of which there are 16,000 in a GiB.
+ * Hands on what the body holds until it has ended, or until `take` answers false: then the body is destroyed. Rejects with
+ * the body's error or what `take` threw. An iterator would cost several promises a chunk, of which a GiB has 16,000.
  */
-function eachChunk(body: Readable, wanted: (chunk: Buffer) => boolean): Promise<void> {
+function eachChunk(body: Readable, take: (chunk: Buffer) => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
-    let enough = false;
+    let refused = false;
+    let settled = false;
     finished(body, (error) => {
-      if (error === null || error === undefined || enough) resolve();
+      settled = true;
+      if (error === null || error === undefined || refused) resolve();
       else reject(error);
     });
     body.on('data', (chunk: Buffer) => {
-      if (enough) body.destroy();
-      else enough = !wanted(chunk);
+      if (refused || settled) return;
+      try {
+        refused = !take(chunk);
+        if (refused) body.destroy();
+      } catch (error) {
+        body.destroy(error as Error);
+      }
     });
   });
 }
