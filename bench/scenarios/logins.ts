@@ -53,20 +53,6 @@ export const workers: Scenario = {
   measure: async (bench, server, oneCase) => measureLogins(bench, server, oneCase, bench.smoke ? 0.3 : 3, undefined),
 };
 
-/** What handing connections to workers costs, without the client in the way. */
-export const workersOnOneCore: Scenario = {
-  name: 'workers-on-one-core',
-  title: 'Logins a second of CPU time with one worker and with two, all on one core',
-  method:
-    'As the logins, server and all its workers bound to one core, the client to the other. What a login costs in CPU time ' +
-    'here is what it costs on a machine with a core for each worker.',
-  metrics: METRICS,
-  cases: ['mlkem768x25519-sha256'],
-  servers: [latticeportWorkers(1), latticeportWorkers(2)],
-  place: () => Promise.resolve({ cores: SERVER_CORE }),
-  measure: async (bench, server, oneCase) => measureLogins(bench, server, oneCase, bench.smoke ? 0.3 : 3, CLIENT_CORE),
-};
-
 /** Servers whose code has run often enough to be compiled. */
 const warmed = new WeakSet<RunningBenchServer>();
 

@@ -1,6 +1,6 @@
 import { crowd } from './crowd.ts';
 import { idleSessions } from './idle-sessions.ts';
-import { logins, workers, workersOnOneCore } from './logins.ts';
+import { logins, workers } from './logins.ts';
 import { regress } from './regress.ts';
 import { roundTrip } from './round-trip.ts';
 import { s3Transfer } from './s3-transfer.ts';
@@ -16,7 +16,6 @@ export const scenarios: readonly Scenario[] = [
   s3Transfer,
   logins,
   workers,
-  workersOnOneCore,
   smallFiles,
   roundTrip,
   idleSessions,
