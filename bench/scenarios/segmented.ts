@@ -6,7 +6,7 @@ import { childrenGone, treeCpuSeconds } from '../../test/peers/process-tree.ts';
 import { client, loginOptions, sftp } from '../clients/openssh.ts';
 import { latticeport, latticeportWorkers, openssh10, ssh2NoDelay } from '../servers/servers.ts';
 import type { Scenario } from './scenario.ts';
-import { checkOnce, CIPHERS, makeRandomFile, sizeOf, sourceOf } from './transfer.ts';
+import { checkOnce, cipherOf, CIPHERS, makeRandomFile, sizeOf, sourceOf } from './transfer.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -26,11 +26,9 @@ export const segmented: Scenario = {
   async measure(bench, server, oneCase) {
     const lftp = findPeer('lftp');
     const ssh = client?.program('ssh') ?? null;
-    const chosen = CIPHERS.find(({ name }) => oneCase === `pget -n 4 ${name}`);
-    if (chosen === undefined) throw new Error(`no such case: ${oneCase}`);
     if (lftp === null || ssh === null) return null;
     const key = bench.identity.userKeys['ed25519'].path;
-    const login = { port: server.port, user: server.user, key, ...chosen };
+    const login = { port: server.port, user: server.user, key, ...cipherOf(oneCase) };
     const remote = join(server.remoteRoot, 'segmented');
     await sftp(login, [`put ${sourceOf(bench)} ${remote}`]);
     const down = join(bench.directory, 'segmented-down');
@@ -53,7 +51,7 @@ export const segmented: Scenario = {
     });
     await childrenGone(server.pid);
     const cpuSeconds = treeCpuSeconds(server.pid) - before;
-    await checkOnce(bench, `${String(server.pid)} ${oneCase}`, down);
+    await checkOnce(bench, server, oneCase, down);
     await rm(down);
     const bytes = sizeOf(bench);
     return { throughput: bytes / MIB / (milliseconds / 1000), 'server CPU': cpuSeconds / (bytes / GIB) };

@@ -47,9 +47,7 @@ export const transfer: Scenario = {
   },
   async measure(bench, server, oneCase): Promise<Measurement> {
     const [direction = ''] = oneCase.split(' ', 1);
-    const chosen = CIPHERS.find(({ name }) => oneCase === `${direction} ${name}`);
-    if (chosen === undefined) throw new Error(`no such case: ${oneCase}`);
-    return measureTransfer(bench, server, direction, oneCase, chosen);
+    return measureTransfer(bench, server, direction, oneCase, cipherOf(oneCase));
   },
 };
 
@@ -73,15 +71,28 @@ export async function measureTransfer(
   await childrenGone(server.pid);
   const cpuSeconds = treeCpuSeconds(server.pid) - cpuBefore;
   if (direction === 'get') {
-    await checkOnce(bench, `${String(server.pid)} ${oneCase}`, down);
+    await checkOnce(bench, server, oneCase, down);
     await rm(down);
   }
   const bytes = sizeOf(bench);
   return { throughput: bytes / MIB / (milliseconds / 1000), 'server CPU': cpuSeconds / (bytes / GIB) };
 }
 
-/** Throws unless `down` is the file that was put; once for each `key`. */
-export async function checkOnce(bench: Bench, key: string, down: string): Promise<void> {
+/** The cipher that a case ends with. */
+export function cipherOf(oneCase: string): Cipher {
+  const cipher = CIPHERS.find(({ name }) => oneCase.endsWith(` ${name}`));
+  if (cipher === undefined) throw new Error(`no such case: ${oneCase}`);
+  return cipher;
+}
+
+/** Throws unless `down` is the file that was put; looks once for each server and case. */
+export async function checkOnce(
+  bench: Bench,
+  server: RunningBenchServer,
+  oneCase: string,
+  down: string,
+): Promise<void> {
+  const key = `${String(server.pid)} ${oneCase}`;
   if (verified.has(key)) return;
   verified.add(key);
   if ((await sha256(down)) !== (await sha256(sourceOf(bench)))) throw new Error('the file came back different');

@@ -104,10 +104,11 @@ export class FailureSite {
     const { code, stderr } = await this.sftp(`put ${file} file\n`);
     expect({ code, stderr }).toMatchObject({ code: 0 });
     // The log's word comes before the kernel's: a descriptor still being closed would be taken for one that stays.
-    await until(() => {
-      this.#idle = this.#descriptors();
-      return this.#connections() === 0 && connectionsAmong(this.#idle).length === 0;
-    }, 'the session is over and its connection closed');
+    await until(
+      () => this.#connections() === 0 && connectionsAmong(this.#descriptors()).length === 0,
+      'the session is over and its connection closed',
+    );
+    this.#idle = this.#descriptors();
   }
 
   /** Bytes of an upload that the server has at the moment, roughly: a temporary file, or parts with the store. */

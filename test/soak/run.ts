@@ -131,11 +131,8 @@ async function soak(
     await sftp(`put ${file.warmUp} warm-up\nget warm-up ${down}\nrm warm-up\n`);
     await rm(down);
     const idle = residentBytes(server.pid);
-    let before = handles(server, store);
-    await settled(() => {
-      before = handles(server, store);
-      return connectionsAmong(before).length === 0 ? null : before;
-    });
+    await settled(() => (connectionsAmong(handles(server, store)).length === 0 ? null : 'a connection'));
+    const before = handles(server, store);
 
     for (const direction of ['put', 'get'] as const) {
       const from = server.log().length;

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { chmod, chown, link, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, link, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pinByDescriptor } from '../../src/storage/local/directory-ref.ts';
 import { LocalStore } from '../../src/storage/local/local-store.ts';
+import { PathResolver } from '../../src/storage/local/path-resolver.ts';
 import {
   expectError,
   expectSameBytes,
@@ -107,6 +109,28 @@ describe('LocalStore on its disk', () => {
       await driver.put('small/f', pattern(900_000));
     } finally {
       unmount(onDisk('small'));
+    }
+  });
+
+  testMounted('what lies on another file system is not taken for near', async () => {
+    const { dev } = await stat(fixture.root);
+    const resolver = new PathResolver(fixture.root, fixture.root, pinByDescriptor, dev);
+    const near = async (path: string): Promise<boolean> => {
+      const { directory } = await resolver.located(path);
+      directory.release();
+      return directory.near;
+    };
+    await mkdir(onDisk('other'));
+    await symlink('other', onDisk('link'));
+    await writeFile(onDisk('f'), 'here');
+    tmpfs(onDisk('other'), '1m');
+    try {
+      await writeFile(onDisk('other/f'), 'there');
+      expect([await near('f'), await near('new'), await near('link')]).toEqual([true, true, true]);
+      expect([await near('other'), await near('other/f'), await near('other/new')]).toEqual([false, false, false]);
+      expect([await near('link/f'), await near('link/new')]).toEqual([false, false]);
+    } finally {
+      unmount(onDisk('other'));
     }
   });
 

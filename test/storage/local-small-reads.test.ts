@@ -71,6 +71,15 @@ describe('small reads of a local file', () => {
     expect(await handle.read(105, 5)).toHaveLength(0);
   });
 
+  test('a file that grows in place is read behind its old end', async () => {
+    expect(await handle.read(SIZE, 100)).toHaveLength(0);
+    const writer = openSync(file, 'r+');
+    writeSync(writer, Buffer.from('more'), 0, 4, SIZE);
+    closeSync(writer);
+    expect((await handle.read(SIZE, 100)).toString()).toBe('more');
+    expect(await handle.read(SIZE + 4, 100)).toHaveLength(0);
+  });
+
   test('an answer is no view of what is kept', async () => {
     for (let offset = 0; offset < 50; offset += 5) (await handle.read(offset, 5)).fill(0);
     await handle.read(0, 5);

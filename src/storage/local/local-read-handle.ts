@@ -1,4 +1,3 @@
-import { fstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { StorageError } from '../object-store.ts';
 import type { Entry, ReadHandle } from '../object-store.ts';
@@ -22,7 +21,6 @@ export interface LocalReadHandleOptions {
 export class LocalReadHandle implements ReadHandle {
   readonly #fd: number;
   readonly #stats: Stats;
-  readonly #near: boolean;
   readonly #readAhead: ReadAhead | undefined;
   #open = true;
   #reading = 0;
@@ -32,7 +30,6 @@ export class LocalReadHandle implements ReadHandle {
   constructor(fd: number, stats: Stats, options: LocalReadHandleOptions) {
     this.#fd = fd;
     this.#stats = stats;
-    this.#near = options.near;
     this.#readAhead = options.near ? new ReadAhead(fd) : undefined;
   }
 
@@ -43,7 +40,7 @@ export class LocalReadHandle implements ReadHandle {
   async read(offset: number, length: number): Promise<Buffer> {
     if (!this.#open) throw new StorageError('failure', 'The file is closed');
     const bytes = readLength(this.#stats.size, offset, length);
-    if (bytes === 0 || this.#endsBefore(offset)) return Buffer.alloc(0);
+    if (bytes === 0 || this.#endsAt(offset)) return Buffer.alloc(0);
     const ahead = this.#readAhead?.read(offset, bytes);
     if (Buffer.isBuffer(ahead)) return ahead;
     this.#reading += 1;
@@ -74,13 +71,8 @@ export class LocalReadHandle implements ReadHandle {
   }
 
   /** Most downloads end with a read at the end of the file. */
-  #endsBefore(offset: number): boolean {
-    if (!this.#near || offset < this.#stats.size) return false;
-    try {
-      return fstatSync(this.#fd).size <= offset;
-    } catch {
-      return false; // the read in a thread says what is wrong
-    }
+  #endsAt(offset: number): boolean {
+    return offset >= this.#stats.size && this.#readAhead?.endsAt(offset) === true;
   }
 }
 

@@ -1,10 +1,9 @@
-import { constants } from 'node:fs';
 import { lstat, rename } from 'node:fs/promises';
 import { StorageError } from '../object-store.ts';
 import type { FileCopier } from './copy-bytes.ts';
-import { closeDescriptor, openDescriptor, statDescriptor, utimesDescriptor } from './descriptor.ts';
+import { closeDescriptor, utimesDescriptor } from './descriptor.ts';
 import { errnoOf } from './errno.ts';
-import { checkRegular } from './local-entry.ts';
+import { openRegular } from './open-regular.ts';
 import { lstatOrUndefined } from './path-resolver.ts';
 import type { Place } from './path-resolver.ts';
 import { moveOntoNothing, syncDirectory, TemporaryFile, unlinkVersion } from './temporary-file.ts';
@@ -60,11 +59,8 @@ async function renameDirectory(source: string, target: string): Promise<void> {
 
 /** To another file system that is mounted under the root: copied whole, then removed. */
 async function moveAcross(from: Place, to: Place, { overwrite, sync, copier }: RenameOptions): Promise<void> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const source = await openDescriptor(from.directory.path(from.name), flags);
+  const { fd: source, stats } = await openRegular(from);
   try {
-    const stats = await statDescriptor(source);
-    checkRegular(stats);
     const copy = await TemporaryFile.create(to.directory, 0o600);
     try {
       await copier.copy(source, copy.fd, stats.size, true);

@@ -1,6 +1,6 @@
-import { accessSync, constants, fstatSync } from 'node:fs';
+import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { access, link, lstat, mkdir, readlink, realpath, rmdir, stat, statfs, symlink, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, readlink, realpath, rmdir, stat, statfs, symlink, unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { StorageError } from '../object-store.ts';
 import type {
@@ -18,9 +18,8 @@ import type {
 } from '../object-store.ts';
 import { isWithin } from '../store-path.ts';
 import { FileCopier } from './copy-bytes.ts';
-import { closeDescriptor, openDescriptor, statDescriptor } from './descriptor.ts';
+import { closeDescriptor } from './descriptor.ts';
 import { descriptorsWork, pinByDescriptor, pinByPath } from './directory-ref.ts';
-import type { DirectoryRef } from './directory-ref.ts';
 import { asStorageError, errnoOf } from './errno.ts';
 import { answersFromMemory } from './file-system-type.ts';
 import { applyToEntry } from './local-attributes.ts';
@@ -29,6 +28,7 @@ import { listDirectory } from './local-listing.ts';
 import { LocalReadHandle } from './local-read-handle.ts';
 import { renameEntry } from './local-rename.ts';
 import { LocalWriteHandle } from './local-write-handle.ts';
+import { checkAccess, openRegular } from './open-regular.ts';
 import { sweepDirectory, sweepTree } from './part-sweep.ts';
 import { checkClientPath, PathResolver } from './path-resolver.ts';
 import type { Located, Place } from './path-resolver.ts';
@@ -55,9 +55,6 @@ const DEFAULT_SWEEP_ENTRIES = 50_000;
 const MAX_NAME_BYTES = 255;
 /** The longest target that symlink(2) takes, in bytes. */
 const MAX_TARGET_BYTES = 4095;
-/** O_NONBLOCK: the open of a pipe that was put there just now does not wait for a writer. */
-const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
-
 /** As `put` opens a file. */
 const OVERWRITE: OpenWriteOptions = {
   create: true,
@@ -147,7 +144,7 @@ export class LocalStore implements ObjectStore {
 
   async openRead(path: StorePath): Promise<ReadHandle> {
     return this.#located(path, true, async (place) => {
-      const { fd, stats } = await openRegular(place);
+      const { fd, stats } = await openSeen(place);
       return new LocalReadHandle(fd, stats, { near: stats.dev === this.#settings.nearDevice });
     });
   }
@@ -244,7 +241,7 @@ export class LocalStore implements ObjectStore {
   async copyFile(from: StorePath, to: StorePath): Promise<void> {
     checkClientPath(to);
     return this.#located(from, true, async (place) => {
-      const source = await openRegular(place);
+      const source = await openSeen(place);
       try {
         if (from === to) return;
         const attributes = { mode: source.stats.mode & 0o777 };
@@ -311,7 +308,6 @@ export class LocalStore implements ObjectStore {
     const place = await (exclusive ? this.#resolver.located(path) : this.#resolver.followed(path));
     let base: { fd: number; stats: Stats } | undefined;
     try {
-      const { directory, name } = place;
       if (place.stats === undefined) {
         if (!options.create) throw notFound();
       } else {
@@ -319,10 +315,10 @@ export class LocalStore implements ObjectStore {
         if (exclusive) throw exists();
         checkRegular(place.stats);
         // What open(2) would have refused is refused, though replacing needs no right to the file itself.
-        await checkAccess(directory, name, constants.W_OK);
+        await checkAccess(place, constants.W_OK);
         if (!options.truncate) {
-          base = await openRegular(place);
-          await checkAccess(directory, '.', constants.W_OK | constants.X_OK);
+          base = await openSeen(place);
+          await checkAccess({ directory: place.directory, name: '.' }, constants.W_OK | constants.X_OK);
         }
       }
     } catch (error) {
@@ -376,24 +372,11 @@ export class LocalStore implements ObjectStore {
   }
 }
 
-/** Opens what is at the place for reading. Throws unless it is a regular file, also if something else was put there since. */
-async function openRegular({ directory, name, stats }: Located): Promise<{ fd: number; stats: Stats }> {
-  if (stats === undefined) throw notFound();
-  checkRegular(stats);
-  const fd = await openDescriptor(directory.path(name), READ_FLAGS);
-  try {
-    const opened = directory.near ? fstatSync(fd) : await statDescriptor(fd);
-    checkRegular(opened);
-    return { fd, stats: opened };
-  } catch (error) {
-    await closeDescriptor(fd);
-    throw error;
-  }
-}
-
-async function checkAccess(directory: DirectoryRef, name: string, mode: number): Promise<void> {
-  if (directory.near) accessSync(directory.path(name), mode);
-  else await access(directory.path(name), mode);
+/** Opens what was seen at the place for reading. Throws unless it is a regular file, also if something else was put there. */
+async function openSeen(place: Located): Promise<{ fd: number; stats: Stats }> {
+  if (place.stats === undefined) throw notFound();
+  checkRegular(place.stats);
+  return openRegular(place);
 }
 
 async function closeAfter(handle: LocalWriteHandle, action: () => Promise<void>): Promise<void> {

@@ -60,6 +60,11 @@ export class ReadAhead {
     return this.#fromBlock(offset, length);
   }
 
+  /** Whether the file has nothing from `offset` on, now. */
+  endsAt(offset: number): boolean {
+    return (this.#look()?.size ?? Infinity) <= offset;
+  }
+
   #fromBlock(offset: number, length: number): Buffer | undefined {
     const block = this.#block;
     if (block === undefined) return undefined;
@@ -75,12 +80,15 @@ export class ReadAhead {
 
   #isCurrent({ stats, readAt }: Block): boolean {
     if (performance.now() - readAt > MAX_AGE_MS) return false;
+    const now = this.#look();
+    return now?.size === stats.size && now.mtimeMs === stats.mtimeMs && now.ctimeMs === stats.ctimeMs;
+  }
+
+  #look(): Stats | undefined {
     try {
-      const { size, mtimeMs, ctimeMs } = fs.fstatSync(this.#fd);
-      return size === stats.size && mtimeMs === stats.mtimeMs && ctimeMs === stats.ctimeMs;
+      return fs.fstatSync(this.#fd);
     } catch {
-      // What is wrong comes out with the read from the file.
-      return false;
+      return undefined; // what is wrong comes out with the read from the file
     }
   }
 

@@ -58,31 +58,6 @@ export async function fetchRange(
   }
 }
 
-/**
- * Hands on what the body holds until it has ended, or until `take` answers false: then the body is destroyed. Rejects with
- * the body's error or what `take` threw. An iterator would cost several promises a chunk, of which a GiB has 16,000.
- */
-function eachChunk(body: Readable, take: (chunk: Buffer) => boolean): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let refused = false;
-    let settled = false;
-    finished(body, (error) => {
-      settled = true;
-      if (error === null || error === undefined || refused) resolve();
-      else reject(error);
-    });
-    body.on('data', (chunk: Buffer) => {
-      if (refused || settled) return;
-      try {
-        refused = !take(chunk);
-        if (refused) body.destroy();
-      } catch (error) {
-        body.destroy(error as Error);
-      }
-    });
-  });
-}
-
 /** The same, into a buffer that is exactly as long as the range. */
 export async function fetchInto(
   objects: Pick<ObjectApi, 'getRangeOnce'>,
@@ -107,4 +82,29 @@ export async function fetchInto(
     },
     signal,
   );
+}
+
+/**
+ * Hands on what the body holds until it has ended, or until `take` answers false: then the body is destroyed. Rejects with
+ * the body's error or what `take` threw. An iterator would cost several promises a chunk, of which a GiB has 16,000.
+ */
+function eachChunk(body: Readable, take: (chunk: Buffer) => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let refused = false;
+    let settled = false;
+    finished(body, (error) => {
+      settled = true;
+      if (error === null || error === undefined || refused) resolve();
+      else reject(error);
+    });
+    body.on('data', (chunk: Buffer) => {
+      if (refused || settled) return;
+      try {
+        refused = !take(chunk);
+        if (refused) body.destroy();
+      } catch (error) {
+        body.destroy(error as Error);
+      }
+    });
+  });
 }
