@@ -123,6 +123,8 @@ describe('LocalStore on its disk', () => {
     await mkdir(onDisk('other'));
     await symlink('other', onDisk('link'));
     await writeFile(onDisk('f'), 'here');
+    // What was just seen to be near is looked at again.
+    expect(await near('other/new')).toBe(true);
     tmpfs(onDisk('other'), '1m');
     try {
       await writeFile(onDisk('other/f'), 'there');
