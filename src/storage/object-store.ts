@@ -69,16 +69,27 @@ export class StorageError extends Error {
 }
 
 export interface ReadHandle {
-  /** The entry as it was at open. */
+  /** The open file's entry as it is now, whatever name it has by now and whatever is at its old one. */
   stat(): Promise<Entry>;
   /**
    * Up to `length` bytes from `offset`: shorter only at the end of the file, empty at or past it.
    * The caller owns the buffer. Concurrent calls are allowed.
    */
   read(offset: number, length: number): Promise<Buffer>;
+  /**
+   * Changes the file that is open. Where its name has gone to another file since, that one stays as it is; a store that
+   * cannot change a file without a name does nothing then.
+   */
+  setAttributes(change: AttributeChange): Promise<void>;
   close(): Promise<void>;
 }
 
+/**
+ * A version of a file that is being written. It begins from what is at its path when it is opened (its base: a file, or
+ * nothing). Without `truncate` it is a change of that base, and is committed only over it: where another version is there
+ * by then, `close` and `checkpoint` reject with 'changed' and replace nothing. With `truncate` it replaces whatever file
+ * is there.
+ */
 export interface WriteHandle {
   /** The file as this handle sees it, with what was written so far. */
   stat(): Promise<Entry>;
@@ -89,7 +100,10 @@ export interface WriteHandle {
    * Rejects once the handle has failed.
    */
   write(offset: number, chunks: readonly Buffer[]): Promise<void>;
-  /** Only on a handle opened with `read`. Sees the handle's own writes. */
+  /**
+   * What was written so far, whether or not the handle was opened with `read`. Without it a store that has sent the bytes
+   * away already may refuse with 'unsupported' and a clear text.
+   */
   read(offset: number, length: number): Promise<Buffer>;
   truncate(size: number): Promise<void>;
   /** Kept and applied when the file is committed. */
@@ -99,9 +113,20 @@ export interface WriteHandle {
   /** Commits: resolves only after the store has confirmed the whole file; until then the old file stays. */
   close(): Promise<void>;
   /**
+   * Commits what was written so far, as `close` does, and stays open: what follows changes the version that is at the path
+   * then. After an error the handle has failed.
+   */
+  checkpoint(): Promise<void>;
+  /**
+   * The path has got another name: the version is committed there from now on. After `checkpoint` its base is what is at
+   * the new path. Rejects with 'changed' where the store cannot follow; the handle has failed then.
+   */
+  moved(path: StorePath): Promise<void>;
+  /**
    * Ends the handle without a close from the client (disconnect, shutdown). By the store's `partialUploads` the bytes
-   * received become the file ('stored') or are dropped and the old file stays ('discarded'). With `discard` they are
-   * dropped whatever the policy says: for a copy that failed half-way. Never throws.
+   * received become the file ('stored') or are dropped and the old file stays ('discarded'). They are dropped in any case
+   * where the path does not hold the base any more, with `truncate` too: somebody else's file is never replaced by a part.
+   * With `discard` they are dropped whatever the policy says: for a copy that failed half-way. Never throws.
    */
   abandon(options?: { readonly discard: boolean }): Promise<'stored' | 'discarded'>;
 }
