@@ -81,6 +81,8 @@ export interface ReadHandle {
    * cannot change a file without a name does nothing then.
    */
   setAttributes(change: AttributeChange): Promise<void>;
+  /** The file was renamed: for stores whose handles find it by its path. */
+  moved?(path: StorePath): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -91,15 +93,17 @@ export interface ReadHandle {
  * is there.
  */
 export interface WriteHandle {
+  /** Nothing was at the path when the handle was opened. */
+  readonly isNew: boolean;
   /** The file as this handle sees it, with what was written so far. */
   stat(): Promise<Entry>;
   /**
-   * Takes the bytes of `chunks`, in order, at `offset`. Resolves when the handle has taken them, which may wait
+   * Takes the bytes of `chunks`, in order, at `offset`, or where the file ends after the calls before. Resolves when the handle has taken them, which may wait
    * for memory: that wait is the back-pressure. The chunks belong to the handle from the call on and are not copied by
    * the caller. Concurrent calls are allowed; where they overlap, the later call wins.
    * Rejects once the handle has failed.
    */
-  write(offset: number, chunks: readonly Buffer[]): Promise<void>;
+  write(offset: number | 'end', chunks: readonly Buffer[]): Promise<void>;
   /**
    * What was written so far, whether or not the handle was opened with `read`. Without it a store that has sent the bytes
    * away already may refuse with 'unsupported' and a clear text.
@@ -118,10 +122,11 @@ export interface WriteHandle {
    */
   checkpoint(): Promise<void>;
   /**
-   * The path has got another name: the version is committed there from now on. After `checkpoint` its base is what is at
-   * the new path. Rejects with 'changed' where the store cannot follow; the handle has failed then.
+   * The path has got another name: the version is committed there from now on. Of a version that changes a file, that file
+   * must be there; of one that replaces or makes a file, whatever is there becomes what it replaces. False where the store
+   * cannot follow any more, since it has sent bytes away under the old name: nothing has changed then.
    */
-  moved(path: StorePath): Promise<void>;
+  moved(path: StorePath): Promise<boolean>;
   /**
    * Ends the handle without a close from the client (disconnect, shutdown). By the store's `partialUploads` the bytes
    * received become the file ('stored') or are dropped and the old file stays ('discarded'). They are dropped in any case

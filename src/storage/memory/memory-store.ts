@@ -22,6 +22,7 @@ import {
   getFile,
   getNode,
   newDirectory,
+  type FileNode,
 } from './memory-tree.ts';
 
 export type MemoryOperation =
@@ -106,16 +107,21 @@ export class MemoryStore implements ObjectStore {
   async openRead(path: StorePath): Promise<ReadHandle> {
     await this.#start('openRead', path);
     const file = getFile(this.#root, path);
-    const entry = entryOf(file);
     const { bytes } = file;
     let open = true;
     this.#openHandles += 1;
     return {
-      stat: () => Promise.resolve(entry),
+      // The version that was opened, whatever is written since; what is set on the file shows.
+      stat: () => Promise.resolve(entryOf({ ...file, bytes })),
       read: async (offset, length) => {
         if (!open) throw closedHandle();
         await this.#before('read', path);
         return Buffer.from(bytes.subarray(Math.min(offset, bytes.length), Math.min(offset + length, bytes.length)));
+      },
+      setAttributes: (change) => {
+        if (!open) return Promise.reject(closedHandle());
+        file.attributes = changed(file.attributes, change);
+        return Promise.resolve();
       },
       close: () => {
         if (!open) return Promise.reject(closedHandle());
@@ -129,32 +135,42 @@ export class MemoryStore implements ObjectStore {
   async openWrite(path: StorePath, options: OpenWriteOptions): Promise<WriteHandle> {
     await this.#start('openWrite', path);
     if (path === '') throw isADirectory();
-    const { directory, name, node } = findPlace(this.#root, path);
+    let { directory, name, node } = findPlace(this.#root, path);
     if (node?.kind === 'directory') throw isADirectory();
     if (node === undefined && !options.create) throw notFound();
     if (node !== undefined && options.create && options.exclusive) throw exists();
     const fresh = freshAttributes(this.#now(), 0o644);
+    // What the handle changes or replaces: the file at open, or what its last commit has put there.
+    let base: FileNode | undefined = node;
     this.#openHandles += 1;
     return new MemoryWriteHandle({
       options,
       partialUploads: this.#partialUploads,
-      base: node === undefined ? undefined : { bytes: node.bytes, attributes: node.attributes },
+      base: base === undefined ? undefined : { bytes: base.bytes, attributes: base.attributes },
       fresh,
       before: (operation) => this.#before(operation, path),
       checkSize: (size) => {
         if (size > this.#capacity) throw new StorageError('too-large', 'The file would be too large');
       },
-      commit: (bytes, change) => {
+      commit: (bytes, change, overBase) => {
         const target = directory.entries.get(name);
         if (target?.kind === 'directory') throw isADirectory();
-        if (target !== undefined && options.create && options.exclusive) throw exists();
+        if (target !== base && options.create && options.exclusive) throw exists();
+        if (overBase && target !== base) throw new StorageError('changed', 'Another file is there by now.');
         if (bytes === undefined) {
           if (target !== undefined) target.attributes = changed(target.attributes, change);
           return;
         }
         this.#account(bytes.length - (target?.bytes.length ?? 0));
-        const kept = { ...(target?.attributes ?? node?.attributes ?? fresh), mtime: this.#now() };
-        directory.entries.set(name, { kind: 'file', bytes, attributes: changed(kept, change) });
+        const kept = { ...(target?.attributes ?? base?.attributes ?? fresh), mtime: this.#now() };
+        base = { kind: 'file', bytes, attributes: changed(kept, change) };
+        directory.entries.set(name, base);
+      },
+      moved: (to) => {
+        const kept = base;
+        ({ directory, name, node } = findPlace(this.#root, to));
+        if (node?.kind === 'directory') throw isADirectory();
+        base = node ?? kept;
       },
       ended: () => {
         this.#openHandles -= 1;
@@ -200,9 +216,15 @@ export class MemoryStore implements ObjectStore {
     }
     const target = findPlace(this.#root, to);
     if (target.node !== undefined) {
-      if (!options.overwrite || node.kind === 'directory') throw exists();
-      if (target.node.kind === 'directory') throw isADirectory();
-      this.#account(-target.node.bytes.length);
+      if (!options.overwrite) throw exists();
+      if (node.kind === 'directory') {
+        // rename(2): a directory takes the place of an empty one only.
+        if (target.node.kind === 'file') throw new StorageError('not-a-directory', 'Not a directory');
+        if (target.node.entries.size > 0) throw new StorageError('not-empty', 'The directory is not empty');
+      } else {
+        if (target.node.kind === 'directory') throw isADirectory();
+        this.#account(-target.node.bytes.length);
+      }
     }
     const source = findPlace(this.#root, from);
     target.directory.entries.set(target.name, node);

@@ -1,6 +1,6 @@
 import { ExtentSet } from '../extents.ts';
 import { StorageError } from '../object-store.ts';
-import type { AttributeChange, Entry, OpenWriteOptions, WriteHandle } from '../object-store.ts';
+import type { AttributeChange, Entry, OpenWriteOptions, StorePath, WriteHandle } from '../object-store.ts';
 import { GrowingBytes } from './growing-bytes.ts';
 import { changed, fileAttributes } from './memory-tree.ts';
 import type { NodeAttributes } from './memory-tree.ts';
@@ -17,15 +17,24 @@ export interface MemoryUpload {
   before(operation: 'write' | 'sync' | 'commit'): Promise<void> | undefined;
   /** Throws 'too-large' where a file of `size` bytes is not allowed. */
   checkSize(size: number): void;
-  /** Puts the finished file in its place. `bytes` undefined: only the attributes change. */
-  commit(bytes: Buffer | undefined, change: AttributeChange): void;
+  /**
+   * Puts the finished file in its place. `bytes` undefined: only the attributes change. With `overBase` only where the
+   * file that was there at open, or at the last commit, still is. Throws 'changed' otherwise.
+   */
+  commit(bytes: Buffer | undefined, change: AttributeChange, overBase: boolean): void;
+  /** The file's name is another one from now on. */
+  moved(path: StorePath): void;
   ended(): void;
 }
 
 /** A private version of a file, put in place at close. Operations take effect in the order of their calls. */
 export class MemoryWriteHandle implements WriteHandle {
+  readonly isNew: boolean;
   readonly #upload: MemoryUpload;
-  readonly #bytes: GrowingBytes;
+  #bytes: GrowingBytes;
+  #attributes: NodeAttributes;
+  /** Whether it may replace whatever is at its path: only where it starts empty, and until its first commit. */
+  #replaces: boolean;
   #change: AttributeChange;
   #written = false;
   /** What the file kept or a write has reached: for where it ends if the client does not close it. */
@@ -38,6 +47,9 @@ export class MemoryWriteHandle implements WriteHandle {
   constructor(upload: MemoryUpload) {
     const { base, options } = upload;
     this.#upload = upload;
+    this.isNew = base === undefined;
+    this.#attributes = base?.attributes ?? upload.fresh;
+    this.#replaces = options.truncate;
     this.#bytes = new GrowingBytes(options.truncate || base === undefined ? Buffer.alloc(0) : base.bytes);
     this.#reached.add(0, this.#bytes.size);
     // open(2) gives the mode to a file that it creates, and leaves that of one that is there.
@@ -48,14 +60,14 @@ export class MemoryWriteHandle implements WriteHandle {
 
   stat(): Promise<Entry> {
     return this.#run(undefined, () => {
-      const attributes = changed(this.#upload.base?.attributes ?? this.#upload.fresh, this.#change);
+      const attributes = changed(this.#attributes, this.#change);
       return { kind: 'file', attributes: fileAttributes(attributes, this.#bytes.size) };
     });
   }
 
-  write(offset: number, chunks: readonly Buffer[]): Promise<void> {
+  write(offset: number | 'end', chunks: readonly Buffer[]): Promise<void> {
     return this.#run('write', () => {
-      const position = this.#upload.options.append ? this.#bytes.size : offset;
+      const position = offset === 'end' || this.#upload.options.append ? this.#bytes.size : offset;
       const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       this.#upload.checkSize(position + length);
       this.#reached.add(position, position + length);
@@ -65,10 +77,7 @@ export class MemoryWriteHandle implements WriteHandle {
   }
 
   read(offset: number, length: number): Promise<Buffer> {
-    return this.#run(undefined, () => {
-      if (!this.#upload.options.read) throw new StorageError('permission-denied', 'The file is open for writing only');
-      return this.#bytes.read(offset, length);
-    });
+    return this.#run(undefined, () => this.#bytes.read(offset, length));
   }
 
   truncate(size: number): Promise<void> {
@@ -96,7 +105,28 @@ export class MemoryWriteHandle implements WriteHandle {
     const phase = this.#end();
     if (phase === 'ended') throw new StorageError('failure', 'The file is closed');
     if (phase === 'failed') throw this.#failure;
-    this.#commit();
+    this.#commit(!this.#replaces);
+  }
+
+  checkpoint(): Promise<void> {
+    return this.#run('commit', () => {
+      this.#commit(!this.#replaces);
+      const { size } = this.#bytes;
+      this.#attributes = changed(this.#attributes, this.#change);
+      this.#change = {};
+      this.#bytes = new GrowingBytes(this.#bytes.finish());
+      this.#reached.add(0, size);
+      this.#replaces = false;
+      this.#touched = false;
+      this.#written = false;
+    });
+  }
+
+  async moved(path: StorePath): Promise<boolean> {
+    await this.#run(undefined, () => {
+      this.#upload.moved(path);
+    });
+    return true;
   }
 
   async abandon(options?: { readonly discard: boolean }): Promise<'stored' | 'discarded'> {
@@ -106,7 +136,7 @@ export class MemoryWriteHandle implements WriteHandle {
     try {
       // What lies behind a gap would make the file look longer to a client that resumes than what it has sent.
       this.#bytes.truncate(Math.min(this.#bytes.size, this.#reached.endOfRun(0)));
-      this.#commit();
+      this.#commit(true);
       return 'stored';
     } catch {
       return 'discarded';
@@ -120,9 +150,9 @@ export class MemoryWriteHandle implements WriteHandle {
     return phase;
   }
 
-  #commit(): void {
+  #commit(overBase: boolean): void {
     const replaces = this.#touched || this.#written;
-    this.#upload.commit(replaces ? this.#bytes.finish() : undefined, this.#change);
+    this.#upload.commit(replaces ? this.#bytes.finish() : undefined, this.#change, overBase);
   }
 
   /** One operation after the other. One that fails in the store ends the handle's usefulness for good. */

@@ -1,0 +1,32 @@
+import type { AttributeChange, Entry, ReadHandle, StorePath } from '../object-store.ts';
+import type { StoreRegistry } from './store-registry.ts';
+
+/** A file that is read. It follows its name, so that what is set through it is set where the file is by now. */
+export class FollowingReadHandle implements ReadHandle {
+  readonly inner: ReadHandle;
+  path: StorePath;
+  readonly #registry: StoreRegistry;
+
+  constructor(registry: StoreRegistry, inner: ReadHandle, path: StorePath) {
+    this.#registry = registry;
+    this.inner = inner;
+    this.path = path;
+  }
+
+  stat(): Promise<Entry> {
+    return this.inner.stat();
+  }
+
+  read(offset: number, length: number): Promise<Buffer> {
+    return this.inner.read(offset, length);
+  }
+
+  setAttributes(change: AttributeChange): Promise<void> {
+    return this.#registry.setAttributesOf(this, change);
+  }
+
+  close(): Promise<void> {
+    this.#registry.files.readers.remove(this);
+    return this.inner.close();
+  }
+}

@@ -1,0 +1,78 @@
+import type { StorePath } from '../object-store.ts';
+import { isWithin } from '../store-path.ts';
+import type { FollowingReadHandle } from './following-read-handle.ts';
+import type { OpenVersion } from './open-version.ts';
+
+/** Stands for one session: what it writes it sees by name at once, others when it is committed. */
+export type SessionKey = symbol;
+
+interface Named {
+  path: StorePath;
+}
+
+/** What is open, by the name that it has at the moment. */
+class ByName<T extends Named> {
+  readonly #entries = new Map<StorePath, Set<T>>();
+
+  add(entry: T): void {
+    const there = this.#entries.get(entry.path);
+    if (there === undefined) this.#entries.set(entry.path, new Set([entry]));
+    else there.add(entry);
+  }
+
+  remove(entry: T): void {
+    const there = this.#entries.get(entry.path);
+    there?.delete(entry);
+    if (there?.size === 0) this.#entries.delete(entry.path);
+  }
+
+  move(entry: T, path: StorePath): void {
+    this.remove(entry);
+    entry.path = path;
+    this.add(entry);
+  }
+
+  /** In the order of their opening. */
+  at(path: StorePath): T[] {
+    return [...(this.#entries.get(path) ?? [])];
+  }
+
+  /** At the path and under it. */
+  within(path: StorePath): T[] {
+    if (this.#entries.size === 0) return [];
+    const found: T[] = [];
+    for (const [name, entries] of this.#entries) if (isWithin(path, name)) found.push(...entries);
+    return found;
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const { size: here } of this.#entries.values()) size += here;
+    return size;
+  }
+}
+
+/** The open files of a store that have a name. */
+export class OpenFiles {
+  readonly versions = new ByName<OpenVersion>();
+  readonly readers = new ByName<FollowingReadHandle>();
+
+  /** The newest version at the path that this session writes. */
+  ownVersion(path: StorePath, session: SessionKey): OpenVersion | undefined {
+    return this.versions.at(path).findLast((version) => version.hasWriterOf(session));
+  }
+
+  /** The newest version at the path where nothing was when it was opened. */
+  newVersion(path: StorePath): OpenVersion | undefined {
+    return this.versions.at(path).findLast(({ kind }) => kind === 'new');
+  }
+
+  /** Takes the name from whatever is open under it: as an open file whose name goes on a POSIX file system. */
+  detach(path: StorePath): void {
+    for (const version of this.versions.at(path)) {
+      version.detached = true;
+      this.versions.remove(version);
+    }
+    for (const reader of this.readers.at(path)) this.readers.remove(reader);
+  }
+}

@@ -1,0 +1,56 @@
+import type { StorageError, StorePath, WriteHandle } from '../object-store.ts';
+import type { SessionKey } from './open-files.ts';
+import type { VersionReadHandle } from './version-read-handle.ts';
+import type { SharedWriteHandle } from './shared-write-handle.ts';
+
+/**
+ * `new`: nothing is at the path but this. `replacing`: starts empty, and the file at the path stays until the commit.
+ * `changing`: a change of the file at the path, which is the same file as this.
+ */
+export type VersionKind = 'new' | 'replacing' | 'changing';
+
+/** One version of a file that is being written, by one handle or by several that share it. */
+export class OpenVersion {
+  readonly inner: WriteHandle;
+  /** Where the store has it and would commit it. */
+  home: StorePath;
+  /** The name that it has by now. */
+  path: StorePath;
+  /** It has lost its name to a removal or another file: it ends with its last handle, as on a POSIX file system. */
+  detached = false;
+  /**
+   * Somebody else has committed, renamed or changed the file at the path since: where its session dies, what was received
+   * of it must not become the file.
+   */
+  disturbed = false;
+  /** It could not be committed while several had it open: none of them may be told that it is stored. */
+  failure: StorageError | undefined;
+  readonly writers = new Set<SharedWriteHandle>();
+  readonly readers = new Set<VersionReadHandle>();
+  readonly #truncates: boolean;
+  #committed = false;
+
+  constructor(inner: WriteHandle, path: StorePath, truncates: boolean) {
+    this.inner = inner;
+    this.home = path;
+    this.path = path;
+    this.#truncates = truncates;
+  }
+
+  get kind(): VersionKind {
+    if (this.#committed) return 'changing';
+    if (this.inner.isNew) return 'new';
+    return this.#truncates ? 'replacing' : 'changing';
+  }
+
+  hasWriterOf(session: SessionKey): boolean {
+    for (const writer of this.writers) if (writer.session === session) return true;
+    return false;
+  }
+
+  /** Puts what was written so far at the path, and goes on as a change of that. The caller holds the path's lane. */
+  async checkpoint(): Promise<void> {
+    await this.inner.checkpoint();
+    this.#committed = true;
+  }
+}

@@ -1,0 +1,149 @@
+import type {
+  AttributeChange,
+  DirectoryEntry,
+  Entry,
+  ObjectStore,
+  OpenWriteOptions,
+  ReadHandle,
+  StoreCapabilities,
+  StorePath,
+  StoreStatistics,
+  StoreUsage,
+  WriteHandle,
+} from '../object-store.ts';
+import { StorageError } from '../object-store.ts';
+import { nameOf, parentOf } from '../store-path.ts';
+import type { SessionKey } from './open-files.ts';
+import type { OpenVersion } from './open-version.ts';
+import type { StoreRegistry } from './store-registry.ts';
+
+/**
+ * A store as one session sees it, through the registry. A file that the session writes itself is there for it as it is so
+ * far; a new file that another session writes is found by its name, though no listing shows it before it is complete; of
+ * a file that another session replaces the old version is seen until the new one is complete.
+ */
+export class SessionStore implements ObjectStore {
+  readonly #registry: StoreRegistry;
+  readonly #session: SessionKey;
+
+  constructor(registry: StoreRegistry, session: SessionKey) {
+    this.#registry = registry;
+    this.#session = session;
+  }
+
+  get kind(): string {
+    return this.#registry.store.kind;
+  }
+
+  get capabilities(): StoreCapabilities {
+    return this.#registry.store.capabilities;
+  }
+
+  async stat(path: StorePath, options: { followSymlinks: boolean }): Promise<Entry> {
+    const own = this.#ownVersion(path);
+    if (own !== undefined && (await this.#isWhatIsAsked(path, options))) return own.inner.stat();
+    return this.#registry.storedOrNew(
+      path,
+      () => this.#registry.store.stat(path, options),
+      (version) => version.inner.stat(),
+    );
+  }
+
+  async *list(path: StorePath): AsyncIterable<readonly DirectoryEntry[]> {
+    const own = new Map<string, OpenVersion>();
+    for (const version of this.#registry.files.versions.within(path)) {
+      if (version.path !== path && parentOf(version.path) === path && version.hasWriterOf(this.#session)) {
+        own.set(nameOf(version.path), version);
+      }
+    }
+    for await (const page of this.#registry.store.list(path)) {
+      if (own.size > 0) for (const { name } of page) own.delete(name);
+      yield page;
+    }
+    const rest: DirectoryEntry[] = [];
+    for (const [name, version] of own) {
+      const entry = await version.inner.stat().catch(() => undefined);
+      if (entry !== undefined) rest.push({ name, ...entry });
+    }
+    if (rest.length > 0) yield rest;
+  }
+
+  openRead(path: StorePath): Promise<ReadHandle> {
+    return this.#registry.openRead(path, this.#session);
+  }
+
+  openWrite(path: StorePath, options: OpenWriteOptions): Promise<WriteHandle> {
+    return this.#registry.openWrite(path, options, this.#session);
+  }
+
+  remove(path: StorePath): Promise<void> {
+    return this.#registry.remove(path);
+  }
+
+  mkdir(path: StorePath, attributes: AttributeChange): Promise<void> {
+    return this.#registry.mkdir(path, attributes);
+  }
+
+  rmdir(path: StorePath): Promise<void> {
+    return this.#registry.rmdir(path);
+  }
+
+  rename(from: StorePath, to: StorePath, options: { overwrite: boolean }): Promise<void> {
+    return this.#registry.rename(from, to, options, this.#session);
+  }
+
+  setAttributes(path: StorePath, change: AttributeChange, options: { followSymlinks: boolean }): Promise<void> {
+    return this.#registry.setAttributes(path, change, options, this.#session);
+  }
+
+  truncate(path: StorePath, size: number, signal?: AbortSignal): Promise<void> {
+    return this.#registry.truncate(path, size, signal, this.#session);
+  }
+
+  copyFile(from: StorePath, to: StorePath): Promise<void> {
+    return this.#registry.copyFile(from, to);
+  }
+
+  statistics(path: StorePath): Promise<StoreStatistics> {
+    const { store } = this.#registry;
+    return this.#registry.storedOrNew(
+      path,
+      () => store.statistics(path),
+      () => store.statistics(parentOf(path)),
+    );
+  }
+
+  hardlink(existing: StorePath, link: StorePath): Promise<void> {
+    return this.#registry.hardlink(existing, link);
+  }
+
+  symlink(target: string, link: StorePath): Promise<void> {
+    return this.#registry.symlink(target, link);
+  }
+
+  readlink(path: StorePath): Promise<string> {
+    return this.#registry.store.readlink(path);
+  }
+
+  usage(): StoreUsage {
+    const usage = this.#registry.store.usage?.();
+    if (usage === undefined) throw new StorageError('unsupported', 'This store does not say what it holds.');
+    return usage;
+  }
+
+  /** The store is whose that opened it. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #ownVersion(path: StorePath): OpenVersion | undefined {
+    return this.#registry.files.ownVersion(path, this.#session);
+  }
+
+  /** A file may have been opened through a link; it is the link itself that LSTAT asks about. */
+  async #isWhatIsAsked(path: StorePath, options: { followSymlinks: boolean }): Promise<boolean> {
+    if (options.followSymlinks || !this.capabilities.symlink) return true;
+    const entry = await this.#registry.store.stat(path, options).catch(() => undefined);
+    return entry?.kind !== 'symlink';
+  }
+}

@@ -1,0 +1,76 @@
+import type { AttributeChange, Entry, OpenWriteOptions, WriteHandle } from '../object-store.ts';
+import { StorageError } from '../object-store.ts';
+import type { SessionKey } from './open-files.ts';
+import type { OpenVersion } from './open-version.ts';
+import type { StoreRegistry } from './store-registry.ts';
+
+/** One client's handle on a version that it may share with others. */
+export class SharedWriteHandle implements WriteHandle {
+  readonly session: SessionKey;
+  readonly isNew: boolean;
+  readonly #registry: StoreRegistry;
+  readonly #version: OpenVersion;
+  readonly #append: boolean;
+  #phase: 'open' | 'ended' = 'open';
+
+  constructor(registry: StoreRegistry, version: OpenVersion, session: SessionKey, options: OpenWriteOptions) {
+    this.#registry = registry;
+    this.#version = version;
+    this.session = session;
+    this.isNew = version.kind === 'new';
+    this.#append = options.append;
+    version.writers.add(this);
+  }
+
+  async stat(): Promise<Entry> {
+    return this.#inner().stat();
+  }
+
+  async write(offset: number | 'end', chunks: readonly Buffer[]): Promise<void> {
+    return this.#inner().write(this.#append ? 'end' : offset, chunks);
+  }
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    return this.#inner().read(offset, length);
+  }
+
+  async truncate(size: number): Promise<void> {
+    return this.#inner().truncate(size);
+  }
+
+  async setAttributes(change: AttributeChange): Promise<void> {
+    return this.#inner().setAttributes(change);
+  }
+
+  async sync(): Promise<void> {
+    return this.#inner().sync();
+  }
+
+  async close(): Promise<void> {
+    this.#inner();
+    this.#phase = 'ended';
+    await this.#registry.close(this.#version, this);
+  }
+
+  /** Every byte written by now, by whoever shares the version, becomes the file; it stays open. */
+  async checkpoint(): Promise<void> {
+    this.#inner();
+    await this.#registry.checkpoint(this.#version);
+  }
+
+  /** Names are followed by the version. */
+  moved(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  async abandon(options?: { readonly discard: boolean }): Promise<'stored' | 'discarded'> {
+    if (this.#phase === 'ended') return 'discarded';
+    this.#phase = 'ended';
+    return this.#registry.abandon(this.#version, this, options);
+  }
+
+  #inner(): WriteHandle {
+    if (this.#phase === 'ended') throw new StorageError('failure', 'The file is closed.');
+    return this.#version.inner;
+  }
+}
