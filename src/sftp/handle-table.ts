@@ -1,4 +1,4 @@
-import type { ClientPath } from '../vfs/client-path.ts';
+import { isWithin, type ClientPath } from '../vfs/client-path.ts';
 import type { SftpAction } from './events.ts';
 import type { OpenFile, OpenHandle, OpenWriteFile } from './open-handle.ts';
 import { SSH_FX } from './protocol.ts';
@@ -64,14 +64,26 @@ export class HandleTable {
     return handle;
   }
 
-  /**
-   * The files that this session is writing under this path, in the order of their opening. Also those whose CLOSE has
-   * come but not its turn: the request that asks may have come before it.
-   */
+  /** As `writersWithin`, at the path itself. */
   writersAt(path: ClientPath): OpenWriteFile[] {
+    return this.writersWithin(path).filter((handle) => handle.path === path);
+  }
+
+  /**
+   * The files that this session is writing at this path and under it, in the order of their opening. Also those whose
+   * CLOSE has come but not its turn: the request that asks may have come before it.
+   */
+  writersWithin(path: ClientPath): OpenWriteFile[] {
     return [...this.#handles.values()].filter(
-      (handle): handle is OpenWriteFile => handle.kind === 'write' && handle.path === path,
+      (handle): handle is OpenWriteFile => handle.kind === 'write' && isWithin(handle.path, path),
     );
+  }
+
+  /** This session has renamed `from`: what it has open there, or under it, goes by the new name. */
+  renamed(from: ClientPath, to: ClientPath): void {
+    for (const handle of this.#handles.values()) {
+      if (isWithin(handle.path, from)) handle.path = (to + handle.path.slice(from.length)) as ClientPath;
+    }
   }
 
   delete(name: Buffer): void {

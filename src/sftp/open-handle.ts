@@ -4,7 +4,8 @@ import type { DirectoryStream } from '../vfs/directory-stream.ts';
 import { Turnstile } from './turnstile.ts';
 
 interface HandleBase {
-  readonly path: ClientPath;
+  /** The name that this session knows it by: it follows this session's renames. */
+  path: ClientPath;
   readonly turns: Turnstile;
   /** Milliseconds of the process's monotonic clock. */
   readonly openedAt: number;

@@ -74,7 +74,7 @@ export class SftpSession {
     this.#limits = { ...DEFAULT_SFTP_LIMITS, ...options.limits };
     this.#observer = options.observer ?? {};
     this.#context = {
-      view,
+      view: view.forSession(),
       handles: new HandleTable(this.#limits.openHandles),
       limits: this.#limits,
       names: options.names ?? NO_IDENTITY_NAMES,

@@ -3,12 +3,14 @@ import {
   type AttributeChange,
   type DirectoryEntry,
   type Entry,
+  type ObjectStore,
   type OpenWriteOptions,
   type ReadHandle,
   type StoreCapabilities,
   type StoreStatistics,
   type WriteHandle,
 } from '../storage/object-store.ts';
+import { StoreRegistry } from '../storage/registry/store-registry.ts';
 import { isWithin, lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
 import { openStream, type DirectoryStream } from './directory-stream.ts';
 import { MountTable, type Location, type LogicalDirectory, type StoreLocation } from './mount-table.ts';
@@ -31,8 +33,8 @@ export interface UserViewOptions {
 }
 
 /**
- * One user's view of the stores: paths, permissions, and every operation on them. It holds no state of a session, so
- * that any number of sessions of the user share it. Every method throws StorageError and nothing else on purpose;
+ * One session's view of the stores: paths, permissions, and every operation on them, which goes through the registry of
+ * each store. What the session writes it sees by name at once; `forSession` is the same view for another one. Every method throws StorageError and nothing else on purpose;
  * 'permission-denied' where the user may not, whatever the store would say.
  */
 export class UserView {
@@ -41,10 +43,12 @@ export class UserView {
   readonly userName: string | undefined;
   readonly #mounts: MountTable;
   readonly #virtual = virtualDirectory(Math.floor(Date.now() / 1000));
+  readonly #options: UserViewOptions;
 
   /** @throws RangeError if the directories or the home are not plain paths, or the home is in no directory */
   constructor(options: UserViewOptions) {
-    this.#mounts = new MountTable(options.directories);
+    this.#options = options;
+    this.#mounts = new MountTable(asOneSession(options.directories));
     this.permissions = options.permissions;
     this.userName = options.userName;
     const home = options.home ?? ROOT;
@@ -55,6 +59,11 @@ export class UserView {
     } catch {
       throw new RangeError(`home is in no logical directory: ${home}`);
     }
+  }
+
+  /** The same view for another session. */
+  forSession(): UserView {
+    return new UserView(this.#options);
   }
 
   /** What at least one of the stores can do. */
@@ -258,6 +267,17 @@ export class UserView {
     }
     return location;
   }
+}
+
+/** Each store through its registry, all of them as the same session. */
+function asOneSession(directories: readonly LogicalDirectory[]): LogicalDirectory[] {
+  const stores = new Map<ObjectStore, ObjectStore>();
+  return directories.map((directory) => {
+    const { store } = directory;
+    const seen = stores.get(store) ?? StoreRegistry.of(store).session();
+    stores.set(store, seen);
+    return { ...directory, store: seen };
+  });
 }
 
 function notWritable(path: ClientPath): StorageError {

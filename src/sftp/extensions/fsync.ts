@@ -3,10 +3,8 @@
 //   byte SSH_FXP_EXTENDED, uint32 id, string "fsync@openssh.com", string handle
 //
 // Answered with STATUS.
-import { SSH_FX } from '../protocol.ts';
 import { OK } from '../reply.ts';
 import { readHandle, type ExtensionRow } from '../request.ts';
-import { SftpStatus } from '../status.ts';
 
 export const fsync: ExtensionRow = {
   packet: 'plain',
@@ -18,11 +16,11 @@ export const fsync: ExtensionRow = {
   available: () => true,
   prepare: (context, reader) => {
     const handle = context.handles.findFile(readHandle(reader));
-    if (handle.kind !== 'write') throw new SftpStatus(SSH_FX.FAILURE, 'The file is not open for writing.');
     return {
       handles: [handle],
       run: async () => {
-        await handle.file.sync();
+        // Of a file that is only read everything is stored already.
+        if (handle.kind === 'write') await handle.file.sync();
         return OK;
       },
     };

@@ -18,6 +18,7 @@ export const hardlink: ExtensionRow = {
     const target = readPath(context, reader);
     const path = readPath(context, reader);
     return {
+      handles: context.handles.writersAt(target),
       action: () => ({ kind: 'hardlink', path, target }),
       run: async () => {
         await context.view.hardlink(target, path);

@@ -47,6 +47,7 @@ export const open: PlainRow = {
     };
     return {
       needs,
+      handles: context.handles.writersAt(path),
       writes: changing,
       onlyLooks: !changing,
       action: () => ({
@@ -187,7 +188,7 @@ export const fsetstat: PlainRow = {
   permission: 'setAttributes',
   writes: true,
   prepare: (context, reader) => {
-    const handle = context.handles.find(readHandle(reader));
+    const handle = context.handles.findFile(readHandle(reader));
     const requested = readAttributes(reader);
     return {
       handles: [handle],

@@ -3,7 +3,7 @@ import { OK, type Reply } from '../reply.ts';
 import { readPath, readText, type PlainRow, type RequestContext } from '../request.ts';
 import type { SshReader } from '../../wire/reader.ts';
 import type { Plan } from '../request.ts';
-import { setAsSession, statAsSession } from './own-writer.ts';
+import { setPathAttributes } from './set-attributes.ts';
 
 /** §6.8: string path. Follows symbolic links. */
 export const stat = statRow('stat', true);
@@ -22,7 +22,7 @@ function statRow(name: string, followSymlinks: boolean): PlainRow {
       return {
         onlyLooks: true,
         handles: context.handles.writersAt(path),
-        run: async () => ({ kind: 'attributes', entry: await statAsSession(context, path, { followSymlinks }) }),
+        run: async () => ({ kind: 'attributes', entry: await context.view.stat(path, { followSymlinks }) }),
       };
     },
   };
@@ -46,7 +46,7 @@ export function prepareSetstat(context: RequestContext, reader: SshReader, follo
     handles: context.handles.writersAt(path),
     action: () => ({ kind: 'setstat', path, ...requested }),
     run: async () => {
-      await setAsSession(context, path, requested, { followSymlinks });
+      await setPathAttributes(context, path, requested, { followSymlinks });
       return OK;
     },
   };
@@ -61,6 +61,7 @@ export const remove: PlainRow = {
   prepare: (context, reader) => {
     const path = readPath(context, reader);
     return {
+      handles: context.handles.writersAt(path),
       action: () => ({ kind: 'remove', path }),
       run: async () => {
         await context.view.remove(path);
@@ -84,9 +85,12 @@ export function prepareRename(context: RequestContext, reader: SshReader, overwr
   const path = readPath(context, reader);
   const target = readPath(context, reader);
   return {
+    // A file that is open moves with what was written to it before, and what comes after it finds it there.
+    handles: [...new Set([...context.handles.writersWithin(path), ...context.handles.writersAt(target)])],
     action: () => ({ kind: 'rename', path, target, overwrite }),
     run: async () => {
       await context.view.rename(path, target, { overwrite });
+      context.handles.renamed(path, target);
       return OK;
     },
   };

@@ -1,7 +1,9 @@
 import type { ClientPath } from '../../vfs/client-path.ts';
 import type { RequestedAttributes } from '../attributes.ts';
-import type { OpenHandle } from '../open-handle.ts';
+import type { OpenFile } from '../open-handle.ts';
+import { SSH_FX } from '../protocol.ts';
 import type { RequestContext } from '../request.ts';
+import { SftpStatus } from '../status.ts';
 
 /** SETSTAT on a path: the size first, then what a change of size would spoil (the times). */
 export async function setPathAttributes(
@@ -14,19 +16,19 @@ export async function setPathAttributes(
   if (Object.keys(change).length > 0) await context.view.setAttributes(path, change, options);
 }
 
-/** FSETSTAT. A handle that only reads or lists has no way to set anything: its path does. */
+/** FSETSTAT: of the file that is open, whatever is at its name by now. */
 export async function setOpenFileAttributes(
   context: RequestContext,
-  handle: OpenHandle,
-  requested: RequestedAttributes,
+  handle: OpenFile,
+  { size, change }: RequestedAttributes,
 ): Promise<void> {
-  if (handle.kind !== 'write') {
-    await setPathAttributes(context, handle.path, requested, { followSymlinks: true });
-    return;
+  if (size !== undefined) {
+    if (handle.kind !== 'write' || !handle.writable) {
+      throw new SftpStatus(SSH_FX.FAILURE, 'The file is not open for writing: its size cannot be set.');
+    }
+    await handle.file.truncate(size);
   }
-  if (requested.size !== undefined) await handle.file.truncate(requested.size);
-  if (Object.keys(requested.change).length > 0) {
-    context.view.require('setAttributes', handle.path);
-    await handle.file.setAttributes(requested.change);
-  }
+  if (Object.keys(change).length === 0) return;
+  context.view.require('setAttributes', handle.path);
+  await handle.file.setAttributes(change);
 }

@@ -1,6 +1,7 @@
 import { chmod, chown, lchown, lutimes, stat, utimes } from 'node:fs/promises';
 import { StorageError } from '../object-store.ts';
 import type { AttributeChange } from '../object-store.ts';
+import { chmodDescriptor, chownDescriptor, statDescriptor, utimesDescriptor } from './descriptor.ts';
 import { pinEntry } from './directory-ref.ts';
 import type { Located } from './path-resolver.ts';
 
@@ -41,6 +42,21 @@ export async function applyToEntry(place: Located, change: AttributeChange, byDe
   } finally {
     await entry.release();
   }
+}
+
+/** As `applyToEntry`, for a file that is open. */
+export async function applyToDescriptor(fd: number, change: AttributeChange): Promise<void> {
+  const { uid, gid, mode, mtime, atime } = change;
+  const steps: (() => Promise<void>)[] = [];
+  if (uid !== undefined || gid !== undefined) steps.push(() => chownDescriptor(fd, uid ?? -1, gid ?? -1));
+  if (mode !== undefined) steps.push(() => chmodDescriptor(fd, mode & 0o7777));
+  if (mtime !== undefined || atime !== undefined) {
+    steps.push(async () => {
+      const { atimeMs, mtimeMs } = await statDescriptor(fd);
+      await utimesDescriptor(fd, atime ?? atimeMs / 1000, mtime ?? mtimeMs / 1000);
+    });
+  }
+  await allOf(steps);
 }
 
 async function allOf(steps: readonly (() => Promise<void>)[]): Promise<void> {

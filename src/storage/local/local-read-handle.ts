@@ -1,26 +1,27 @@
+import { fstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { StorageError } from '../object-store.ts';
-import type { Entry, ReadHandle } from '../object-store.ts';
-import { closeDescriptor, readFully } from './descriptor.ts';
+import type { AttributeChange, Entry, ReadHandle } from '../object-store.ts';
+import { closeDescriptor, readFully, statDescriptor } from './descriptor.ts';
 import { asStorageError } from './errno.ts';
+import { applyToDescriptor } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
 import { ReadAhead } from './read-ahead.ts';
-
-/**
- * What is asked for at and past the known end, in bytes: clients send many reads past the end, and none of them
- * shall cost a big buffer. More than nothing, since another process may have made the file longer.
- */
-const PROBE = 4096;
 
 export interface LocalReadHandleOptions {
   /** The file system answers fstat(2) from memory: small reads are answered from a larger one (`ReadAhead`). */
   readonly near: boolean;
 }
 
-/** Reads one version of a file: whoever replaces it makes a new one, and this descriptor keeps the old. */
+/**
+ * Reads one version of a file: whoever replaces it makes a new one, and this descriptor keeps the old. Where somebody writes
+ * into it, such as a log that grows, it is read as it is at the moment.
+ */
 export class LocalReadHandle implements ReadHandle {
   readonly #fd: number;
-  readonly #stats: Stats;
+  readonly #near: boolean;
+  /** The end of the file when it was last looked at. Bytes. */
+  #size: number;
   readonly #readAhead: ReadAhead | undefined;
   #open = true;
   #reading = 0;
@@ -29,33 +30,36 @@ export class LocalReadHandle implements ReadHandle {
   /** Owns the descriptor. */
   constructor(fd: number, stats: Stats, options: LocalReadHandleOptions) {
     this.#fd = fd;
-    this.#stats = stats;
+    this.#near = options.near;
+    this.#size = stats.size;
     this.#readAhead = options.near ? new ReadAhead(fd) : undefined;
   }
 
   stat(): Promise<Entry> {
-    return Promise.resolve(entryOf(this.#stats));
+    return this.#use(async () => entryOf(await this.#look()));
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
     if (!this.#open) throw new StorageError('failure', 'The file is closed');
-    const bytes = readLength(this.#stats.size, offset, length);
-    if (bytes === 0 || this.#endsAt(offset)) return Buffer.alloc(0);
-    const ahead = this.#readAhead?.read(offset, bytes);
+    if (!Number.isSafeInteger(offset + length) || offset < 0 || length <= 0) return Buffer.alloc(0);
+    if (this.#endsAt(offset)) return Buffer.alloc(0);
+    const ahead = this.#readAhead?.read(offset, length);
     if (Buffer.isBuffer(ahead)) return ahead;
-    this.#reading += 1;
-    try {
+    return this.#use(async () => {
       if (ahead !== undefined) {
         await ahead;
-        const found = this.#readAhead?.readAgain(offset, bytes);
+        const found = this.#readAhead?.readAgain(offset, length);
         if (found !== undefined) return found;
       }
-      const buffer = Buffer.allocUnsafeSlow(bytes);
-      return await asStorageError(async () => buffer.subarray(0, await readFully(this.#fd, buffer, offset)));
-    } finally {
-      this.#reading -= 1;
-      if (this.#reading === 0) this.#idle?.();
-    }
+      // Clients ask past the end: none of these reads shall cost a big buffer, and all see what was added meanwhile.
+      if (offset + length > this.#size) await this.#look();
+      const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, this.#size - offset)));
+      return buffer.subarray(0, await readFully(this.#fd, buffer, offset));
+    });
+  }
+
+  setAttributes(change: AttributeChange): Promise<void> {
+    return this.#use(() => applyToDescriptor(this.#fd, change));
   }
 
   async close(): Promise<void> {
@@ -70,13 +74,26 @@ export class LocalReadHandle implements ReadHandle {
     await asStorageError(() => closeDescriptor(this.#fd));
   }
 
+  /** Keeps the descriptor open while `action` uses it. */
+  async #use<T>(action: () => Promise<T>): Promise<T> {
+    if (!this.#open) throw new StorageError('failure', 'The file is closed');
+    this.#reading += 1;
+    try {
+      return await asStorageError(action);
+    } finally {
+      this.#reading -= 1;
+      if (this.#reading === 0) this.#idle?.();
+    }
+  }
+
+  async #look(): Promise<Stats> {
+    const stats = this.#near ? fstatSync(this.#fd) : await statDescriptor(this.#fd);
+    this.#size = stats.size;
+    return stats;
+  }
+
   /** Most downloads end with a read at the end of the file. */
   #endsAt(offset: number): boolean {
-    return offset >= this.#stats.size && this.#readAhead?.endsAt(offset) === true;
+    return offset >= this.#size && this.#readAhead?.endsAt(offset) === true;
   }
-}
-
-function readLength(size: number, offset: number, length: number): number {
-  if (!Number.isSafeInteger(offset + length) || offset < 0 || length < 0) return 0;
-  return Math.min(length, offset < size ? size - offset : PROBE);
 }

@@ -12,12 +12,14 @@ export interface RenameOptions {
   readonly overwrite: boolean;
   readonly sync: boolean;
   readonly copier: FileCopier;
+  /** Removes what crashes left in the directory that is to be replaced. */
+  readonly sweep: () => Promise<void>;
 }
 
 /** Renames what is at one place, itself, to another; a link is moved, not followed. Does not release the places. */
 export async function renameEntry(from: Place, to: Place, options: RenameOptions): Promise<void> {
   const source = from.directory.path(from.name);
-  if ((await lstat(source)).isDirectory()) await renameDirectory(source, to.directory.path(to.name));
+  if ((await lstat(source)).isDirectory()) await renameDirectory(source, to, options);
   else await renameFile(from, to, options);
   if (!options.sync) return;
   // First the directory that gains: a crash between the two leaves both names, never none.
@@ -37,24 +39,41 @@ async function renameFile(from: Place, to: Place, options: RenameOptions): Promi
 }
 
 /**
- * rename(2) would let a directory take the place of an empty one; here nothing is replaced. One that is made between
- * the look and the rename is empty, so nothing can be lost.
+ * Without `overwrite` nothing is replaced, though rename(2) would let a directory take the place of an empty one. One that
+ * is made between the look and the rename is empty, so nothing can be lost.
  */
-async function renameDirectory(source: string, target: string): Promise<void> {
-  if ((await lstatOrUndefined(target)) !== undefined) throw new StorageError('exists', 'It exists already');
+async function renameDirectory(source: string, to: Place, { overwrite, sweep }: RenameOptions): Promise<void> {
+  const target = to.directory.path(to.name);
+  if (!overwrite && (await lstatOrUndefined(target)) !== undefined) throw exists();
   try {
-    await rename(source, target);
+    // What a crash left in the target is hidden: to the client the directory is empty.
+    await rename(source, target).catch(async (error: unknown) => {
+      if (!overwrite || !isNotEmpty(error)) throw error;
+      await sweep();
+      await rename(source, target);
+    });
   } catch (error) {
+    if (isNotEmpty(error)) {
+      throw overwrite ? new StorageError('not-empty', 'The directory is not empty', { cause: error }) : exists();
+    }
     switch (errnoOf(error)) {
-      case 'ENOTEMPTY':
       case 'ENOTDIR':
-        throw new StorageError('exists', 'It exists already', { cause: error });
+        throw overwrite ? new StorageError('not-a-directory', 'Not a directory', { cause: error }) : exists();
       case 'EINVAL':
         throw new StorageError('failure', 'A directory cannot be moved into itself', { cause: error });
       default:
         throw error;
     }
   }
+}
+
+/** Some file systems say EEXIST. */
+export function isNotEmpty(error: unknown): boolean {
+  return ['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '');
+}
+
+function exists(): StorageError {
+  return new StorageError('exists', 'It exists already');
 }
 
 /** To another file system that is mounted under the root: copied whole, then removed. */
@@ -70,8 +89,10 @@ async function moveAcross(from: Place, to: Place, { overwrite, sync, copier }: R
       await copy.discard();
       throw error;
     }
-    await copy.commit(to.name, { replace: overwrite, sync });
-    await unlinkVersion(from.directory, from.name, stats);
+    await copy.commit(to.name, overwrite ? 'anything' : 'nothing', { sync });
+    await unlinkVersion(from.directory, from.name, stats).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    });
   } finally {
     await closeDescriptor(source);
   }

@@ -26,7 +26,7 @@ import { applyToEntry } from './local-attributes.ts';
 import { checkRegular, entryOf } from './local-entry.ts';
 import { listDirectory } from './local-listing.ts';
 import { LocalReadHandle } from './local-read-handle.ts';
-import { renameEntry } from './local-rename.ts';
+import { isNotEmpty, renameEntry } from './local-rename.ts';
 import { LocalWriteHandle } from './local-write-handle.ts';
 import { checkAccess, openRegular } from './open-regular.ts';
 import { sweepDirectory, sweepTree } from './part-sweep.ts';
@@ -217,7 +217,12 @@ export class LocalStore implements ObjectStore {
         throw new StorageError('failure', 'A directory cannot be moved into itself');
       }
       await this.#place(to, (target) =>
-        renameEntry(source, target, { overwrite, sync: this.#settings.sync, copier: this.#copier }),
+        renameEntry(source, target, {
+          overwrite,
+          sync: this.#settings.sync,
+          copier: this.#copier,
+          sweep: () => this.#sweep(to),
+        }),
       );
     });
   }
@@ -231,11 +236,19 @@ export class LocalStore implements ObjectStore {
   }
 
   async truncate(path: StorePath, size: number): Promise<void> {
-    const handle = await asStorageError(() => this.#openWrite(path, { ...OVERWRITE, create: false, truncate: false }));
-    // Some clients set the size that the file has: not worth a copy of it.
-    await closeAfter(handle, async () => {
-      if ((await handle.stat()).attributes.size !== size) await handle.truncate(size);
-    });
+    for (let tries = 1; ; tries += 1) {
+      const handle = await asStorageError(() => this.#openWrite(path, { ...OVERWRITE, create: false, truncate: false }));
+      try {
+        await closeAfter(handle, async () => {
+          // Some clients set the size that the file has: not worth a copy of it.
+          if ((await handle.stat()).attributes.size !== size) await handle.truncate(size);
+        });
+        return;
+      } catch (error) {
+        // Another process has replaced the file meanwhile: what is there now gets the size.
+        if (!(error instanceof StorageError) || error.code !== 'changed' || tries === MAX_OPEN_TRIES) throw error;
+      }
+    }
   }
 
   async copyFile(from: StorePath, to: StorePath): Promise<void> {
@@ -336,6 +349,7 @@ export class LocalStore implements ObjectStore {
       copier: this.#copier,
       existing: base?.stats ?? place.stats,
       base: base?.fd,
+      locate: (moved) => asStorageError(() => this.#resolver.located(moved)),
     });
   }
 
@@ -387,11 +401,6 @@ async function closeAfter(handle: LocalWriteHandle, action: () => Promise<void>)
     throw error;
   }
   await handle.close();
-}
-
-/** Some file systems say EEXIST. */
-function isNotEmpty(error: unknown): boolean {
-  return ['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '');
 }
 
 function notFound(): StorageError {

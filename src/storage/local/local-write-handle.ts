@@ -1,26 +1,26 @@
 import type { Stats } from 'node:fs';
 import { StorageError } from '../object-store.ts';
-import type { AttributeChange, Entry, OpenWriteOptions, WriteHandle } from '../object-store.ts';
+import type { AttributeChange, Entry, OpenWriteOptions, StorePath, WriteHandle } from '../object-store.ts';
 import type { FileCopier } from './copy-bytes.ts';
 import {
   byteLength,
-  chmodDescriptor,
   chownDescriptor,
   closeDescriptor,
   readFully,
   statDescriptor,
   syncDescriptor,
   truncateDescriptor,
-  utimesDescriptor,
   writeFully,
 } from './descriptor.ts';
 import type { DirectoryRef } from './directory-ref.ts';
 import { ExtentSet } from '../extents.ts';
-import { asStorageError, toStorageError } from './errno.ts';
+import { asStorageError, errnoOf, toStorageError } from './errno.ts';
 import { GatheredWrites } from './gathered-writes.ts';
+import { applyToDescriptor } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
+import { lstatOrUndefined, type Located } from './path-resolver.ts';
 import { RangeQueue } from './range-queue.ts';
-import { TemporaryFile } from './temporary-file.ts';
+import { isUnchanged, TemporaryFile, type Target } from './temporary-file.ts';
 
 /** What a write handle starts from. The handle releases the directory and closes the base. */
 export interface LocalUpload {
@@ -35,6 +35,16 @@ export interface LocalUpload {
   readonly existing: Stats | undefined;
   /** That file, open for reading, where its bytes are kept. */
   readonly base: number | undefined;
+  /** Where a path is, and what is there. Whoever gets it releases the directory. */
+  readonly locate: (path: StorePath) => Promise<Located>;
+}
+
+/** Where the version becomes the file. */
+interface Place {
+  readonly directory: DirectoryRef;
+  readonly name: string;
+  /** The file that it changes or replaces; undefined for a new one. */
+  readonly existing: Stats | undefined;
 }
 
 type Outcome = 'stored' | 'discarded';
@@ -46,7 +56,8 @@ const SMALL_WRITE_BYTES = 4096;
 const DEFAULT_MODE = 0o666;
 
 /**
- * Writes a new version beside the file and puts it in place at close.
+ * Writes a new version beside the file and puts it in place at close, or at the first checkpoint: from that on it writes
+ * into the file itself, as any program would.
  *
  * A file that is opened to keep its bytes is copied at the first change only: until then the handle reads the old
  * file, and if no change comes, nothing is replaced. The old file stays as it is in any case until the close.
@@ -55,7 +66,11 @@ const DEFAULT_MODE = 0o666;
  * handle. One that fails there makes all later calls fail, the close with them, so that nothing is taken for stored.
  */
 export class LocalWriteHandle implements WriteHandle {
+  readonly isNew: boolean;
   readonly #upload: LocalUpload;
+  #place: Place;
+  /** The temporary file has become the file. */
+  #published = false;
   /** Everything that uses a descriptor runs in here, so that closing can wait for it. */
   readonly #ranges = new RangeQueue();
   readonly #gathered = new GatheredWrites();
@@ -76,6 +91,8 @@ export class LocalWriteHandle implements WriteHandle {
   private constructor(upload: LocalUpload) {
     const { mtime, atime } = upload.options.attributes;
     this.#upload = upload;
+    this.isNew = upload.existing === undefined;
+    this.#place = { directory: upload.directory, name: upload.name, existing: upload.existing };
     this.#size = upload.base === undefined ? 0 : (upload.existing?.size ?? 0);
     this.#reached.add(0, this.#size);
     this.#change = { ...(mtime !== undefined && { mtime }), ...(atime !== undefined && { atime }) };
@@ -104,11 +121,11 @@ export class LocalWriteHandle implements WriteHandle {
     });
   }
 
-  async write(offset: number, chunks: readonly Buffer[]): Promise<void> {
+  async write(offset: number | 'end', chunks: readonly Buffer[]): Promise<void> {
     this.#check();
     const length = byteLength(chunks);
     if (length === 0) return;
-    const start = this.#upload.options.append ? this.#size : offset;
+    const start = offset === 'end' || this.#upload.options.append ? this.#size : offset;
     checkSize(start + length);
     this.#size = Math.max(this.#size, start + length);
     this.#reach(start, start + length);
@@ -127,7 +144,6 @@ export class LocalWriteHandle implements WriteHandle {
 
   async read(offset: number, length: number): Promise<Buffer> {
     this.#check();
-    if (!this.#upload.options.read) throw new StorageError('permission-denied', 'The file is open for writing only');
     const end = Math.min(offset + length, this.#size);
     if (end <= offset) return Buffer.alloc(0);
     void this.#writeGathered();
@@ -156,6 +172,11 @@ export class LocalWriteHandle implements WriteHandle {
 
   async setAttributes(change: AttributeChange): Promise<void> {
     this.#check();
+    if (this.#published) {
+      void this.#writeGathered();
+      await this.#ranges.run(0, Infinity, false, () => asStorageError(() => this.#apply(change)));
+      return;
+    }
     const { uid, gid, ...others } = change;
     this.#change = { ...this.#change, ...others };
     if (uid === undefined && gid === undefined) return;
@@ -195,6 +216,43 @@ export class LocalWriteHandle implements WriteHandle {
     const outcome = this.#end('whole');
     this.#outcome = outcome.catch(() => 'discarded');
     await outcome;
+  }
+
+  checkpoint(): Promise<void> {
+    this.#check();
+    void this.#writeGathered();
+    return this.#mutate(0, Infinity, async () => {
+      const temporary = this.#temporary;
+      const { sync } = this.#upload;
+      if (temporary !== undefined && !this.#published) {
+        await applyToDescriptor(temporary.fd, this.#change);
+        await this.#takeName(() => temporary.publish(this.#place.name, this.#target(), { sync }));
+        this.#published = true;
+      } else {
+        await this.#apply(this.#change);
+        if (temporary !== undefined && sync) await syncDescriptor(temporary.fd);
+      }
+      this.#change = {};
+      this.#dirty = false;
+      this.#reach(0, this.#size);
+    });
+  }
+
+  async moved(path: StorePath): Promise<boolean> {
+    this.#check();
+    const { directory, name, stats } = await this.#upload.locate(path);
+    await this.#mutate(0, Infinity, async () => {
+      const before = this.#place;
+      try {
+        await this.#temporary?.moveTo(directory);
+      } catch (error) {
+        directory.release();
+        throw error;
+      }
+      this.#place = { directory, name, existing: stats };
+      before.directory.release();
+    });
+    return true;
   }
 
   abandon(options?: { readonly discard: boolean }): Promise<Outcome> {
@@ -251,7 +309,8 @@ export class LocalWriteHandle implements WriteHandle {
   }
 
   async #makeTemporary(keep: number): Promise<TemporaryFile> {
-    const { directory, existing, base, options, copier } = this.#upload;
+    const { base, options, copier } = this.#upload;
+    const { directory, existing } = this.#place;
     const { mode = DEFAULT_MODE, uid, gid } = options.attributes;
     const temporary = await TemporaryFile.create(directory, existing === undefined ? mode & 0o7777 : 0o600);
     try {
@@ -278,14 +337,32 @@ export class LocalWriteHandle implements WriteHandle {
       await this.#ranges.idle();
       if (this.#failure !== undefined) throw this.#failure;
       if (commit === 'nothing') return 'discarded';
-      await asStorageError(async () => {
-        if (commit === 'what was received') await this.#cutAtFirstGap();
+      return await asStorageError(async () => {
+        if (commit === 'what was received') {
+          if (!(await this.#isUndisturbed())) return 'discarded';
+          if (!this.#published) await this.#cutAtFirstGap();
+        }
         await this.#commit();
+        return 'stored';
       });
-      return 'stored';
     } finally {
       await this.#release();
     }
+  }
+
+  /** Whether nobody has put another file at the name since. A part never takes the place of somebody's whole file. */
+  async #isUndisturbed(): Promise<boolean> {
+    if (this.#published) return true;
+    const { directory, name, existing } = this.#place;
+    const path = directory.path(name);
+    return existing === undefined ? (await lstatOrUndefined(path)) === undefined : isUnchanged(path, existing);
+  }
+
+  /** What may be at the name at the commit. */
+  #target(): Target {
+    const { options } = this.#upload;
+    if (options.create && options.exclusive) return 'nothing';
+    return options.truncate ? 'anything' : (this.#place.existing ?? 'nothing');
   }
 
   /** What lies behind a gap would make the file look longer to a client that resumes than what it has sent. */
@@ -303,29 +380,38 @@ export class LocalWriteHandle implements WriteHandle {
   }
 
   async #commit(): Promise<void> {
-    const { base, name, options, sync } = this.#upload;
-    if (this.#temporary !== undefined) {
-      await applyToDescriptor(this.#temporary.fd, this.#change);
-      await this.#temporary.commit(name, { replace: !(options.create && options.exclusive), sync });
-    } else if (base !== undefined) {
-      await applyToDescriptor(base, this.#change);
+    const { sync } = this.#upload;
+    if (this.#published || this.#temporary === undefined) {
+      await this.#apply(this.#change);
+      if (this.#temporary !== undefined && sync) await syncDescriptor(this.#temporary.fd);
+      return;
     }
+    const temporary = this.#temporary;
+    await applyToDescriptor(temporary.fd, this.#change);
+    await this.#takeName(() => temporary.commit(this.#place.name, this.#target(), { sync }));
+  }
+
+  async #takeName(put: () => Promise<void>): Promise<void> {
+    try {
+      await put();
+    } catch (error) {
+      const isTaken = errnoOf(error) === 'EEXIST' && !this.#upload.options.exclusive;
+      throw isTaken ? new StorageError('changed', 'Another file has been put there meanwhile') : error;
+    }
+  }
+
+  async #apply(change: AttributeChange): Promise<void> {
+    const fd = this.#temporary?.fd ?? this.#upload.base;
+    if (fd !== undefined) await applyToDescriptor(fd, change);
   }
 
   /** Never throws. */
   async #release(): Promise<void> {
-    const { base, directory } = this.#upload;
+    const { base } = this.#upload;
     await this.#temporary?.discard();
     if (base !== undefined) await closeDescriptor(base).catch(() => undefined);
-    directory.release();
+    this.#place.directory.release();
   }
-}
-
-async function applyToDescriptor(fd: number, { mode, mtime, atime }: AttributeChange): Promise<void> {
-  if (mode !== undefined) await chmodDescriptor(fd, mode & 0o7777);
-  if (mtime === undefined && atime === undefined) return;
-  const stats = await statDescriptor(fd);
-  await utimesDescriptor(fd, atime ?? stats.atimeMs / 1000, mtime ?? stats.mtimeMs / 1000);
 }
 
 function checkSize(size: number): void {

@@ -5,14 +5,22 @@ import { chmodDescriptor, chownDescriptor, closeDescriptor, openDescriptor, sync
 import type { DirectoryRef } from './directory-ref.ts';
 import { errnoOf } from './errno.ts';
 import { newPartName } from './part-name.ts';
+import { lstatOrUndefined } from './path-resolver.ts';
+import { StorageError } from '../object-store.ts';
+
+/**
+ * What a new version may take the place of: whatever file is there; nothing, so that it fails with EEXIST where something
+ * is; or only the file of these attributes, so that it fails with 'changed' where another is there by now.
+ */
+export type Target = 'anything' | 'nothing' | Stats;
 
 /**
  * A file under a hidden name that becomes the target in one step, or vanishes. Does not own the directory.
  */
 export class TemporaryFile {
   readonly fd: number;
-  readonly #directory: DirectoryRef;
-  readonly #name: string;
+  #directory: DirectoryRef;
+  #name: string;
   #open = true;
   #named = true;
 
@@ -47,26 +55,35 @@ export class TemporaryFile {
   }
 
   /**
-   * Puts the file at `name`. Without `replace` it fails with EEXIST where something is there. With `sync` it resolves
-   * only when the disk has the bytes and the name. Whatever goes wrong, the temporary file is gone after it.
+   * Puts the file at `name`. With `sync` it resolves only when the disk has the bytes and the name. Whatever goes wrong,
+   * the temporary file is gone after it. Throws as `Target` says.
    */
-  async commit(name: string, options: { replace: boolean; sync: boolean }): Promise<void> {
+  async commit(name: string, target: Target, { sync }: { sync: boolean }): Promise<void> {
     try {
-      if (options.sync) await syncDescriptor(this.fd);
+      if (sync) await syncDescriptor(this.fd);
       // NFS tells of failed writes at close: before the old file goes. And who watches the directory sees the name when
       // nobody writes any more.
       await this.#close();
-      const [from, to] = [this.#directory.path(this.#name), this.#directory.path(name)];
-      if (options.replace) {
-        await rename(from, to);
-        this.#named = false;
-      } else if (await renameOntoNothing(from, to)) {
-        this.#named = false;
-      }
-      if (options.sync) await syncDirectory(this.#directory);
+      await this.#take(name, target, sync);
     } finally {
       await this.discard();
     }
+  }
+
+  /** As `commit`, but the file stays open: what is written from now on is written into the target. */
+  async publish(name: string, target: Target, { sync }: { sync: boolean }): Promise<void> {
+    if (sync) await syncDescriptor(this.fd);
+    await this.#take(name, target, sync);
+  }
+
+  /** It will become a file of this directory. The caller releases the one before. */
+  async moveTo(directory: DirectoryRef): Promise<void> {
+    if (this.#named) {
+      const name = newPartName();
+      await rename(this.#directory.path(this.#name), directory.path(name));
+      this.#name = name;
+    }
+    this.#directory = directory;
   }
 
   /** Closes and removes it, unless it has become the target. Never throws: the sweep finds what stays behind. */
@@ -75,6 +92,21 @@ export class TemporaryFile {
     if (!this.#named) return;
     this.#named = false;
     await unlink(this.#directory.path(this.#name)).catch(() => undefined);
+  }
+
+  async #take(name: string, target: Target, sync: boolean): Promise<void> {
+    const [from, to] = [this.#directory.path(this.#name), this.#directory.path(name)];
+    if (target === 'nothing') {
+      if (await renameOntoNothing(from, to)) this.#named = false;
+    } else {
+      if (target !== 'anything') await checkUnchanged(to, target);
+      await rename(from, to);
+      this.#named = false;
+    }
+    if (sync) await syncDirectory(this.#directory);
+    if (!this.#named) return;
+    this.#named = false;
+    await unlink(from);
   }
 
   #isOwnedAs({ uid, gid }: Stats): boolean {
@@ -114,7 +146,22 @@ function linksFail(error: unknown): boolean {
   return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errnoOf(error) ?? '');
 }
 
-/** A file or link, which others may replace at the same time, under a new name that must be free, else EEXIST. */
+/** Whether the file at the path is the one that was seen, with the bytes that it had then. */
+export async function isUnchanged(path: string, seen: Stats): Promise<boolean> {
+  const now = await lstatOrUndefined(path);
+  return (
+    now?.ino === seen.ino && now.dev === seen.dev && now.size === seen.size && Math.abs(now.mtimeMs - seen.mtimeMs) < 1e-3
+  );
+}
+
+async function checkUnchanged(path: string, seen: Stats): Promise<void> {
+  if (!(await isUnchanged(path, seen))) throw new StorageError('changed', 'Another version of the file is there by now.');
+}
+
+/**
+ * A file or link, which others may replace or move at the same time, under a new name that must be free, else EEXIST.
+ * Where another process has taken it first, it is theirs: ENOENT, and the new name is given up again.
+ */
 export async function moveOntoNothing(
   from: DirectoryRef,
   fromName: string,
@@ -122,21 +169,23 @@ export async function moveOntoNothing(
   toName: string,
 ): Promise<void> {
   if (await renameOntoNothing(from.path(fromName), to.path(toName))) return;
-  await unlinkVersion(from, fromName, await lstat(to.path(toName)));
+  const version = await lstat(to.path(toName));
+  try {
+    await unlinkVersion(from, fromName, version);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') await unlinkVersion(to, toName, version).catch(() => undefined);
+    throw error;
+  }
 }
 
 /**
  * Takes its name from the file that `version` describes, but never from a newer one that was put there since: that one
- * was acknowledged to somebody. The name is taken aside in one step and looked at there.
+ * was acknowledged to somebody. The name is taken aside in one step and looked at there. Rejects with ENOENT where
+ * nothing has the name any more.
  */
 export async function unlinkVersion(directory: DirectoryRef, name: string, version: Stats): Promise<void> {
   const aside = newPartName();
-  try {
-    await rename(directory.path(name), directory.path(aside));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return;
-    throw error;
-  }
+  await rename(directory.path(name), directory.path(aside));
   const taken = await lstat(directory.path(aside));
   if (taken.ino !== version.ino || taken.dev !== version.dev) {
     // Back with it, unless something newer still is there by now.

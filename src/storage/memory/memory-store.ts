@@ -142,6 +142,7 @@ export class MemoryStore implements ObjectStore {
     const fresh = freshAttributes(this.#now(), 0o644);
     // What the handle changes or replaces: the file at open, or what its last commit has put there.
     let base: FileNode | undefined = node;
+    let baseBytes = node?.bytes;
     this.#openHandles += 1;
     return new MemoryWriteHandle({
       options,
@@ -155,22 +156,30 @@ export class MemoryStore implements ObjectStore {
       commit: (bytes, change, overBase) => {
         const target = directory.entries.get(name);
         if (target?.kind === 'directory') throw isADirectory();
-        if (target !== base && options.create && options.exclusive) throw exists();
-        if (overBase && target !== base) throw new StorageError('changed', 'Another file is there by now.');
+        const isBase = target === base && target?.bytes === baseBytes;
+        if (!isBase && options.create && options.exclusive) throw exists();
+        if (overBase && !isBase) throw new StorageError('changed', 'Another file is there by now.');
         if (bytes === undefined) {
           if (target !== undefined) target.attributes = changed(target.attributes, change);
           return;
         }
         this.#account(bytes.length - (target?.bytes.length ?? 0));
         const kept = { ...(target?.attributes ?? base?.attributes ?? fresh), mtime: this.#now() };
+        baseBytes = bytes;
+        if (overBase && target !== undefined) {
+          target.bytes = bytes;
+          target.attributes = changed(kept, change);
+          return;
+        }
         base = { kind: 'file', bytes, attributes: changed(kept, change) };
         directory.entries.set(name, base);
       },
       moved: (to) => {
-        const kept = base;
         ({ directory, name, node } = findPlace(this.#root, to));
         if (node?.kind === 'directory') throw isADirectory();
-        base = node ?? kept;
+        // A change goes along with the file that it changes.
+        if (node !== base) baseBytes = node?.bytes;
+        base = node;
       },
       ended: () => {
         this.#openHandles -= 1;

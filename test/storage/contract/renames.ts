@@ -54,7 +54,7 @@ export function describeRenames(context: ContractContext): void {
         expect(await driver.exists('a')).toBe(false);
       });
 
-      test(`a directory onto anything that is there is refused, ${overwrite ? 'with' : 'without'} overwrite`, async () => {
+      test(`a directory onto what is there is refused, ${overwrite ? 'with overwrite but for an empty one' : 'without overwrite'}`, async () => {
         const { driver } = context;
         await driver.mkdir('a');
         await driver.put('a/f', 'kept');
@@ -62,8 +62,15 @@ export function describeRenames(context: ContractContext): void {
         await driver.put('full/g', 'kept too');
         await driver.mkdir('empty');
         await driver.put('file', 'a file');
-        for (const target of ['full', 'empty', 'file'])
-          await expectError(driver.rename('a', target, overwrite), 'exists');
+        await expectError(driver.rename('a', 'full', overwrite), overwrite ? 'not-empty' : 'exists');
+        await expectError(driver.rename('a', 'file', overwrite), overwrite ? 'not-a-directory' : 'exists');
+        if (overwrite) {
+          await driver.rename('a', 'empty', overwrite);
+          expect(await driver.names()).toEqual(['empty', 'file', 'full']);
+          await driver.rename('empty', 'a', overwrite);
+        } else {
+          await expectError(driver.rename('a', 'empty', overwrite), 'exists');
+        }
         expect(await driver.text('a/f')).toBe('kept');
         expect(await driver.text('full/g')).toBe('kept too');
         expect(await driver.text('file')).toBe('a file');
