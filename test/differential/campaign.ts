@@ -1,0 +1,69 @@
+// Many sequences, each from a seed of its own; what fails is made small and told, one of a kind.
+import { randomBytes } from 'node:crypto';
+import type { Oracle } from './oracle.ts';
+import { describeSequence, play, type Failure, type Tally } from './play.ts';
+import { makeSequence, type Sequence } from './sequence.ts';
+import { shrink } from './shrink.ts';
+import type { Target } from './target.ts';
+
+export interface CampaignOptions {
+  readonly runs: number;
+  /** How many steps of a hundred are two requests at one instant. */
+  readonly pairs: number;
+  /** After so many failures of different kinds it ends. */
+  readonly maxKinds?: number;
+}
+
+export interface Campaign {
+  readonly played: number;
+  readonly tally: Tally;
+  /** One text a kind, with how often it came. */
+  readonly failures: readonly { readonly signature: string; readonly count: number; readonly text: string }[];
+}
+
+/** The first sequence's seed: LATTICEPORT_DIFFERENTIAL_SEED, or a new one. With the same seed everything is the same. */
+export function firstSeed(): number {
+  const given = process.env['LATTICEPORT_DIFFERENTIAL_SEED'];
+  return given === undefined ? randomBytes(4).readUInt32BE() : Number(given);
+}
+
+/** LATTICEPORT_DIFFERENTIAL_RUNS sequences instead of `usual`. */
+export function runsWanted(usual: number): number {
+  const given = process.env['LATTICEPORT_DIFFERENTIAL_RUNS'];
+  return given === undefined ? usual : Number(given);
+}
+
+/** What happens at one instant does not happen the same way every time: so often a sequence with pairs is tried again. */
+const RETRIES = 4;
+
+export async function runCampaign(target: Target, oracle: Oracle, options: CampaignOptions): Promise<Campaign> {
+  const seed = firstSeed();
+  const tally: Tally = { requests: 0, answersAlike: 0, pairs: 0, givenUp: 0 };
+  const found = new Map<string, { signature: string; count: number; text: string }>();
+  let played = 0;
+  while (played < options.runs && found.size < (options.maxKinds ?? 1)) {
+    const sequence = makeSequence((seed + played) >>> 0, { hardlinks: target.hardlinks, pairs: options.pairs });
+    played += 1;
+    const failure = await play(sequence, target, oracle, tally);
+    if (failure === undefined) continue;
+    const known = found.get(failure.signature);
+    if (known !== undefined) {
+      known.count += 1;
+      continue;
+    }
+    const small = await shrink({ sequence, failure }, (smaller) => playOften(smaller, target, oracle));
+    const how = `LATTICEPORT_DIFFERENTIAL_SEED=${sequence.seed} LATTICEPORT_DIFFERENTIAL_RUNS=1 plays the whole sequence again.`;
+    const text = `${target.name}: ${failure.signature}\n${describeSequence(small.sequence, small.failure)}\n${how}`;
+    found.set(failure.signature, { signature: failure.signature, count: 1, text });
+  }
+  return { played, tally, failures: [...found.values()] };
+}
+
+async function playOften(sequence: Sequence, target: Target, oracle: Oracle): Promise<Failure | undefined> {
+  const tries = sequence.steps.some(({ kind }) => kind !== 'call') ? RETRIES : 1;
+  for (let attempt = 0; attempt < tries; attempt += 1) {
+    const failure = await play(sequence, target, oracle);
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}

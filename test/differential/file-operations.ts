@@ -1,0 +1,367 @@
+// The model of what changes bytes and attributes: WRITE, FSETSTAT, SETSTAT, copy-data, CLOSE, the death of a session.
+import { meant } from './differences.ts';
+import { fails, ok, status, type Outcome, type Rules } from './outcome.ts';
+import { fillBytes, type Change } from './request.ts';
+import {
+  addContent,
+  contentOf,
+  copyWorld,
+  fileOf,
+  locate,
+  namesOfNode,
+  newId,
+  sessionOf,
+  uploadOf,
+  type Content,
+  type FileNode,
+  type Handle,
+  type Upload,
+  type World,
+} from './world.ts';
+
+const FAILURE = 4;
+
+export function handleOf(world: World, key: string): Handle {
+  const handle = world.handles.get(key);
+  if (handle === undefined) throw new Error('the model has lost a handle');
+  return handle;
+}
+
+/** Whether something else was committed since the upload began. */
+export function isStale(node: FileNode, upload: Upload): boolean {
+  return node.committed !== undefined && node.committed !== upload.base;
+}
+
+/** What a handle that writes shows. */
+export function contentsOfWriter(world: World, handle: Handle, uploadId: number): number[] {
+  const node = fileOf(world, handle.node);
+  const upload = uploadOf(world, uploadId);
+  if (!upload.dirty && isStale(node, upload) && node.committed !== undefined && meant('stale writer')) {
+    return [upload.content, node.committed];
+  }
+  return [upload.content];
+}
+
+/** A changed copy of the world for each content that the handle's next change may be made to. */
+function forChange(given: World, rules: Rules, key: string, change: (content: Content, upload?: Upload) => Content): World[] {
+  const handle = handleOf(given, key);
+  if (rules.posix || handle.upload === undefined) {
+    const world = copyWorld(given);
+    const { committed } = fileOf(world, handle.node);
+    if (committed === undefined) throw new Error('a file without bytes');
+    world.contents.set(committed, change(contentOf(world, committed)));
+    return [world];
+  }
+  return contentsOfWriter(given, handle, handle.upload).map((base) => {
+    const world = copyWorld(given);
+    const upload = uploadOf(world, handle.upload ?? 0);
+    if (base !== upload.content) upload.base = base;
+    world.contents.set(upload.content, change(contentOf(world, base), upload));
+    handleOf(world, key).wrote = true;
+    return world;
+  });
+}
+
+function laterTime(upload: Upload | undefined): 'recent' | 'any' {
+  return upload?.timeSet === true && meant('times set before the last write') ? 'any' : 'recent';
+}
+
+function putBytes(given: World, rules: Rules, key: string, offset: number, data: Buffer): World[] {
+  const { append } = handleOf(given, key);
+  return forChange(given, rules, key, (content, upload) => {
+    const { bytes } = content;
+    const at = append ? bytes.length : offset;
+    const next = Buffer.alloc(Math.max(bytes.length, at + data.length));
+    bytes.copy(next);
+    data.copy(next, at);
+    if (upload !== undefined) {
+      upload.dirty = true;
+      upload.ends.push(...(at > bytes.length ? [bytes.length] : []), at + data.length);
+      if (at > bytes.length) upload.gap = true;
+    }
+    return { ...content, bytes: next, mtime: laterTime(upload) };
+  });
+}
+
+export function write(world: World, rules: Rules, key: string, offset: number, length: number, fill: number): Outcome[] {
+  if (!handleOf(world, key).writable) return [fails(world, rules, 'EBADF')];
+  return putBytes(world, rules, key, offset, fillBytes(fill, length)).map(ok);
+}
+
+/** `sources`: what the source may show, with the worlds where it does. */
+export function copyData(
+  given: World,
+  rules: Rules,
+  request: { readonly key: string; readonly from: number; readonly length: number; readonly target: string; readonly to: number },
+  sources: readonly { readonly world: World; readonly bytes: Buffer }[],
+): Outcome[] {
+  const source = handleOf(given, request.key);
+  const target = handleOf(given, request.target);
+  // As sftp-server.c ends the loop, a length of up to 64 KiB is answered OK whatever happened.
+  const posixOk = rules.posix && request.length > 0;
+  if (!source.readable || !target.writable) return [posixOk ? ok(given) : fails(given, rules, 'EBADF')];
+  return sources.flatMap(({ world, bytes }) => {
+    const end = request.length === 0 ? bytes.length : request.from + request.length;
+    const piece = bytes.subarray(request.from, end);
+    const short = request.length > 0 && piece.length < request.length;
+    const worlds = piece.length === 0 ? [world] : putBytes(world, rules, request.target, request.to, piece);
+    if (!short || rules.posix) return worlds.map(ok);
+    return worlds.map((each) => status(each, ...(meant('short copy') ? [0, 1] : [])));
+  });
+}
+
+function resized({ bytes, ...content }: Content, size: number, upload?: Upload): Content {
+  const next = Buffer.alloc(size);
+  bytes.copy(next, 0, 0, size);
+  if (upload !== undefined) {
+    if (size > bytes.length) upload.gap = true;
+    upload.dirty = true;
+    upload.ends.push(Math.min(size, bytes.length), size);
+  }
+  return { ...content, bytes: next, mtime: size === bytes.length ? 'any' : laterTime(upload) };
+}
+
+export function fsetstat(given: World, rules: Rules, key: string, { size, mode, mtime }: Change): Outcome[] {
+  const handle = handleOf(given, key);
+  if (size !== undefined) {
+    if (!handle.writable) return [fails(given, rules, 'EINVAL')];
+    return forChange(given, rules, key, (content, upload) => resized(content, size, upload)).map(ok);
+  }
+  if (!rules.posix && handle.upload === undefined) return setThroughReader(given, rules, handle, { mode, mtime });
+  return forChange(given, rules, key, (content, upload) => {
+    if (upload !== undefined) {
+      upload.modeSet ||= mode !== undefined;
+      upload.timeSet ||= mtime !== undefined;
+      meant('uncommitted chmod is committed');
+    }
+    return { ...content, mode: mode ?? content.mode, mtime: mtime ?? content.mtime };
+  }).map(ok);
+}
+
+interface Attributes {
+  readonly mode: number | undefined;
+  readonly mtime: number | undefined;
+}
+
+/** A handle for reading: mode and times belong to the file that is open. */
+function setThroughReader(given: World, rules: Rules, handle: Handle, change: Attributes): Outcome[] {
+  const node = fileOf(given, handle.node);
+  const inFile = copyWorld(given);
+  setOnFile(inFile, fileOf(inFile, handle.node), change);
+  const outcomes = [ok(inFile)];
+  const old = handle.views.filter((view): view is number => view !== 'follow' && view !== node.committed);
+  if (old.length > 0 && meant('read handle keeps its version')) {
+    for (const view of old) {
+      const world = copyWorld(given);
+      setOn(world, view, change);
+      outcomes.push(ok(world));
+    }
+    outcomes.push(fails(given, rules, 'EINVAL'), fails(given, rules, 'ENOENT'));
+  }
+  return outcomes;
+}
+
+function setOn(world: World, id: number, { mode, mtime }: Attributes): void {
+  const content = contentOf(world, id);
+  world.contents.set(id, { ...content, mode: mode ?? content.mode, mtime: mtime ?? content.mtime });
+}
+
+/** By its name, or through a handle for reading: on the file as it is and on what is being written. */
+function setOnFile(world: World, node: FileNode, change: Attributes): void {
+  if (node.committed !== undefined) setOn(world, node.committed, change);
+  for (const id of node.uploads) {
+    const upload = uploadOf(world, id);
+    setOn(world, upload.content, change);
+    upload.modeSet ||= change.mode !== undefined;
+    upload.timeSet ||= change.mtime !== undefined;
+    if (change.mtime !== undefined && upload.truncating && node.committed !== undefined && meant('own version')) {
+      world.contents.set(upload.content, { ...contentOf(world, upload.content), mtime: 'any' });
+    }
+  }
+}
+
+export function setstat(given: World, rules: Rules, path: string, { size, mode, mtime }: Change): Outcome[] {
+  const world = copyWorld(given);
+  const place = locate(world, path);
+  if (place.error !== undefined) return [fails(given, rules, place.error)];
+  if (place.node === undefined || place.id === undefined) return [fails(given, rules, 'ENOENT')];
+  if (place.node.kind === 'directory') {
+    if (size !== undefined) return [fails(given, rules, 'EISDIR')];
+    place.node.mode = mode ?? place.node.mode;
+    return [ok(world)];
+  }
+  if (size === undefined) {
+    setOnFile(world, place.node, { mode, mtime });
+    return [ok(world)];
+  }
+  if (rules.posix) {
+    const { committed } = place.node;
+    if (committed !== undefined) world.contents.set(committed, resized(contentOf(world, committed), size));
+    return [ok(world)];
+  }
+  return cutByName(given, place.id, size).map(ok);
+}
+
+/** SETSTAT with a size acts on what is being written; where that is another's own version, perhaps on the old file alone. */
+function cutByName(given: World, id: number, size: number): World[] {
+  const node = fileOf(given, id);
+  const cut = (committed: boolean, uploads: boolean): World[] => {
+    const world = copyWorld(given);
+    const file = fileOf(world, id);
+    if (uploads) {
+      for (const each of file.uploads) {
+        const upload = uploadOf(world, each);
+        world.contents.set(upload.content, resized(contentOf(world, upload.content), size, upload));
+      }
+    }
+    if (!committed || file.committed === undefined) return [world];
+    return replaceBytes(world, id, resized(contentOf(world, file.committed), size));
+  };
+  if (node.uploads.length === 0) return cut(true, false);
+  if (node.committed === undefined) return cut(false, true);
+  const own = node.uploads.some((each) => uploadOf(given, each).truncating) && meant('own version');
+  const both = cut(true, true);
+  // The uploads go on from what was cut off: that is no other writer's version.
+  for (const world of both) {
+    const file = fileOf(world, id);
+    for (const each of file.uploads) uploadOf(world, each).base = file.committed;
+  }
+  return [...both, ...cut(false, true), ...(own ? cut(true, false) : [])];
+}
+
+/** A file gets other bytes: readers may keep the old ones, and other names too. */
+function replaceBytes(given: World, id: number, content: Content): World[] {
+  const world = copyWorld(given);
+  const file = fileOf(world, id);
+  file.committed = addContent(world, content);
+  const worlds = [world];
+  const names = namesOfNode(given, id);
+  if (names.length > 1 && meant('hard links break')) {
+    for (let index = 0; index < names.length; index += 1) worlds.push(apart(given, id, index, content));
+  }
+  return worlds;
+}
+
+/** The name number `index` alone gets the content, with everything that is open; the others keep the old one. */
+function apart(given: World, id: number, index: number, content: Content): World {
+  const world = copyWorld(given);
+  const file = fileOf(world, id);
+  const old = newId(world);
+  world.nodes.set(old, { kind: 'file', committed: file.committed, uploads: [] });
+  for (const [each, { parent, name }] of namesOfNode(world, id).entries()) {
+    if (each !== index) parent.entries.set(name, old);
+  }
+  file.committed = addContent(world, content);
+  return world;
+}
+
+/** The upload becomes the file. */
+function commit(given: World, id: number, uploadId: number, bytes?: Buffer): World[] {
+  const file = fileOf(given, id);
+  const upload = uploadOf(given, uploadId);
+  const written = contentOf(given, upload.content);
+  const before = file.committed === undefined ? undefined : contentOf(given, file.committed);
+  const fresh = upload.dirty || before === undefined;
+  const content: Content = {
+    bytes: fresh ? (bytes ?? written.bytes) : before.bytes,
+    mode: upload.modeSet || before === undefined ? written.mode : before.mode,
+    mtime: fresh || upload.timeSet ? written.mtime : before.mtime,
+  };
+  let worlds: World[];
+  if (fresh) worlds = replaceBytes(given, id, content);
+  else {
+    const world = copyWorld(given);
+    if (file.committed !== undefined) world.contents.set(file.committed, content);
+    worlds = [world];
+  }
+  for (const world of worlds) {
+    const next = uploadOf(world, uploadId);
+    next.base = fileOf(world, id).committed;
+    next.dirty = false;
+    next.modeSet = false;
+    next.timeSet = false;
+    next.moved = false;
+    world.contents.set(next.content, { ...contentOf(world, next.content), mode: content.mode });
+  }
+  return worlds;
+}
+
+function letGo(world: World, key: string): World {
+  const { node, upload } = handleOf(world, key);
+  world.handles.delete(key);
+  if (upload === undefined) return world;
+  const left = uploadOf(world, upload);
+  left.handles = left.handles.filter((each) => each !== key);
+  if (left.handles.length > 0) return world;
+  world.uploads.delete(upload);
+  const file = fileOf(world, node);
+  file.uploads = file.uploads.filter((each) => each !== upload);
+  return world;
+}
+
+const isPending = ({ dirty, modeSet, timeSet }: Upload): boolean => dirty || modeSet || timeSet;
+
+export function close(given: World, rules: Rules, key: string): Outcome[] {
+  const handle = handleOf(given, key);
+  const without = (): World => letGo(copyWorld(given), key);
+  if (rules.posix || handle.upload === undefined) return [ok(without())];
+  const upload = uploadOf(given, handle.upload);
+  const file = fileOf(given, handle.node);
+  if (namesOfNode(given, handle.node).length === 0) {
+    return rules.sharesOpenFiles ? [ok(without())] : [status(without(), 0, FAILURE)];
+  }
+  if (!isPending(upload)) return [ok(without())];
+  const outcomes = commit(given, handle.node, handle.upload).map((world) => ok(letGo(world, key)));
+  if (upload.handles.length > 1 && !handle.wrote) outcomes.push(ok(without()));
+  if (isStale(file, upload) && !upload.truncating && upload.dirty && meant('stale writer')) {
+    outcomes.push(status(without(), FAILURE));
+  }
+  return outcomes;
+}
+
+/** All handles of the session end without a CLOSE. */
+export function disconnect(given: World, rules: Rules, session: number): World[] {
+  let worlds = [given];
+  for (const key of given.handles.keys()) {
+    if (sessionOf(key) === session) worlds = worlds.flatMap((world) => abandon(world, rules, key));
+  }
+  return worlds;
+}
+
+function abandon(given: World, rules: Rules, key: string): World[] {
+  const handle = handleOf(given, key);
+  const without = (): World => letGo(copyWorld(given), key);
+  if (rules.posix || handle.upload === undefined) return [without()];
+  if (namesOfNode(given, handle.node).length === 0) return [without()];
+  const upload = uploadOf(given, handle.upload);
+  const file = fileOf(given, handle.node);
+  if (!isPending(upload)) return [without()];
+  meant('a dead session');
+  const kept = (): World[] =>
+    lengthsLeft(given, upload).flatMap((length) => {
+      const { bytes } = contentOf(given, upload.content);
+      return commit(given, handle.node, handle.upload ?? 0, bytes.subarray(0, length)).map((world) => letGo(world, key));
+    });
+  if (upload.handles.length > 1) return handle.wrote ? [without(), ...kept()] : [without()];
+  if (rules.partialUploads === 'discard') return [dropped(given, key)];
+  if (isStale(file, upload)) return [dropped(given, key)];
+  // Under its new name it harms nobody; and what holds no byte yet is nothing that could be resumed.
+  if (upload.moved || !upload.dirty || upload.ends.length === 0) return [dropped(given, key), ...kept()];
+  return kept();
+}
+
+function lengthsLeft(world: World, { content, gap, ends }: Upload): number[] {
+  const { length } = contentOf(world, content).bytes;
+  return gap ? [...new Set([length, ...ends.filter((end) => end < length)])] : [length];
+}
+
+/** Nothing of it stays; a new file that nobody else writes is gone with it. */
+function dropped(given: World, key: string): World {
+  const { node } = handleOf(given, key);
+  const world = letGo(copyWorld(given), key);
+  const file = fileOf(world, node);
+  if (file.committed === undefined && file.uploads.length === 0) {
+    for (const { parent, name } of namesOfNode(world, node)) parent.entries.delete(name);
+  }
+  return world;
+}

@@ -1,0 +1,278 @@
+// What may be answered to a request in a world, and what the world may be then. For OpenSSH's sftp-server it is one thing,
+// and the test fails where the real one does another; for Latticeport it is the same, or one of the differences that are
+// meant.
+import { meant } from './differences.ts';
+import type { AttributesView, Expectation, ListedName } from './expectation.ts';
+import { close, contentsOfWriter, copyData, disconnect, fsetstat, handleOf, setstat, write } from './file-operations.ts';
+import { nameOperation } from './name-operations.ts';
+import { fails, ok, status, type Outcome, type Rules } from './outcome.ts';
+import type { Request } from './request.ts';
+import {
+  addContent,
+  contentOf,
+  copyWorld,
+  fileOf,
+  handleKey,
+  locate,
+  newId,
+  ROOT,
+  sessionOf,
+  uploadOf,
+  type Content,
+  type FileNode,
+  type Handle,
+  type View,
+  type World,
+} from './world.ts';
+
+const FLAG = { READ: 0x01, WRITE: 0x02, APPEND: 0x04, CREAT: 0x08, TRUNC: 0x10, EXCL: 0x20 };
+const UMASK = 0o022;
+const END_OF_FILE = 1;
+const FAILURE = 4;
+
+export function apply(world: World, rules: Rules, session: number, request: Request): Outcome[] {
+  const key = 'slot' in request ? handleKey(session, request.slot) : '';
+  switch (request.op) {
+    case 'open':
+      return open(world, rules, key, request);
+    case 'close':
+      return close(world, rules, key);
+    case 'read':
+      return read(world, rules, key, request.offset, request.length);
+    case 'write':
+      return write(world, rules, key, request.offset, request.length, request.fill);
+    case 'fstat':
+      return shown(world, rules, key).map(({ world: next, content }) => attributes(next, viewOf(content)));
+    case 'fsetstat':
+      return fsetstat(world, rules, key, request.change);
+    case 'fsync':
+      return [ok(world)];
+    case 'copy-data': {
+      const { slot: _slot, target, ...rest } = request;
+      const sources = shown(world, rules, key).map(({ world: next, content }) => ({ world: next, bytes: content.bytes }));
+      return copyData(world, rules, { ...rest, key, target: handleKey(session, target) }, sources);
+    }
+    case 'stat':
+    case 'lstat':
+      return stat(world, rules, session, request.path);
+    case 'setstat':
+      return setstat(world, rules, request.path, request.change);
+    case 'list':
+      return list(world, rules, request.path);
+    default:
+      return nameOperation(world, rules, request);
+  }
+}
+
+/** All handles of a session end. */
+export function die(world: World, rules: Rules, session: number): World[] {
+  return disconnect(world, rules, session);
+}
+
+function open(
+  given: World,
+  rules: Rules,
+  key: string,
+  { path, flags, mode = 0o666 }: Extract<Request, { op: 'open' }>,
+): Outcome[] {
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  const world = copyWorld(given);
+  const place = locate(world, path);
+  if (place.error !== undefined) return [fails(given, rules, place.error)];
+  const changing = has(FLAG.WRITE | FLAG.APPEND | FLAG.CREAT | FLAG.TRUNC);
+  const onlyAppend = has(FLAG.APPEND) && !has(FLAG.WRITE) && !rules.posix && meant('APPEND writes');
+  const access = {
+    path,
+    readable: has(FLAG.READ) || !has(rules.posix ? FLAG.WRITE : FLAG.WRITE | FLAG.APPEND | FLAG.CREAT | FLAG.TRUNC),
+    writable: has(FLAG.WRITE) || onlyAppend,
+    append: has(FLAG.APPEND),
+    wrote: has(FLAG.TRUNC),
+  };
+  const { node, id } = place;
+  if (node === undefined || id === undefined) {
+    if (!has(FLAG.CREAT)) return [fails(given, rules, 'ENOENT')];
+    const content = addContent(world, { bytes: Buffer.alloc(0), mode: mode & 0o7777 & ~UMASK, mtime: 'recent' });
+    const created = newId(world);
+    place.parent.entries.set(place.name, created);
+    const file: FileNode = { kind: 'file', committed: rules.posix ? content : undefined, uploads: [] };
+    world.nodes.set(created, file);
+    if (rules.posix) addHandle(world, key, { ...access, node: created, upload: undefined, views: ['follow'] });
+    else beginUpload(world, key, { ...access, node: created, wrote: true }, content, undefined, true);
+    return [{ world, expected: { kind: 'handle' } }];
+  }
+  if (has(FLAG.CREAT) && has(FLAG.EXCL)) return [fails(given, rules, 'EEXIST')];
+  if (node.kind === 'directory') {
+    if (has(FLAG.WRITE | FLAG.CREAT | FLAG.TRUNC)) return [fails(given, rules, 'EISDIR')];
+    if (rules.posix) return [{ world: given, expected: { kind: 'directory-handle' } }];
+    meant('a directory is no file');
+    return [fails(given, rules, 'EISDIR')];
+  }
+  if (rules.posix) {
+    if (has(FLAG.TRUNC) && node.committed !== undefined) {
+      world.contents.set(node.committed, { ...contentOf(world, node.committed), bytes: Buffer.alloc(0), mtime: 'recent' });
+    }
+    addHandle(world, key, { ...access, node: id, upload: undefined, views: ['follow'] });
+    return [{ world, expected: { kind: 'handle' } }];
+  }
+  if (!changing) {
+    const views: View[] = [...(node.committed === undefined ? [] : [node.committed]), 'follow'];
+    for (const each of node.uploads) views.push(uploadOf(world, each).content);
+    addHandle(world, key, { ...access, node: id, upload: undefined, views });
+    return [{ world, expected: { kind: 'handle' } }];
+  }
+  const opened = openExisting(given, key, { ...access, node: id }, has(FLAG.TRUNC));
+  return opened.map((next) => ({ world: next, expected: { kind: 'handle' } }));
+}
+
+type Access = Omit<Handle, 'upload' | 'views'>;
+
+function addHandle(world: World, key: string, handle: Handle): void {
+  world.handles.set(key, handle);
+}
+
+function beginUpload(
+  world: World,
+  key: string,
+  access: Access,
+  content: number,
+  base: number | undefined,
+  truncating: boolean,
+): void {
+  const id = newId(world);
+  const { length } = contentOf(world, content).bytes;
+  world.uploads.set(id, {
+    content,
+    base,
+    truncating,
+    dirty: truncating,
+    modeSet: false,
+    timeSet: false,
+    ends: length > 0 ? [length] : [],
+    handles: [key],
+    gap: false,
+    moved: false,
+  });
+  fileOf(world, access.node).uploads.push(id);
+  addHandle(world, key, { ...access, upload: id, views: [] });
+}
+
+/** A handle that may change an existing file: it joins what is being written there, or begins a version of its own. */
+function openExisting(given: World, key: string, access: Access, truncate: boolean): World[] {
+  const node = fileOf(given, access.node);
+  const join = (id: number): World => {
+    const world = copyWorld(given);
+    const upload = uploadOf(world, id);
+    upload.handles.push(key);
+    if (truncate) {
+      world.contents.set(upload.content, { ...contentOf(world, upload.content), bytes: Buffer.alloc(0), mtime: 'recent' });
+      upload.dirty = true;
+    }
+    addHandle(world, key, { ...access, upload: id, views: [] });
+    return world;
+  };
+  const begin = (): World => {
+    const world = copyWorld(given);
+    const from = node.committed ?? uploadOf(world, node.uploads[0] ?? 0).content;
+    const { bytes, mode, mtime } = contentOf(world, from);
+    const content = truncate ? { bytes: Buffer.alloc(0), mode, mtime: 'recent' as const } : { bytes, mode, mtime };
+    beginUpload(world, key, access, addContent(world, content), node.committed, truncate);
+    return world;
+  };
+  if (node.uploads.length === 0) return [begin()];
+  if (truncate) {
+    meant('own version');
+    return [begin(), ...node.uploads.map(join)];
+  }
+  const shared = node.uploads.filter((id) => !uploadOf(given, id).truncating);
+  if (shared.length > 0) return shared.map(join);
+  if (node.committed === undefined) return node.uploads.map(join);
+  meant('own version');
+  return [begin(), ...node.uploads.map(join)];
+}
+
+/** What the handle may show, each with the world in which it does. */
+function shown(given: World, rules: Rules, key: string): { world: World; content: Content }[] {
+  const handle = handleOf(given, key);
+  if (handle.upload !== undefined) {
+    return contentsOfWriter(given, handle, handle.upload).map((id) => ({ world: given, content: contentOf(given, id) }));
+  }
+  const node = fileOf(given, handle.node);
+  const found = new Map<string, { content: Content; views: Set<View> }>();
+  for (const view of handle.views) {
+    for (const id of view === 'follow' ? currentContents(given, node) : [view]) {
+      const content = contentOf(given, id);
+      const label = `${content.mode} ${content.mtime} ${content.bytes.toString('latin1')}`;
+      const known = found.get(label);
+      if (known === undefined) found.set(label, { content, views: new Set([view]) });
+      else known.views.add(view);
+    }
+  }
+  if (!rules.posix && found.size > 1) meant('read handle keeps its version');
+  return [...found.values()].map(({ content, views }) => {
+    if (views.size === handle.views.length) return { world: given, content };
+    const world = copyWorld(given);
+    handleOf(world, key).views = [...views];
+    return { world, content };
+  });
+}
+
+/** What the file is for those who do not write it: the last version, or what is coming. */
+function currentContents(world: World, node: FileNode): number[] {
+  const uploads = node.uploads.map((each) => uploadOf(world, each).content);
+  if (uploads.length > 0) meant('old until CLOSE');
+  return [...(node.committed === undefined ? [] : [node.committed]), ...uploads];
+}
+
+function read(given: World, rules: Rules, key: string, offset: number, length: number): Outcome[] {
+  const handle = handleOf(given, key);
+  if (!handle.readable) return [fails(given, rules, 'EBADF')];
+  const outcomes = shown(given, rules, key).map(({ world, content }) => {
+    const bytes = content.bytes.subarray(offset, offset + length);
+    return bytes.length === 0 ? status(world, END_OF_FILE) : { world, expected: { kind: 'data' as const, bytes } };
+  });
+  if (!rules.posix && rules.refusesReads && handle.upload === undefined) {
+    const node = fileOf(given, handle.node);
+    const replaced = handle.views.some((view) => view !== 'follow' && view !== node.committed);
+    if ((replaced || node.uploads.length > 0) && meant('read handle keeps its version')) {
+      outcomes.push(status(given, FAILURE));
+    }
+  }
+  return outcomes;
+}
+
+function stat(world: World, rules: Rules, session: number, path: string): Outcome[] {
+  const place = locate(world, path);
+  if (place.error !== undefined) return [fails(world, rules, place.error)];
+  if (place.node === undefined) return [fails(world, rules, 'ENOENT')];
+  if (place.node.kind === 'directory') return [attributes(world, { kind: 'directory', mode: place.node.mode })];
+  const own = place.node.uploads.filter((id) => uploadOf(world, id).handles.some((key) => sessionOf(key) === session));
+  const ids =
+    own.length > 0 ? own.map((id) => uploadOf(world, id).content) : currentContents(world, place.node);
+  return ids.map((id) => attributes(world, viewOf(contentOf(world, id))));
+}
+
+function list(world: World, rules: Rules, path: string): Outcome[] {
+  const place = path === '.' ? { error: undefined, node: world.nodes.get(ROOT) } : locate(world, path);
+  if (place.error !== undefined) return [fails(world, rules, place.error)];
+  if (place.node === undefined) return [fails(world, rules, 'ENOENT')];
+  if (place.node.kind === 'file') return [fails(world, rules, 'ENOTDIR')];
+  const names = [...place.node.entries].map(([name, id]): ListedName => {
+    const node = world.nodes.get(id);
+    if (node?.kind !== 'file') return { name, optional: false, views: [{ kind: 'directory', mode: node?.mode ?? 0 }] };
+    return {
+      name,
+      optional: node.committed === undefined && meant('unlisted until CLOSE'),
+      views: currentContents(world, node).map((each) => viewOf(contentOf(world, each))),
+    };
+  });
+  return [{ world, expected: { kind: 'names', names } }];
+}
+
+function viewOf({ bytes, mode, mtime }: Content): AttributesView {
+  return { kind: 'file', size: bytes.length, mode, mtime };
+}
+
+function attributes(world: World, view: AttributesView): Outcome {
+  const expected: Expectation = { kind: 'attributes', view };
+  return { world, expected };
+}

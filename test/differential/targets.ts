@@ -1,0 +1,87 @@
+// The ways in which Latticeport is run for the comparison.
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LocalStore } from '../../src/storage/local/local-store.ts';
+import { MemoryStore } from '../../src/storage/memory/memory-store.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { READ_WRITE } from '../../src/vfs/permissions.ts';
+import { UserView } from '../../src/vfs/user-view.ts';
+import { SftpTestClient } from '../sftp/sftp-test-client.ts';
+import { openDescriptorsUnder, partFiles } from '../storage/local-fixture.ts';
+import { Link } from './link.ts';
+import { makeFolder, resetFolder, type InitialTree } from './oracle.ts';
+import type { Target } from './target.ts';
+
+/** A session in this process: what the server runs on every channel, without SSH. */
+export async function connectInProcess(view: UserView): Promise<Link> {
+  const client = await SftpTestClient.connect(view);
+  return new Link({
+    request: (type, write) => client.request(type, write),
+    disconnect: () => client.session.abort('the client is gone'),
+  });
+}
+
+export function viewOf(store: ObjectStore, path: string): UserView {
+  return new UserView({ directories: [{ entry: '/', store, path }], permissions: READ_WRITE, userName: 'tester' });
+}
+
+/** Puts the tree into an empty directory, by SFTP. */
+export async function putTree(link: Link, { directories, files }: InitialTree): Promise<void> {
+  for (const path of directories) await link.call({ op: 'mkdir', path, mode: 0o755 });
+  for (const { path, length, fill } of files) {
+    await link.call({ op: 'open', slot: 0, path, flags: 0x1a, mode: 0o644 });
+    if (length > 0) await link.call({ op: 'write', slot: 0, offset: 0, length, fill });
+    await link.call({ op: 'close', slot: 0 });
+  }
+}
+
+const COMPARED = { directoryModes: true, listedAttributes: true };
+const IN_ONE_PROCESS = { refusesReads: false, sharesOpenFiles: true, implicitParents: false, compared: COMPARED };
+
+/** SFTP sessions over one local store, all in this process. */
+export async function localTarget(): Promise<Target> {
+  const folder = await makeFolder('differential');
+  const root = join(folder, 'root');
+  const stores = {
+    store: await LocalStore.open(root, { fsync: 'never', hardlinks: true, partialUploads: 'store' }),
+    discard: await LocalStore.open(root, { fsync: 'never', hardlinks: true, partialUploads: 'discard' }),
+  };
+  let view = viewOf(stores.store, '');
+  let number = 0;
+  return {
+    ...IN_ONE_PROCESS,
+    name: 'local, in one process',
+    hardlinks: true,
+    begin: async (tree, partialUploads) => {
+      await rm(join(root, String(number)), { recursive: true, force: true });
+      number += 1;
+      await mkdir(join(root, String(number)));
+      await resetFolder(join(root, String(number)), tree);
+      view = viewOf(stores[partialUploads], String(number));
+    },
+    connect: () => connectInProcess(view),
+    leftovers: async () => [...(await openDescriptorsUnder(root)), ...(await partFiles(root))],
+    stop: async () => {
+      await Promise.all([stores.store.close(), stores.discard.close()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export function memoryTarget(): Target {
+  let store = new MemoryStore();
+  return {
+    ...IN_ONE_PROCESS,
+    name: 'memory',
+    hardlinks: false,
+    begin: async (tree, partialUploads) => {
+      store = new MemoryStore({ partialUploads });
+      const link = await connectInProcess(viewOf(store, ''));
+      await putTree(link, tree);
+      await link.disconnect();
+    },
+    connect: () => connectInProcess(viewOf(store, '')),
+    leftovers: () => Promise.resolve(store.openHandles === 0 ? [] : [`${store.openHandles} handles`]),
+    stop: () => Promise.resolve(),
+  };
+}
