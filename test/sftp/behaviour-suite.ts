@@ -101,7 +101,8 @@ export function describeBehaviour(name: string, open: () => Promise<BehaviourSto
       const handle = await client.open('/a', READ | WRITE);
       await client.write(handle, 2, 'XY');
       expect(String(await client.read(handle, 0, 100))).toBe('abXYef');
-      expect((await client.get('/a')).toString()).toBe('abcdef');
+      expect((await client.get('/a')).toString()).toBe('abXYef');
+      expect((await (await connect()).get('/a')).toString()).toBe('abcdef');
       await client.close(handle);
       expect((await client.get('/a')).toString()).toBe('abXYef');
     });
@@ -134,20 +135,21 @@ export function describeBehaviour(name: string, open: () => Promise<BehaviourSto
       await expect(client.open('/a', WRITE | CREAT | EXCL)).rejects.toMatchObject({ code: SSH_FX.FAILURE });
     });
 
-    test('the old file stays readable until the new one is closed; the last to close wins', async () => {
+    test('the old file stays readable for others until the new one is closed; the last to close wins', async () => {
+      const other = await connect();
       await client.put('/a', Buffer.from('old'));
       const first = await client.open('/a', WRITE | CREAT | TRUNC);
       const second = await client.open('/a', WRITE | CREAT | TRUNC);
       await client.write(first, 0, 'first writer');
       await client.write(second, 0, 'second');
-      expect((await client.get('/a')).toString()).toBe('old');
+      expect((await other.get('/a')).toString()).toBe('old');
       await client.close(second);
-      expect((await client.get('/a')).toString()).toBe('second');
+      expect((await other.get('/a')).toString()).toBe('second');
       await client.close(first);
-      expect((await client.get('/a')).toString()).toBe('first writer');
+      expect((await other.get('/a')).toString()).toBe('first writer');
     });
 
-    test('a session sees and sets what it is writing, by path too; others see it from CLOSE on', async () => {
+    test('what is being written is seen and set by path too; a listing of others shows it from CLOSE on', async () => {
       const other = await connect();
       const opening = client.open('/a', WRITE | CREAT | TRUNC);
       const looking = client.lstat('/a');
@@ -155,7 +157,9 @@ export function describeBehaviour(name: string, open: () => Promise<BehaviourSto
       expect(await looking).toMatchObject({ size: 0 });
       await client.write(handle, 0, 'twelve bytes');
       expect(await client.stat('/a')).toMatchObject({ size: 12 });
-      await expect(other.stat('/a')).rejects.toMatchObject({ code: SSH_FX.NO_SUCH_FILE });
+      expect(await other.stat('/a')).toMatchObject({ size: 12 });
+      expect((await other.list('/')).map(({ name }) => name)).not.toContain('a');
+      expect((await client.list('/')).map(({ name }) => name)).toContain('a');
       await client.setstat('/a', { size: 6, mode: 0o600, mtime: 1_300_000_000 });
       await client.close(handle);
       const expected = { size: 6, mode: 0o100600, mtime: 1_300_000_000 };

@@ -237,7 +237,9 @@ export class LocalStore implements ObjectStore {
 
   async truncate(path: StorePath, size: number): Promise<void> {
     for (let tries = 1; ; tries += 1) {
-      const handle = await asStorageError(() => this.#openWrite(path, { ...OVERWRITE, create: false, truncate: false }));
+      const handle = await asStorageError(() =>
+        this.#openWrite(path, { ...OVERWRITE, create: false, truncate: false }),
+      );
       try {
         await closeAfter(handle, async () => {
           // Some clients set the size that the file has: not worth a copy of it.

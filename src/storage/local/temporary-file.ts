@@ -150,12 +150,16 @@ function linksFail(error: unknown): boolean {
 export async function isUnchanged(path: string, seen: Stats): Promise<boolean> {
   const now = await lstatOrUndefined(path);
   return (
-    now?.ino === seen.ino && now.dev === seen.dev && now.size === seen.size && Math.abs(now.mtimeMs - seen.mtimeMs) < 1e-3
+    now?.ino === seen.ino &&
+    now.dev === seen.dev &&
+    now.size === seen.size &&
+    Math.abs(now.mtimeMs - seen.mtimeMs) < 1e-3
   );
 }
 
 async function checkUnchanged(path: string, seen: Stats): Promise<void> {
-  if (!(await isUnchanged(path, seen))) throw new StorageError('changed', 'Another version of the file is there by now.');
+  if (!(await isUnchanged(path, seen)))
+    throw new StorageError('changed', 'Another version of the file is there by now.');
 }
 
 /**

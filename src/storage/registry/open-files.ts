@@ -10,11 +10,20 @@ interface Named {
   path: StorePath;
 }
 
+/** Told of every entry that gets a name (1) or loses it (-1). */
+type NameListener = (path: StorePath, by: 1 | -1) => void;
+
 /** What is open, by the name that it has at the moment. */
 class ByName<T extends Named> {
   readonly #entries = new Map<StorePath, Set<T>>();
+  readonly #changed: NameListener;
+
+  constructor(changed: NameListener) {
+    this.#changed = changed;
+  }
 
   add(entry: T): void {
+    this.#changed(entry.path, 1);
     const there = this.#entries.get(entry.path);
     if (there === undefined) this.#entries.set(entry.path, new Set([entry]));
     else there.add(entry);
@@ -22,8 +31,9 @@ class ByName<T extends Named> {
 
   remove(entry: T): void {
     const there = this.#entries.get(entry.path);
-    there?.delete(entry);
-    if (there?.size === 0) this.#entries.delete(entry.path);
+    if (there?.delete(entry) !== true) return;
+    this.#changed(entry.path, -1);
+    if (there.size === 0) this.#entries.delete(entry.path);
   }
 
   move(entry: T, path: StorePath): void {
@@ -44,18 +54,17 @@ class ByName<T extends Named> {
     for (const [name, entries] of this.#entries) if (isWithin(path, name)) found.push(...entries);
     return found;
   }
-
-  get size(): number {
-    let size = 0;
-    for (const { size: here } of this.#entries.values()) size += here;
-    return size;
-  }
 }
 
 /** The open files of a store that have a name. */
 export class OpenFiles {
-  readonly versions = new ByName<OpenVersion>();
-  readonly readers = new ByName<FollowingReadHandle>();
+  readonly versions: ByName<OpenVersion>;
+  readonly readers = new ByName<FollowingReadHandle>(() => undefined);
+
+  /** `changed` is told of versions that get a name or lose it. */
+  constructor(changed: NameListener) {
+    this.versions = new ByName(changed);
+  }
 
   /** The newest version at the path that this session writes. */
   ownVersion(path: StorePath, session: SessionKey): OpenVersion | undefined {

@@ -1,12 +1,6 @@
 import type { StorePath } from '../object-store.ts';
 import { parentOf } from '../store-path.ts';
 
-/** What holds lanes beyond this process: whoever else works on the same store. */
-export interface LaneGate {
-  /** Resolves when no other process is at work on these paths; the answer ends that. Never rejects. */
-  enter(paths: readonly StorePath[]): Promise<() => void>;
-}
-
 interface Claim {
   readonly exclusive: boolean;
   /** Told when the claim is at the head of its lane. */
@@ -21,34 +15,16 @@ interface Claim {
  */
 export class PathLanes {
   readonly #lanes = new Map<StorePath, Claim[]>();
-  #gate: LaneGate | undefined;
-
-  /** From now on operations wait for other processes too. */
-  connect(gate: LaneGate): void {
-    this.#gate = gate;
-  }
 
   /** Lanes that somebody is in or waits for. */
   get size(): number {
     return this.#lanes.size;
   }
 
-  /** Runs `action` when nothing else is at work on these paths, above them or (where they are directories) below them. */
-  async run<T>(paths: readonly StorePath[], action: () => Promise<T>): Promise<T> {
-    const leave = await this.enter(paths);
-    try {
-      const open = await this.#gate?.enter(paths);
-      try {
-        return await action();
-      } finally {
-        open?.();
-      }
-    } finally {
-      leave();
-    }
-  }
-
-  /** Resolves when the lanes are free for the caller, within this process; the answer leaves them. Never rejects. */
+  /**
+   * Resolves when nothing else is at work on these paths, above them or (where they are directories) below them; the answer
+   * leaves the lanes. Never rejects.
+   */
   async enter(paths: readonly StorePath[]): Promise<() => void> {
     const wanted = lanesOf(paths);
     const claims: [StorePath, Claim][] = [];
@@ -108,7 +84,7 @@ function grant(lane: readonly Claim[]): void {
 function lanesOf(paths: readonly StorePath[]): Map<StorePath, boolean> {
   const lanes = new Map<StorePath, boolean>();
   for (const path of paths) {
-    for (let above = path; above !== ''; ) {
+    for (let above = path; above !== '';) {
       above = parentOf(above);
       if (!lanes.has(above)) lanes.set(above, false);
     }

@@ -41,7 +41,11 @@ export class SessionStore implements ObjectStore {
 
   async stat(path: StorePath, options: { followSymlinks: boolean }): Promise<Entry> {
     const own = this.#ownVersion(path);
-    if (own !== undefined && (await this.#isWhatIsAsked(path, options))) return own.inner.stat();
+    if (own !== undefined && (await this.#isWhatIsAsked(path, options))) {
+      const entry = await own.inner.stat().catch(() => undefined);
+      // An upload that has failed, or is committed at this moment, is not what is there.
+      if (entry !== undefined) return entry;
+    }
     return this.#registry.storedOrNew(
       path,
       () => this.#registry.store.stat(path, options),

@@ -10,11 +10,15 @@ import { StorageError } from '../object-store.ts';
 import { parentOf } from '../store-path.ts';
 import { FollowingReadHandle } from './following-read-handle.ts';
 import { OpenFiles, type SessionKey } from './open-files.ts';
+import { ALONE, type LanePass, type OtherProcesses, type ThisProcess } from './other-processes.ts';
 import { OpenVersion } from './open-version.ts';
 import { PathLanes } from './path-lanes.ts';
 import { SessionStore } from './session-store.ts';
 import { SharedWriteHandle } from './shared-write-handle.ts';
+import { isNotFound, VersionLife } from './version-life.ts';
 import { VersionReadHandle } from './version-read-handle.ts';
+
+const PUBLISH = { publish: true };
 
 const registries = new WeakMap<ObjectStore, StoreRegistry>();
 
@@ -29,10 +33,16 @@ const registries = new WeakMap<ObjectStore, StoreRegistry>();
 export class StoreRegistry {
   readonly store: ObjectStore;
   readonly lanes = new PathLanes();
-  readonly files = new OpenFiles();
+  readonly files = new OpenFiles((path, by) => {
+    if (by === 1) this.#others.opened(path);
+    else this.#others.ended(path);
+  });
+  readonly #life: VersionLife;
+  #others: OtherProcesses = ALONE;
 
   private constructor(store: ObjectStore) {
     this.store = store;
+    this.#life = new VersionLife(store, this.files, (handle, path) => this.#follow(handle, path));
   }
 
   /** The one registry of a store. */
@@ -43,6 +53,22 @@ export class StoreRegistry {
       registries.set(store, registry);
     }
     return registry;
+  }
+
+  /** From now on other processes work on the same store. Before the first session. */
+  connect(others: OtherProcesses): ThisProcess {
+    this.#others = others;
+    return {
+      publish: async (paths) => {
+        for (const path of paths) {
+          for (const version of this.files.versions.within(path)) {
+            // Who has it open learns of a failure at its close.
+            if (version.kind !== 'replacing') await this.#life.publish(version, undefined).catch(() => undefined);
+          }
+        }
+      },
+      happened: async (change) => this.#life.happened(change, undefined),
+    };
   }
 
   /** The store as one session sees it: what it writes itself is there for it at once. */
@@ -73,17 +99,21 @@ export class StoreRegistry {
       if (!isNotFound(error)) throw error;
       const version = this.files.newVersion(path);
       // It was committed while the store looked.
-      if (version === undefined) return before === undefined ? Promise.reject(error) : stored();
+      if (version === undefined) {
+        if (before === undefined) throw error;
+        return stored();
+      }
       try {
         return await open(version);
       } catch {
-        throw error; // an upload that has failed is no file
+        return stored(); // it was committed just now; an upload that has failed is no file
       }
     }
   }
 
   async openWrite(path: StorePath, options: OpenWriteOptions, session: SessionKey): Promise<WriteHandle> {
-    return this.lanes.run([path], async () => {
+    const publish = !options.truncate || options.exclusive;
+    return this.#run([path], { publish }, async ({ sharedElsewhere }) => {
       const there = this.files.versions.at(path);
       if (options.create && options.exclusive && there.some(({ kind }) => kind === 'new')) throw exists();
       const shared = options.truncate ? undefined : await lastAlive(there);
@@ -92,19 +122,21 @@ export class StoreRegistry {
       const create = options.create || there.some(({ kind }) => kind === 'new');
       const inner = await this.store.openWrite(path, { ...options, create, append: false });
       const version = new OpenVersion(inner, path, options.truncate);
+      // Another process writes into the same file: so does this one.
+      if (sharedElsewhere && version.kind === 'changing') await version.checkpoint();
       this.files.versions.add(version);
       return new SharedWriteHandle(this, version, session, options);
     });
   }
 
   async remove(path: StorePath): Promise<void> {
-    await this.lanes.run([path], async () => {
+    await this.#run([path], PUBLISH, async (pass) => {
       try {
         await this.store.remove(path);
       } catch (error) {
         if (!isNotFound(error) || this.files.newVersion(path) === undefined) throw error;
       }
-      this.files.detach(path);
+      await this.#life.happened({ kind: 'removed', path }, pass);
     });
   }
 
@@ -113,7 +145,7 @@ export class StoreRegistry {
   }
 
   async rmdir(path: StorePath): Promise<void> {
-    await this.lanes.run([path], async () => {
+    await this.#run([path], PUBLISH, async () => {
       // Its file would be in no directory any more.
       if (this.#hasNewBelow(path)) throw notEmpty();
       await this.store.rmdir(path);
@@ -125,19 +157,19 @@ export class StoreRegistry {
   }
 
   async hardlink(existing: StorePath, link: StorePath): Promise<void> {
-    await this.lanes.run([existing, link], async () => {
+    await this.#run([existing, link], PUBLISH, async (pass) => {
       if (this.files.newVersion(link) !== undefined) throw exists();
       // Both names are to mean the file that is open.
       const version = this.#versionByName(existing);
-      if (version !== undefined) await this.#publish(version);
+      if (version !== undefined) await this.#life.publish(version, pass);
       await this.store.hardlink(existing, link);
     });
   }
 
   async copyFile(from: StorePath, to: StorePath): Promise<void> {
-    await this.lanes.run([from, to], async () => {
+    await this.#run([from, to], PUBLISH, async (pass) => {
       await this.store.copyFile(from, to);
-      this.#disturb(to, undefined);
+      await this.#life.happened({ kind: 'replaced', path: to }, pass);
     });
   }
 
@@ -146,29 +178,23 @@ export class StoreRegistry {
    * @throws StorageError as `ObjectStore.rename`
    */
   async rename(from: StorePath, to: StorePath, options: { overwrite: boolean }, session: SessionKey): Promise<void> {
-    await this.lanes.run([from, to], async () => {
+    await this.#run([from, to], PUBLISH, async (pass) => {
       const fresh = this.files.newVersion(from);
       if (from !== to) {
         if (!options.overwrite && this.files.newVersion(to) !== undefined) throw exists();
         if (this.#hasNewBelow(to)) throw options.overwrite ? notEmpty() : exists();
+        // What changes a stored file is that file: it goes along with it.
+        for (const version of this.files.versions.within(from)) {
+          if (version.kind === 'changing') await this.#life.publish(version, pass);
+        }
       }
-      const moving = from === to ? [] : this.files.versions.within(from);
-      // What changes a stored file is that file: it goes along with it.
-      for (const version of moving) if (version.kind === 'changing') await this.#publish(version);
       try {
         await this.store.rename(from, to, options);
       } catch (error) {
         if (!isNotFound(error) || fresh === undefined) throw error;
         await this.#renameOnlyOpen(from, to, options);
       }
-      if (from === to) return;
-      this.files.detach(to);
-      for (const version of moving) await this.#move(version, to + version.path.slice(from.length), session);
-      for (const reader of this.files.readers.within(from)) {
-        const path = to + reader.path.slice(from.length);
-        this.files.readers.move(reader, path);
-        await reader.inner.moved?.(path).catch(() => undefined);
-      }
+      if (from !== to) await this.#life.happened({ kind: 'renamed', from, to }, pass, session);
     });
   }
 
@@ -178,64 +204,65 @@ export class StoreRegistry {
     options: { followSymlinks: boolean },
     session: SessionKey,
   ): Promise<void> {
-    await this.lanes.run([path], async () => {
+    await this.#run([path], PUBLISH, async (pass) => {
       const own = this.files.ownVersion(path, session);
       if (own !== undefined) {
         await own.inner.setAttributes(change);
         return;
       }
-      await this.#setStoredAttributes(path, change, (missing) =>
-        missing ? Promise.resolve() : this.store.setAttributes(path, change, options),
-      );
+      await this.#setStoredAttributes(path, change, pass, () => this.store.setAttributes(path, change, options));
     });
   }
 
   /** Of a file that is open for reading, whatever its name is by now. */
   async setAttributesOf(reader: FollowingReadHandle, change: AttributeChange): Promise<void> {
-    await this.lanes.run([reader.path], async () => {
+    await this.#run([reader.path], PUBLISH, async (pass) => {
       const version = this.#versionByName(reader.path);
-      if (version?.kind === 'changing') await this.#setStoredAttributes(reader.path, change, () => Promise.resolve());
-      else await reader.inner.setAttributes(change);
+      if (version?.kind === 'changing') {
+        await this.#setStoredAttributes(reader.path, change, pass, () => Promise.resolve());
+      } else {
+        await reader.inner.setAttributes(change);
+      }
     });
   }
 
   async truncate(path: StorePath, size: number, signal: AbortSignal | undefined, session: SessionKey): Promise<void> {
-    await this.lanes.run([path], async () => {
+    await this.#run([path], PUBLISH, async (pass) => {
       const own = this.files.ownVersion(path, session);
       const version = own ?? this.#versionByName(path);
       if (version !== undefined && (version === own || version.kind !== 'replacing')) {
         await version.inner.truncate(size);
-        if (version !== own && version.kind === 'changing') await this.#publish(version);
+        if (version !== own && version.kind === 'changing') await this.#life.publish(version, pass);
         return;
       }
       await this.store.truncate(path, size, signal);
-      this.#disturb(path, undefined);
+      await this.#life.happened({ kind: 'replaced', path }, pass);
     });
   }
 
   /** The client has closed one handle of the version. Resolves when the store has confirmed what it wrote. */
   async close(version: OpenVersion, writer: SharedWriteHandle): Promise<void> {
-    await this.#inItsLane(version, async () => {
+    await this.#inItsLane(version, async (pass) => {
       const last = version.writers.size === 1;
       version.writers.delete(writer);
       if (version.failure !== undefined) {
-        if (last) await this.#end(version);
+        if (last) await this.#life.end(version);
         throw version.failure;
       }
       if (version.detached) {
-        if (last) await this.#end(version);
+        if (last) await this.#life.end(version);
       } else if (last) {
-        await this.#commit(version);
+        await this.#life.commit(version, pass);
       } else {
-        await this.#publish(version);
+        await this.#life.publish(version, pass);
       }
     });
   }
 
   async checkpoint(version: OpenVersion): Promise<void> {
-    await this.#inItsLane(version, async () => {
+    await this.#inItsLane(version, async (pass) => {
       if (version.failure !== undefined) throw version.failure;
-      if (!version.detached) await this.#publish(version);
+      if (!version.detached) await this.#life.publish(version, pass);
     });
   }
 
@@ -245,20 +272,20 @@ export class StoreRegistry {
     writer: SharedWriteHandle,
     options: { readonly discard: boolean } | undefined,
   ): Promise<'stored' | 'discarded'> {
-    return this.#inItsLane(version, async () => {
+    return this.#inItsLane(version, async (pass) => {
       version.writers.delete(writer);
       // What it wrote is in the file that the others go on with.
       if (version.writers.size > 0) return 'stored';
       if (version.detached || version.failure !== undefined) {
-        await this.#end(version);
+        await this.#life.end(version);
         return 'discarded';
       }
       const newest = this.files.versions.at(version.path).at(-1) === version;
       const discard = options?.discard === true || version.disturbed || !newest || version.home !== version.path;
       this.files.versions.remove(version);
       const outcome = await version.inner.abandon(discard ? { discard } : undefined);
-      if (outcome === 'stored') this.#disturb(version.path, version);
-      await this.#tellReaders(version, outcome === 'stored' ? version.path : undefined);
+      if (outcome === 'stored') await this.#life.happened({ kind: 'replaced', path: version.path }, pass);
+      await this.#life.tellReaders(version, outcome === 'stored' ? version.path : undefined);
       return outcome;
     });
   }
@@ -266,7 +293,7 @@ export class StoreRegistry {
   /** A reader of the version is closed: a version without a name ends with the last one that has it open. */
   async readerLeft(version: OpenVersion): Promise<void> {
     await this.#inItsLane(version, async () => {
-      if (version.detached && version.writers.size === 0) await this.#end(version);
+      if (version.detached && version.writers.size === 0) await this.#life.end(version);
     });
   }
 
@@ -278,7 +305,7 @@ export class StoreRegistry {
 
   /** A name that must be free, also of files that are only open. */
   async #makeName(path: StorePath, make: () => Promise<void>): Promise<void> {
-    await this.lanes.run([path], async () => {
+    await this.#run([path], PUBLISH, async () => {
       if (this.files.newVersion(path) !== undefined) throw exists();
       await make();
     });
@@ -296,15 +323,16 @@ export class StoreRegistry {
   async #setStoredAttributes(
     path: StorePath,
     change: AttributeChange,
-    setStored: (missing: boolean) => Promise<void>,
+    pass: LanePass,
+    setStored: () => Promise<void>,
   ): Promise<void> {
     const versions = this.files.versions.at(path);
     const changing = versions.findLast(({ kind, disturbed }) => kind === 'changing' && !disturbed);
     if (changing !== undefined) {
       await changing.inner.setAttributes(change);
-      await this.#publish(changing);
+      await this.#life.publish(changing, pass);
     } else {
-      await setStored(false).catch((error: unknown) => {
+      await setStored().catch((error: unknown) => {
         if (!isNotFound(error) || this.files.newVersion(path) === undefined) throw error;
       });
     }
@@ -329,92 +357,33 @@ export class StoreRegistry {
     }
   }
 
-  async #move(version: OpenVersion, to: StorePath, session: SessionKey): Promise<void> {
-    if (!version.hasWriterOf(session)) version.disturbed = true;
-    this.files.versions.move(version, to);
-    const follows = await version.inner.moved(to).catch(() => false);
-    if (follows) version.home = to;
-  }
-
-  /** Everything written so far becomes the file at the path, and the version a change of it. */
-  async #publish(version: OpenVersion): Promise<void> {
-    try {
-      await this.#settle(version, () => version.checkpoint());
-    } catch (error) {
-      // Whoever else has it open must not be told that what they wrote is stored.
-      version.failure = error instanceof StorageError ? error : gone();
-      this.files.versions.remove(version);
-      throw error;
-    }
-  }
-
-  async #commit(version: OpenVersion): Promise<void> {
-    try {
-      await this.#settle(version, () => version.inner.close());
-    } catch (error) {
-      await version.inner.abandon({ discard: true });
-      await this.#tellReaders(version, undefined);
-      throw error;
-    } finally {
-      this.files.versions.remove(version);
-    }
-    await this.#tellReaders(version, version.path);
-  }
-
-  /** Commits at the version's home, and takes the file to its name where that is another one. */
-  async #settle(version: OpenVersion, commit: () => Promise<void>): Promise<void> {
-    const { home, path } = version;
-    if (home === path) {
-      await commit();
-    } else {
-      const taken = await this.store.stat(home, { followSymlinks: false }).catch((error: unknown) => {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      });
-      if (taken !== undefined) {
-        throw new StorageError('changed', 'The file was renamed, and another one has its old name by now.');
-      }
-      await commit();
-      await this.store.rename(home, path, { overwrite: true });
-      version.home = path;
-    }
-    this.#disturb(path, version);
-  }
-
-  /** The file at the path is another one than before for everybody but `by`. */
-  #disturb(path: StorePath, by: OpenVersion | undefined): void {
-    for (const version of this.files.versions.at(path)) if (version !== by) version.disturbed = true;
-  }
-
-  async #end(version: OpenVersion): Promise<void> {
-    // Who reads what has no name any more still reads it.
-    if (version.failure === undefined && version.readers.size > 0) return;
-    await version.inner.abandon({ discard: true });
-    await this.#tellReaders(version, undefined);
-  }
-
-  async #tellReaders(version: OpenVersion, path: StorePath | undefined): Promise<void> {
-    for (const reader of version.readers) {
-      version.readers.delete(reader);
-      reader.ended(
-        path === undefined
-          ? new StorageError('changed', 'The upload of this file has ended without a file.')
-          : await this.store.openRead(path).then(
-              (handle) => this.#follow(handle, path),
-              (error: unknown) => (error instanceof StorageError ? error : gone()),
-            ),
-      );
-    }
-  }
-
   /** Runs `action` in the lane of the name that the version has when its turn has come. */
-  async #inItsLane<T>(version: OpenVersion, action: () => Promise<T>): Promise<T> {
+  async #inItsLane<T>(version: OpenVersion, action: (pass: LanePass) => Promise<T>): Promise<T> {
     for (;;) {
       const { path, home } = version;
-      const done = await this.lanes.run(home === path ? [path] : [home, path], async () =>
-        version.path === path && version.home === home ? { result: await action() } : undefined,
+      const done = await this.#run(home === path ? [path] : [home, path], { publish: false }, async (pass) =>
+        version.path === path && version.home === home ? { result: await action(pass) } : undefined,
       );
       if (done !== undefined) return done.result;
+    }
+  }
+
+  /** Runs `action` in the lanes of the paths, within this process and beyond it. */
+  async #run<T>(
+    paths: readonly StorePath[],
+    options: { readonly publish: boolean },
+    action: (pass: LanePass) => Promise<T>,
+  ): Promise<T> {
+    const leave = await this.lanes.enter(paths);
+    try {
+      const pass = await this.#others.enter(paths, options);
+      try {
+        return await action(pass);
+      } finally {
+        pass.leave();
+      }
+    } finally {
+      leave();
     }
   }
 }
@@ -432,18 +401,10 @@ async function lastAlive(versions: readonly OpenVersion[]): Promise<OpenVersion 
   return undefined;
 }
 
-function isNotFound(error: unknown): boolean {
-  return error instanceof StorageError && error.code === 'not-found';
-}
-
 function exists(): StorageError {
   return new StorageError('exists', 'It exists already.');
 }
 
 function notEmpty(): StorageError {
   return new StorageError('not-empty', 'The directory is not empty.');
-}
-
-function gone(): StorageError {
-  return new StorageError('failure', 'The file cannot be read any more.');
 }

@@ -1,0 +1,132 @@
+import type { ObjectStore, ReadHandle, StorePath } from '../object-store.ts';
+import { StorageError } from '../object-store.ts';
+import type { OpenFiles, SessionKey } from './open-files.ts';
+import type { OpenVersion } from './open-version.ts';
+import type { LanePass, NameChange } from './other-processes.ts';
+
+/** What becomes of open versions: commits, ends, and what happens to their names. The caller holds the lanes. */
+export class VersionLife {
+  readonly #store: ObjectStore;
+  readonly #files: OpenFiles;
+  readonly #follow: (handle: ReadHandle, path: StorePath) => ReadHandle;
+
+  /** `follow` makes a handle on a stored file one that follows its name. */
+  constructor(store: ObjectStore, files: OpenFiles, follow: (handle: ReadHandle, path: StorePath) => ReadHandle) {
+    this.#store = store;
+    this.#files = files;
+    this.#follow = follow;
+  }
+
+  /** Acts on what is open here under the name, and has other processes do so. The caller holds the lanes. */
+  async happened(change: NameChange, pass: LanePass | undefined, by?: SessionKey | OpenVersion): Promise<void> {
+    switch (change.kind) {
+      case 'removed':
+        this.#files.detach(change.path);
+        break;
+      case 'replaced':
+        for (const version of this.#files.versions.at(change.path)) if (version !== by) version.disturbed = true;
+        break;
+      case 'renamed':
+        await this.#followRename(change.from, change.to, by);
+        break;
+    }
+    if (pass?.sharedElsewhere === true) await pass.tell(change);
+  }
+
+  async #followRename(from: StorePath, to: StorePath, by: SessionKey | OpenVersion | undefined): Promise<void> {
+    this.#files.detach(to);
+    for (const version of this.#files.versions.within(from)) {
+      const path = to + version.path.slice(from.length);
+      if (typeof by !== 'symbol' || !version.hasWriterOf(by)) version.disturbed = true;
+      this.#files.versions.move(version, path);
+      try {
+        if (await version.inner.moved(path)) version.home = path;
+      } catch (error) {
+        this.#fail(version, error);
+      }
+    }
+    for (const reader of this.#files.readers.within(from)) {
+      const path = to + reader.path.slice(from.length);
+      this.#files.readers.move(reader, path);
+      await reader.inner.moved?.(path).catch(() => undefined);
+    }
+  }
+
+  /** Everything written so far becomes the file at the path, and the version a change of it. */
+  async publish(version: OpenVersion, pass: LanePass | undefined): Promise<void> {
+    try {
+      await this.#settle(version, pass, () => version.checkpoint());
+    } catch (error) {
+      this.#fail(version, error);
+      throw error;
+    }
+  }
+
+  /** Nobody who has it open may be told that what they wrote is stored. */
+  #fail(version: OpenVersion, error: unknown): void {
+    version.failure = error instanceof StorageError ? error : gone();
+    this.#files.versions.remove(version);
+  }
+
+  async commit(version: OpenVersion, pass: LanePass): Promise<void> {
+    try {
+      await this.#settle(version, pass, () => version.inner.close());
+    } catch (error) {
+      await version.inner.abandon({ discard: true });
+      await this.tellReaders(version, undefined);
+      throw error;
+    } finally {
+      this.#files.versions.remove(version);
+    }
+    await this.tellReaders(version, version.path);
+  }
+
+  /** Commits at the version's home, and takes the file to its name where that is another one. */
+  async #settle(version: OpenVersion, pass: LanePass | undefined, commit: () => Promise<void>): Promise<void> {
+    const { home, path } = version;
+    if (home === path) {
+      await commit();
+    } else {
+      const taken = await this.#store.stat(home, { followSymlinks: false }).catch((error: unknown) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      });
+      if (taken !== undefined) {
+        throw new StorageError('changed', 'The file was renamed, and another one has its old name by now.');
+      }
+      await commit();
+      await this.#store.rename(home, path, { overwrite: true });
+      version.home = path;
+    }
+    await this.happened({ kind: 'replaced', path }, pass, version);
+  }
+
+  async end(version: OpenVersion): Promise<void> {
+    // Who reads what has no name any more still reads it.
+    if (version.failure === undefined && version.readers.size > 0) return;
+    await version.inner.abandon({ discard: true });
+    await this.tellReaders(version, undefined);
+  }
+
+  async tellReaders(version: OpenVersion, path: StorePath | undefined): Promise<void> {
+    for (const reader of version.readers) {
+      version.readers.delete(reader);
+      reader.ended(
+        path === undefined
+          ? new StorageError('changed', 'The upload of this file has ended without a file.')
+          : await this.#store.openRead(path).then(
+              (handle) => this.#follow(handle, path),
+              (error: unknown) => (error instanceof StorageError ? error : gone()),
+            ),
+      );
+    }
+  }
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'not-found';
+}
+
+function gone(): StorageError {
+  return new StorageError('failure', 'The file cannot be read any more.');
+}
