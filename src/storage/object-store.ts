@@ -122,11 +122,13 @@ export interface WriteHandle {
    */
   checkpoint(): Promise<void>;
   /**
-   * The path has got another name: the version is committed there from now on. Of a version that changes a file, that file
-   * must be there; of one that replaces or makes a file, whatever is there becomes what it replaces. False where the store
-   * cannot follow any more, since it has sent bytes away under the old name: nothing has changed then.
+   * The path has got another name, with what is there: the version is committed at the new one from now on. A change goes
+   * along with the file that it changes; what replaces or makes a file replaces whatever is at the new path. False where
+   * the store cannot follow, since it has sent bytes away under the old name: it commits there, where nothing is by then.
    */
   moved(path: StorePath): Promise<boolean>;
+  /** The attributes of the base were set by its path: it is the same file. For stores that tell versions by them. */
+  touched?(): Promise<void>;
   /**
    * Ends the handle without a close from the client (disconnect, shutdown). By the store's `partialUploads` the bytes
    * received become the file ('stored') or are dropped and the old file stays ('discarded'). They are dropped in any case

@@ -19,6 +19,7 @@ import {
   type World,
 } from './world.ts';
 
+const NO_SUCH_FILE = 2;
 const FAILURE = 4;
 
 export function handleOf(world: World, key: string): Handle {
@@ -43,7 +44,12 @@ export function contentsOfWriter(world: World, handle: Handle, uploadId: number)
 }
 
 /** A changed copy of the world for each content that the handle's next change may be made to. */
-function forChange(given: World, rules: Rules, key: string, change: (content: Content, upload?: Upload) => Content): World[] {
+function forChange(
+  given: World,
+  rules: Rules,
+  key: string,
+  change: (content: Content, upload?: Upload) => Content,
+): World[] {
   const handle = handleOf(given, key);
   if (rules.posix || handle.upload === undefined) {
     const world = copyWorld(given);
@@ -83,7 +89,14 @@ function putBytes(given: World, rules: Rules, key: string, offset: number, data:
   });
 }
 
-export function write(world: World, rules: Rules, key: string, offset: number, length: number, fill: number): Outcome[] {
+export function write(
+  world: World,
+  rules: Rules,
+  key: string,
+  offset: number,
+  length: number,
+  fill: number,
+): Outcome[] {
   if (!handleOf(world, key).writable) return [fails(world, rules, 'EBADF')];
   return putBytes(world, rules, key, offset, fillBytes(fill, length)).map(ok);
 }
@@ -92,7 +105,13 @@ export function write(world: World, rules: Rules, key: string, offset: number, l
 export function copyData(
   given: World,
   rules: Rules,
-  request: { readonly key: string; readonly from: number; readonly length: number; readonly target: string; readonly to: number },
+  request: {
+    readonly key: string;
+    readonly from: number;
+    readonly length: number;
+    readonly target: string;
+    readonly to: number;
+  },
   sources: readonly { readonly world: World; readonly bytes: Buffer }[],
 ): Outcome[] {
   const source = handleOf(given, request.key);
@@ -307,16 +326,30 @@ export function close(given: World, rules: Rules, key: string): Outcome[] {
   if (rules.posix || handle.upload === undefined) return [ok(without())];
   const upload = uploadOf(given, handle.upload);
   const file = fileOf(given, handle.node);
-  if (namesOfNode(given, handle.node).length === 0) {
-    return rules.sharesOpenFiles ? [ok(without())] : [status(without(), 0, FAILURE)];
-  }
+  const failed = (): Outcome => status(dropped(given, key), FAILURE, NO_SUCH_FILE);
+  if (upload.overtaken)
+    return [failed(), ...takeName(given, handle, handle.upload).map((world) => ok(letGo(world, key)))];
+  if (namesOfNode(given, handle.node).length === 0)
+    return rules.sharesOpenFiles ? [ok(without())] : [ok(without()), failed()];
   if (!isPending(upload)) return [ok(without())];
   const outcomes = commit(given, handle.node, handle.upload).map((world) => ok(letGo(world, key)));
   if (upload.handles.length > 1 && !handle.wrote) outcomes.push(ok(without()));
   if (isStale(file, upload) && !upload.truncating && upload.dirty && meant('stale writer')) {
     outcomes.push(status(without(), FAILURE));
   }
+  if (!rules.sharesOpenFiles && (isStale(file, upload) || upload.moved) && meant('another process'))
+    outcomes.push(failed());
   return outcomes;
+}
+
+/** The last that is closed is the file: where another process has made a file of that name meanwhile, it is replaced. */
+function takeName(given: World, handle: Handle, upload: number): World[] {
+  const world = copyWorld(given);
+  const place = locate(world, handle.path);
+  if (place.error !== undefined || place.node?.kind === 'directory') return [];
+  place.parent.entries.set(place.name, handle.node);
+  uploadOf(world, upload).overtaken = false;
+  return commit(world, handle.node, upload);
 }
 
 /** All handles of the session end without a CLOSE. */
@@ -340,7 +373,9 @@ function abandon(given: World, rules: Rules, key: string): World[] {
   const kept = (): World[] =>
     lengthsLeft(given, upload).flatMap((length) => {
       const { bytes } = contentOf(given, upload.content);
-      return commit(given, handle.node, handle.upload ?? 0, bytes.subarray(0, length)).map((world) => letGo(world, key));
+      return commit(given, handle.node, handle.upload ?? 0, bytes.subarray(0, length)).map((world) =>
+        letGo(world, key),
+      );
     });
   if (upload.handles.length > 1) return handle.wrote ? [without(), ...kept()] : [without()];
   if (rules.partialUploads === 'discard') return [dropped(given, key)];

@@ -4,10 +4,19 @@ import type { Link } from './link.ts';
 import { apply, die } from './model.ts';
 import { endSession, type Oracle } from './oracle.ts';
 import type { Outcome, Rules } from './outcome.ts';
-import { describeAnswer, describeRequest, describeStep, fillBytes, type Answer, type Call, type Request, type Step } from './request.ts';
+import {
+  describeAnswer,
+  describeRequest,
+  describeStep,
+  fillBytes,
+  type Answer,
+  type Call,
+  type Request,
+  type Step,
+} from './request.ts';
 import { DIRECTORIES, FILES, SESSIONS, type Sequence } from './sequence.ts';
 import type { Target } from './target.ts';
-import { addContent, emptyWorld, handleKey, locate, newId, worldKey, type World } from './world.ts';
+import { addContent, emptyWorld, handleKey, locate, newId, sessionOf, worldKey, type World } from './world.ts';
 
 export interface Failure {
   /** The step that was answered wrongly; that of the looking round at the end where it is past the last. */
@@ -52,9 +61,19 @@ export interface Tally {
   givenUp: number;
 }
 
-export async function play(sequence: Sequence, target: Target, oracle: Oracle, tally?: Tally): Promise<Failure | undefined> {
-  const player = new Player(sequence, target, oracle, tally);
-  return player.run();
+export interface PlayOptions {
+  readonly tally?: Tally;
+  /** Play also what meets the writing of another process. */
+  readonly unguarded?: boolean;
+}
+
+export async function play(
+  sequence: Sequence,
+  target: Target,
+  oracle: Oracle,
+  options: PlayOptions = {},
+): Promise<Failure | undefined> {
+  return new Player(sequence, target, oracle, options).run();
 }
 
 class Player {
@@ -62,25 +81,31 @@ class Player {
   readonly #target: Target;
   readonly #oracle: Oracle;
   readonly #tally: Tally | undefined;
+  /** Requests that meet what another process writes are left out. */
+  readonly #guarded: boolean;
   #ours: Side;
   #theirs: Side;
   #step = 0;
 
-  constructor(sequence: Sequence, target: Target, oracle: Oracle, tally: Tally | undefined) {
+  constructor(sequence: Sequence, target: Target, oracle: Oracle, { tally, unguarded = false }: PlayOptions) {
     this.#sequence = sequence;
     this.#target = target;
     this.#oracle = oracle;
     this.#tally = tally;
+    this.#guarded = !target.sharesOpenFiles && !unguarded;
     const world = initialWorld(sequence);
     const { hardlinks, refusesReads, sharesOpenFiles } = target;
     const partialUploads = target.partialUploads ?? sequence.partialUploads;
     const common = { hardlinks, partialUploads };
-    this.#ours = { rules: { ...common, posix: false, refusesReads, sharesOpenFiles }, links: [], worlds: [world] };
-    this.#theirs = {
-      rules: { ...common, posix: true, refusesReads: false, sharesOpenFiles: true },
+    const alone = { refusesReads: false, sharesOpenFiles: true, blind: false };
+    const blind = !sharesOpenFiles && unguarded;
+    const posix = target.posix === true;
+    this.#ours = {
+      rules: { ...common, posix, refusesReads, sharesOpenFiles, blind },
       links: [],
       worlds: [world],
     };
+    this.#theirs = { rules: { ...common, ...alone, posix: true }, links: [], worlds: [world] };
   }
 
   async run(): Promise<Failure | undefined> {
@@ -124,6 +149,7 @@ class Player {
   async #play(step: Step): Promise<Failure | 'too much' | undefined> {
     switch (step.kind) {
       case 'call':
+        if (this.#forbidden(step)) return undefined;
         return (await this.#playOurs(step)) ?? (await this.#playTheirs(step)) ?? this.#tooMuch();
       case 'pair':
         return (await this.#playPair(step.calls)) ?? this.#tooMuch();
@@ -144,7 +170,15 @@ class Player {
     if (answer === undefined) return undefined;
     if (this.#tally !== undefined) this.#tally.requests += 1;
     const left = outcomes.filter(({ expected }) => matches(expected, answer, this.#target.compared));
-    if (left.length === 0) return this.#unexpected([call], [answer], outcomes.map((each) => [each]));
+    if (left.length === 0)
+      return this.#unexpected(
+        [call],
+        [answer],
+        outcomes.map((each) => [each]),
+      );
+    if (left.some(({ expected }) => expected.kind === 'directory-handle') && 'slot' in call.request) {
+      await links[call.session]?.call({ op: 'close', slot: call.request.slot });
+    }
     this.#ours.worlds = distinct(left.map(({ world }) => world));
     return undefined;
   }
@@ -171,6 +205,15 @@ class Player {
   }
 
   async #playPair(calls: readonly [Call, Call]): Promise<Failure | undefined> {
+    if (this.#guarded && (meetsThrough(calls) || calls.some((call) => this.#forbidden(call)))) {
+      for (const call of calls) {
+        if (this.#forbidden(call)) continue;
+        const failure = await this.#playOurs(call);
+        if (failure !== undefined) return failure;
+        await this.#playTheirs(call);
+      }
+      return undefined;
+    }
     const { rules, links, worlds } = this.#ours;
     const applicable = calls.filter((call) => this.#applies(this.#ours, call));
     const [first, second] = applicable;
@@ -202,7 +245,11 @@ class Player {
         ({ outcomes: [a, b] }) => matches(a.expected, one, compared) && matches(b.expected, other, compared),
       );
       if (left.length === 0) {
-        return this.#unexpected([first, second], [one, other], possible.map(({ outcomes }) => outcomes));
+        return this.#unexpected(
+          [first, second],
+          [one, other],
+          possible.map(({ outcomes }) => outcomes),
+        );
       }
       const next = distinct(left.map(({ world }) => world));
       inOrder = next[0]?.inOrder ?? true;
@@ -213,13 +260,16 @@ class Player {
   }
 
   async #disconnect(session: number, behind: Request | undefined): Promise<Failure | undefined> {
-    const call = behind === undefined ? undefined : { session, request: behind };
+    const call = behind === undefined || !this.#target.endsWithRequests ? undefined : { session, request: behind };
     const ours = this.#ours;
     const link = ours.links[session];
     if (link === undefined) return undefined;
     let worlds = ours.worlds;
     if (call !== undefined && this.#applies(ours, call)) {
-      worlds = [...worlds, ...worlds.flatMap((world) => apply(world, ours.rules, session, call.request).map((each) => each.world))];
+      worlds = [
+        ...worlds,
+        ...worlds.flatMap((world) => apply(world, ours.rules, session, call.request).map((each) => each.world)),
+      ];
       void link.call(call.request).catch(() => undefined);
     }
     await link.disconnect();
@@ -233,6 +283,10 @@ class Player {
     theirs.worlds = die(world, theirs.rules, session);
     theirs.links[session] = await this.#oracle.connect();
     return undefined;
+  }
+
+  #forbidden({ session, request }: Call): boolean {
+    return this.#guarded && this.#ours.worlds.some((world) => meetsForeign(world, session, request));
   }
 
   /** Whether the request can be sent: its handle is there, and nobody has reason to forbid it. */
@@ -280,6 +334,35 @@ class Player {
   #failure(text: string, signature: string): Failure {
     return { step: this.#step, text, signature };
   }
+}
+
+/** Whether the request names, or sets through a handle, what another session is writing, or a directory above it. */
+function meetsForeign(world: World, session: number, request: Request): boolean {
+  const foreign = (id: number | undefined): boolean => {
+    const node = id === undefined ? undefined : world.nodes.get(id);
+    if (node === undefined) return false;
+    if (node.kind === 'directory') return [...node.entries.values()].some(foreign);
+    return node.uploads.some(
+      (each) => world.uploads.get(each)?.handles.some((key) => sessionOf(key) !== session) === true,
+    );
+  };
+  if (request.op === 'list') return false;
+  if ('slot' in request && request.op !== 'open') {
+    const slots = request.op === 'copy-data' ? [request.slot, request.target] : [request.slot];
+    return (
+      request.op === 'fsetstat' && slots.some((slot) => foreign(world.handles.get(handleKey(session, slot))?.node))
+    );
+  }
+  const paths = 'target' in request ? [request.path, request.target] : [request.path];
+  return paths.some((path) => {
+    const place = locate(world, path);
+    return place.error === undefined && foreign(place.id);
+  });
+}
+
+/** Two requests of which one begins to write. */
+function meetsThrough(calls: readonly [Call, Call]): boolean {
+  return calls.some(({ request }) => request.op === 'open' && request.flags !== 0x01 && request.flags !== 0);
 }
 
 /** Every name, every attribute and every byte, through a new session. */

@@ -255,6 +255,13 @@ export class LocalWriteHandle implements WriteHandle {
     return true;
   }
 
+  async touched(): Promise<void> {
+    const { existing, directory, name } = this.#place;
+    if (existing === undefined) return;
+    const now = await asStorageError(() => lstatOrUndefined(directory.path(name)));
+    if (now?.ino === existing.ino && now.dev === existing.dev) this.#place = { ...this.#place, existing: now };
+  }
+
   abandon(options?: { readonly discard: boolean }): Promise<Outcome> {
     const store = this.#dirty && this.#upload.partialUploads === 'store' && options?.discard !== true;
     this.#outcome ??= this.#end(store ? 'what was received' : 'nothing').catch(() => 'discarded');

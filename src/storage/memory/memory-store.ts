@@ -150,12 +150,15 @@ export class MemoryStore implements ObjectStore {
       base: base === undefined ? undefined : { bytes: base.bytes, attributes: base.attributes },
       fresh,
       before: (operation) => this.#before(operation, path),
+      now: this.#now,
       checkSize: (size) => {
         if (size > this.#capacity) throw new StorageError('too-large', 'The file would be too large');
       },
       commit: (bytes, change, overBase) => {
         const target = directory.entries.get(name);
         if (target?.kind === 'directory') throw isADirectory();
+        // Nothing was written and nothing set: whatever is there stays.
+        if (bytes === undefined && Object.keys(change).length === 0) return;
         const isBase = target === base && target?.bytes === baseBytes;
         if (!isBase && options.create && options.exclusive) throw exists();
         if (overBase && !isBase) throw new StorageError('changed', 'Another file is there by now.');

@@ -15,6 +15,8 @@ export interface MemoryUpload {
   readonly fresh: NodeAttributes;
   /** Runs before each operation; may throw or wait. */
   before(operation: 'write' | 'sync' | 'commit'): Promise<void> | undefined;
+  /** Seconds since the epoch. */
+  now(): number;
   /** Throws 'too-large' where a file of `size` bytes is not allowed. */
   checkSize(size: number): void;
   /**
@@ -60,7 +62,8 @@ export class MemoryWriteHandle implements WriteHandle {
 
   stat(): Promise<Entry> {
     return this.#run(undefined, () => {
-      const attributes = changed(this.#attributes, this.#change);
+      const written = this.#written ? { ...this.#attributes, mtime: this.#upload.now() } : this.#attributes;
+      const attributes = changed(written, this.#change);
       return { kind: 'file', attributes: fileAttributes(attributes, this.#bytes.size) };
     });
   }

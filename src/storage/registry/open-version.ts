@@ -23,24 +23,29 @@ export class OpenVersion {
    * of it must not become the file.
    */
   disturbed = false;
+  /** Another version of the file is at the path: what changes the one before is no change of it. */
+  superseded = false;
   /** It could not be committed while several had it open: none of them may be told that it is stored. */
   failure: StorageError | undefined;
   readonly writers = new Set<SharedWriteHandle>();
   readonly readers = new Set<VersionReadHandle>();
-  readonly #truncates: boolean;
+  /** It starts empty. */
+  readonly truncates: boolean;
+  /** Written to since the last commit. */
+  dirty = false;
   #committed = false;
 
   constructor(inner: WriteHandle, path: StorePath, truncates: boolean) {
     this.inner = inner;
     this.home = path;
     this.path = path;
-    this.#truncates = truncates;
+    this.truncates = truncates;
   }
 
   get kind(): VersionKind {
     if (this.#committed) return 'changing';
     if (this.inner.isNew) return 'new';
-    return this.#truncates ? 'replacing' : 'changing';
+    return this.truncates ? 'replacing' : 'changing';
   }
 
   hasWriterOf(session: SessionKey): boolean {
@@ -50,6 +55,7 @@ export class OpenVersion {
 
   /** Puts what was written so far at the path, and goes on as a change of that. The caller holds the path's lane. */
   async checkpoint(): Promise<void> {
+    this.dirty = false;
     await this.inner.checkpoint();
     this.#committed = true;
   }

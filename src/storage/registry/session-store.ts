@@ -54,22 +54,29 @@ export class SessionStore implements ObjectStore {
   }
 
   async *list(path: StorePath): AsyncIterable<readonly DirectoryEntry[]> {
-    const own = new Map<string, OpenVersion>();
-    for (const version of this.#registry.files.versions.within(path)) {
-      if (version.path !== path && parentOf(version.path) === path && version.hasWriterOf(this.#session)) {
-        own.set(nameOf(version.path), version);
-      }
-    }
+    const own = await this.#ownEntries(path);
     for await (const page of this.#registry.store.list(path)) {
-      if (own.size > 0) for (const { name } of page) own.delete(name);
-      yield page;
+      yield own.size === 0
+        ? page
+        : page.map((stored) => {
+            const entry = own.get(stored.name);
+            own.delete(stored.name);
+            return entry ?? stored;
+          });
     }
-    const rest: DirectoryEntry[] = [];
-    for (const [name, version] of own) {
+    if (own.size > 0) yield [...own.values()];
+  }
+
+  /** What the session itself is writing in the directory, as it is so far. */
+  async #ownEntries(directory: StorePath): Promise<Map<string, DirectoryEntry>> {
+    const entries = new Map<string, DirectoryEntry>();
+    for (const version of this.#registry.files.versions.within(directory)) {
+      const { path } = version;
+      if (path === directory || parentOf(path) !== directory || !version.hasWriterOf(this.#session)) continue;
       const entry = await version.inner.stat().catch(() => undefined);
-      if (entry !== undefined) rest.push({ name, ...entry });
+      if (entry !== undefined) entries.set(nameOf(path), { name: nameOf(path), ...entry });
     }
-    if (rest.length > 0) yield rest;
+    return entries;
   }
 
   openRead(path: StorePath): Promise<ReadHandle> {

@@ -27,7 +27,9 @@ export class SharedWriteHandle implements WriteHandle {
   }
 
   async write(offset: number | 'end', chunks: readonly Buffer[]): Promise<void> {
-    return this.#inner().write(this.#append ? 'end' : offset, chunks);
+    const inner = this.#inner();
+    this.#version.dirty = true;
+    return inner.write(this.#append ? 'end' : offset, chunks);
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
@@ -35,7 +37,9 @@ export class SharedWriteHandle implements WriteHandle {
   }
 
   async truncate(size: number): Promise<void> {
-    return this.#inner().truncate(size);
+    const inner = this.#inner();
+    this.#version.dirty = true;
+    return inner.truncate(size);
   }
 
   async setAttributes(change: AttributeChange): Promise<void> {

@@ -1,5 +1,6 @@
 import type {
   AttributeChange,
+  EntryKind,
   ObjectStore,
   OpenWriteOptions,
   ReadHandle,
@@ -116,11 +117,13 @@ export class StoreRegistry {
     return this.#run([path], { publish }, async ({ sharedElsewhere }) => {
       const there = this.files.versions.at(path);
       if (options.create && options.exclusive && there.some(({ kind }) => kind === 'new')) throw exists();
-      const shared = options.truncate ? undefined : await lastAlive(there);
+      const shared = options.truncate || options.exclusive ? undefined : await sharable(there);
       if (shared !== undefined) return new SharedWriteHandle(this, shared, session, options);
-      // A new file that somebody is writing is there to be truncated.
-      const create = options.create || there.some(({ kind }) => kind === 'new');
-      const inner = await this.store.openWrite(path, { ...options, create, append: false });
+      const inner = await this.store.openWrite(path, {
+        ...options,
+        append: false,
+        ...(await this.#asOfNew(there, options.attributes)),
+      });
       const version = new OpenVersion(inner, path, options.truncate);
       // Another process writes into the same file: so does this one.
       if (sharedElsewhere && version.kind === 'changing') await version.checkpoint();
@@ -158,7 +161,10 @@ export class StoreRegistry {
 
   async hardlink(existing: StorePath, link: StorePath): Promise<void> {
     await this.#run([existing, link], PUBLISH, async (pass) => {
-      if (this.files.newVersion(link) !== undefined) throw exists();
+      if (this.files.newVersion(link) !== undefined) {
+        const source = await this.#kindOf(existing);
+        throw source === undefined && this.files.newVersion(existing) === undefined ? notFound() : exists();
+      }
       // Both names are to mean the file that is open.
       const version = this.#versionByName(existing);
       if (version !== undefined) await this.#life.publish(version, pass);
@@ -180,19 +186,12 @@ export class StoreRegistry {
   async rename(from: StorePath, to: StorePath, options: { overwrite: boolean }, session: SessionKey): Promise<void> {
     await this.#run([from, to], PUBLISH, async (pass) => {
       const fresh = this.files.newVersion(from);
-      if (from !== to) {
-        if (!options.overwrite && this.files.newVersion(to) !== undefined) throw exists();
-        if (this.#hasNewBelow(to)) throw options.overwrite ? notEmpty() : exists();
-        // What changes a stored file is that file: it goes along with it.
-        for (const version of this.files.versions.within(from)) {
-          if (version.kind === 'changing') await this.#life.publish(version, pass);
-        }
-      }
+      if (from !== to) await this.#checkOpenTarget(from, to, options);
       try {
         await this.store.rename(from, to, options);
       } catch (error) {
         if (!isNotFound(error) || fresh === undefined) throw error;
-        await this.#renameOnlyOpen(from, to, options);
+        await this.#renameOnlyOpen(fresh, to, options, pass);
       }
       if (from !== to) await this.#life.happened({ kind: 'renamed', from, to }, pass, session);
     });
@@ -204,25 +203,25 @@ export class StoreRegistry {
     options: { followSymlinks: boolean },
     session: SessionKey,
   ): Promise<void> {
-    await this.#run([path], PUBLISH, async (pass) => {
-      const own = this.files.ownVersion(path, session);
-      if (own !== undefined) {
-        await own.inner.setAttributes(change);
-        return;
-      }
-      await this.#setStoredAttributes(path, change, pass, () => this.store.setAttributes(path, change, options));
+    await this.#run([path], PUBLISH, async () => {
+      await this.#setStoredAttributes(
+        path,
+        change,
+        () => this.store.setAttributes(path, change, options),
+        (version) => version.hasWriterOf(session),
+      );
     });
   }
 
   /** Of a file that is open for reading, whatever its name is by now. */
   async setAttributesOf(reader: FollowingReadHandle, change: AttributeChange): Promise<void> {
-    await this.#run([reader.path], PUBLISH, async (pass) => {
-      const version = this.#versionByName(reader.path);
-      if (version?.kind === 'changing') {
-        await this.#setStoredAttributes(reader.path, change, pass, () => Promise.resolve());
-      } else {
-        await reader.inner.setAttributes(change);
-      }
+    await this.#run([reader.path], PUBLISH, async () => {
+      await this.#setStoredAttributes(
+        reader.path,
+        change,
+        () => reader.inner.setAttributes(change),
+        () => false,
+      );
     });
   }
 
@@ -249,6 +248,9 @@ export class StoreRegistry {
         if (last) await this.#life.end(version);
         throw version.failure;
       }
+      // Nothing was written over what has been replaced: nothing is to be told either.
+      const nothingToStore = version.superseded && !version.truncates && !version.dirty;
+      if (nothingToStore) this.#life.detach(version);
       if (version.detached) {
         if (last) await this.#life.end(version);
       } else if (last) {
@@ -317,43 +319,82 @@ export class StoreRegistry {
 
   /** The version that the name means for everybody: a change of the stored file, or what will be the first file there. */
   #versionByName(path: StorePath): OpenVersion | undefined {
-    return this.files.versions.at(path).findLast(({ kind, disturbed }) => kind !== 'replacing' && !disturbed);
+    return this.files.versions.at(path).findLast(({ kind, superseded }) => kind !== 'replacing' && !superseded);
   }
 
+  /** Sets attributes of the file at the path, and of what is being written there and will be that file. */
   async #setStoredAttributes(
     path: StorePath,
     change: AttributeChange,
-    pass: LanePass,
     setStored: () => Promise<void>,
+    isOwn: (version: OpenVersion) => boolean,
   ): Promise<void> {
-    const versions = this.files.versions.at(path);
-    const changing = versions.findLast(({ kind, disturbed }) => kind === 'changing' && !disturbed);
-    if (changing !== undefined) {
-      await changing.inner.setAttributes(change);
-      await this.#life.publish(changing, pass);
-    } else {
-      await setStored().catch((error: unknown) => {
-        if (!isNotFound(error) || this.files.newVersion(path) === undefined) throw error;
-      });
+    const fresh = this.files.newVersion(path);
+    let stored = true;
+    try {
+      await setStored();
+    } catch (error) {
+      if (!isNotFound(error) || fresh === undefined) throw error;
+      stored = false;
     }
-    // Who is allowed what holds for the uploads that will take the place of the file; their times are their own.
     const { mtime: _m, atime: _a, ...rights } = change;
-    for (const version of versions) {
-      if (version !== changing && version.kind !== 'changing') await version.inner.setAttributes(rights);
+    for (const version of this.files.versions.at(path)) {
+      const isThisFile =
+        isOwn(version) || (version.kind === 'changing' ? !version.superseded : !stored && version === fresh);
+      // Who is allowed what holds for an upload that will take the place of the file; its times are its own.
+      await version.inner.setAttributes(isThisFile ? change : rights);
+      if (version.kind === 'changing') await version.inner.touched?.();
     }
   }
 
-  async #renameOnlyOpen(from: StorePath, to: StorePath, { overwrite }: { overwrite: boolean }): Promise<void> {
-    const target = await this.store.stat(to, { followSymlinks: false }).catch((error: unknown) => {
+  /** A new file that somebody is writing is there: to be truncated, with the attributes that it has. */
+  async #asOfNew(
+    there: readonly OpenVersion[],
+    given: AttributeChange,
+  ): Promise<Pick<OpenWriteOptions, 'create' | 'attributes'> | undefined> {
+    const fresh = await lastAlive(there.filter(({ kind }) => kind === 'new'));
+    if (fresh === undefined) return undefined;
+    const { mode, uid, gid } = (await fresh.inner.stat()).attributes;
+    return { create: true, attributes: { ...given, mode: mode & 0o7777, uid, gid } };
+  }
+
+  /** What only registry and open files know of a rename's target; the rest is the store's to check. */
+  async #checkOpenTarget(from: StorePath, to: StorePath, { overwrite }: { overwrite: boolean }): Promise<void> {
+    const isDirectory = this.#hasNewBelow(to);
+    if (!isDirectory && this.files.newVersion(to) === undefined) return;
+    const source = await this.#kindOf(from);
+    if (source === undefined && this.files.newVersion(from) === undefined) throw notFound();
+    if (!overwrite) throw exists();
+    if (isDirectory) throw source === 'directory' ? notEmpty() : isADirectory();
+    if (source === 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
+  }
+
+  async #kindOf(path: StorePath): Promise<EntryKind | undefined> {
+    try {
+      return (await this.store.stat(path, { followSymlinks: false })).kind;
+    } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
-    });
+    }
+  }
+
+  /** A new file that is only open gets the name. Where a file is, it takes its place now: what is there for all. */
+  async #renameOnlyOpen(
+    version: OpenVersion,
+    to: StorePath,
+    { overwrite }: { overwrite: boolean },
+    pass: LanePass,
+  ): Promise<void> {
+    const from = version.path;
+    const target = await this.#kindOf(to);
     if (target === undefined) {
       const parent = await this.store.stat(parentOf(to), { followSymlinks: true });
       if (parent.kind !== 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
     } else if (from !== to) {
       if (!overwrite) throw exists();
-      if (target.kind === 'directory') throw new StorageError('is-a-directory', 'The target is a directory.');
+      if (target === 'directory') throw isADirectory();
+      await this.#life.publish(version, pass);
+      await this.store.rename(from, to, { overwrite });
     }
   }
 
@@ -388,6 +429,12 @@ export class StoreRegistry {
   }
 }
 
+async function sharable(versions: readonly OpenVersion[]): Promise<OpenVersion | undefined> {
+  const current = versions.filter(({ superseded }) => !superseded);
+  // Those who do not truncate share one; where there is none, what will be the file.
+  return (await lastAlive(current.filter(({ truncates }) => !truncates))) ?? (await lastAlive(current));
+}
+
 /** A handle that has failed takes nothing more: nobody can share it. */
 async function lastAlive(versions: readonly OpenVersion[]): Promise<OpenVersion | undefined> {
   for (const version of versions.toReversed()) {
@@ -403,6 +450,14 @@ async function lastAlive(versions: readonly OpenVersion[]): Promise<OpenVersion 
 
 function exists(): StorageError {
   return new StorageError('exists', 'It exists already.');
+}
+
+function notFound(): StorageError {
+  return new StorageError('not-found', 'No such file or directory.');
+}
+
+function isADirectory(): StorageError {
+  return new StorageError('is-a-directory', 'This is a directory.');
 }
 
 function notEmpty(): StorageError {

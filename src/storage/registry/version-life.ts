@@ -24,7 +24,11 @@ export class VersionLife {
         this.#files.detach(change.path);
         break;
       case 'replaced':
-        for (const version of this.#files.versions.at(change.path)) if (version !== by) version.disturbed = true;
+        for (const version of this.#files.versions.at(change.path)) {
+          if (version === by) continue;
+          version.disturbed = true;
+          version.superseded = true;
+        }
         break;
       case 'renamed':
         await this.#followRename(change.from, change.to, by);
@@ -68,6 +72,12 @@ export class VersionLife {
     this.#files.versions.remove(version);
   }
 
+  /** It has no name any more, and will not be stored. */
+  detach(version: OpenVersion): void {
+    version.detached = true;
+    this.#files.versions.remove(version);
+  }
+
   async commit(version: OpenVersion, pass: LanePass): Promise<void> {
     try {
       await this.#settle(version, pass, () => version.inner.close());
@@ -91,7 +101,7 @@ export class VersionLife {
         if (isNotFound(error)) return undefined;
         throw error;
       });
-      if (taken !== undefined) {
+      if (taken !== undefined || (version.kind === 'changing' && version.superseded)) {
         throw new StorageError('changed', 'The file was renamed, and another one has its old name by now.');
       }
       await commit();
