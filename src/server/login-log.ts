@@ -68,7 +68,7 @@ export class LoginLog {
     }
   }
 
-  succeeded({ method, publicKey, signatureAlgorithm, identity }: AuthSuccess<User>): void {
+  succeeded({ method, publicKey, signatureAlgorithm }: AuthSuccess<User>): void {
     this.#metrics?.login(method, 'success');
     const keys = this.#refusedKeys.splice(0);
     if (keys.length > 0) {
@@ -83,7 +83,7 @@ export class LoginLog {
         keyType: publicKey?.type,
         signatureAlgorithm: signatureAlgorithm ?? undefined,
       },
-      `${identity.name} logged in`,
+      'logged in',
     );
   }
 
