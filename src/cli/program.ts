@@ -6,6 +6,7 @@ import { CliError } from './cli-error.ts';
 import { registerHashPasswordCommand } from './hash-password-command.ts';
 import { registerKeygenCommand } from './keygen-command.ts';
 import { registerPolicyCommands } from './policy-commands.ts';
+import { endWithReader } from './quiet-pipes.ts';
 import { registerProbeCommand } from './probe-command.ts';
 import { registerReportCommand } from './report-command.ts';
 import { registerServeCommand } from './serve-command.ts';
@@ -14,6 +15,14 @@ import { registerSftpStdioCommand } from './sftp-stdio-command.ts';
 const program = new Command('latticeport')
   .description('An SFTP endpoint that is post-quantum by default and stores into S3.')
   .version(VERSION);
+
+/** What serves others: it outlives a reader of its output. */
+const SERVERS: readonly string[] = ['serve', 'sftp-stdio'];
+let serves = false;
+program.hook('preAction', (_, command) => {
+  serves = SERVERS.includes(command.name());
+});
+endWithReader(process, () => !serves);
 
 registerServeCommand(program);
 registerSftpStdioCommand(program);

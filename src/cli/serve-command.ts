@@ -80,6 +80,7 @@ async function serveAlone(
   const server = await startServer(prepared, log, undefined, monitoring?.metrics).catch((error: unknown) => {
     throw listenError(error, prepared.loaded.config.listen) ?? error;
   });
+  if (monitoring !== undefined) monitoring.storageReady = () => server.readiness.ready;
   monitoring?.ready();
   if (demo !== null) process.stdout.write(demoText(demo, prepared, server.address));
   signals.attach({
@@ -100,6 +101,7 @@ async function serveAsPrimary(
   if (monitoring !== undefined) {
     monitoring.text = () => primary.metrics();
     monitoring.serving = () => primary.serving > 0;
+    monitoring.storageReady = () => primary.storageReady;
     monitoring.metrics.workers = () => primary.serving;
   }
   const { host, port } = await primary.start().catch((error: unknown) => {
@@ -194,8 +196,10 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
     ({ listen } = prepared.loaded.config);
     const log = loggerOf(prepared, options).child({ worker: process.pid });
     if (prepared.loaded.config.metrics !== undefined) metrics = await createMetrics();
-    running = { server: await startServer(prepared, log, link, metrics), log };
-    link.ready(running.server.address);
+    const server = await startServer(prepared, log, link, metrics);
+    running = { server, log };
+    link.ready(server.address, server.readiness.ready);
+    if (!server.readiness.ready) void server.readiness.whenReady.then(() => link.storageReady());
   } catch (error) {
     await link.failed(startFailure(error, listen));
     process.exit(1);
