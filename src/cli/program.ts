@@ -11,6 +11,7 @@ import { registerProbeCommand } from './probe-command.ts';
 import { registerReportCommand } from './report-command.ts';
 import { registerServeCommand } from './serve-command.ts';
 import { registerSftpStdioCommand } from './sftp-stdio-command.ts';
+import { registerWhyCommand } from './why-command.ts';
 
 const program = new Command('latticeport')
   .description('An SFTP endpoint that is post-quantum by default and stores into S3.')
@@ -32,6 +33,7 @@ registerCheckConfigCommand(program);
 registerPolicyCommands(program);
 registerProbeCommand(program);
 registerReportCommand(program);
+registerWhyCommand(program);
 
 try {
   await program.parseAsync();

@@ -52,7 +52,7 @@ function fileAction(activity: string, path: string, fields: Fields): string {
   const read = numberOf(fields['bytesRead']);
   const bytes = written > 0 ? written : read;
   const isTransfer = activity === 'CLOSE' || activity === 'PARTIAL_CLOSE';
-  const verb = activity !== 'CLOSE' || bytes === 0 ? activity : written > 0 ? 'PUT' : 'GET';
+  const verb = transferVerb(activity, read, written);
   const { target, milliseconds, outcome } = fields;
   return [
     verb,
@@ -62,6 +62,13 @@ function fileAction(activity: string, path: string, fields: Fields): string {
     ...(typeof milliseconds === 'number' ? [millisecondsInWords(milliseconds)] : []),
     ...(typeof outcome === 'string' ? [outcome] : []),
   ].join(' ');
+}
+
+/** What a closed file was used for, in the client's words; other activities are words already. */
+export function transferVerb(activity: string, bytesRead: number, bytesWritten: number): string {
+  if (activity !== 'CLOSE') return activity;
+  if (bytesWritten > 0) return 'PUT';
+  return bytesRead > 0 ? 'GET' : activity;
 }
 
 /** What a client tried or got in with, in brackets. */

@@ -18,8 +18,9 @@ const MAIN = path.join(ROOT, 'dist/cli/main.js');
 
 /** Whom the permissions of a directory hold back. */
 const OTHER = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : [];
-const [program = process.execPath, ...more] = [...OTHER, process.execPath];
-const otherWorks = spawnSync(program, [...more, MAIN, '--version'], { cwd: '/', stdio: 'ignore' }).status === 0;
+const otherWorks =
+  spawnSync('/usr/bin/env', [...OTHER, process.execPath, MAIN, '--version'], { cwd: '/', stdio: 'ignore' }).status ===
+  0;
 const withOther = otherWorks ? test : test.skip;
 
 const base = mkdtempSync(path.join(tmpdir(), 'latticeport-start-'));
@@ -69,10 +70,9 @@ describe('storage.root', () => {
   function config(root: string, users: readonly object[] = [{}]): string[] {
     // Its owner reads the key; the other user needs one of its own.
     const key = path.join(folder, 'host_key');
-    const run = [...OTHER, 'sh', '-c', 'cat > host_key && chmod 600 host_key'];
     chmodSync(folder, 0o777);
-    const [shell = 'sh', ...args] = run;
-    spawnSync(shell, args, { cwd: folder, input: readFileSync(identity.hostKeys.ed25519.path) });
+    const write = [...OTHER, 'sh', '-c', 'cat > host_key && chmod 600 host_key'];
+    spawnSync('/usr/bin/env', write, { cwd: folder, input: readFileSync(identity.hostKeys.ed25519.path) });
     writeFileSync(
       path.join(folder, 'own.json'),
       JSON.stringify({
