@@ -3,6 +3,7 @@ import { parsePublicKey } from '../crypto/public-key.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
+import type { FailureReason } from './failure-reasons.ts';
 import type { Identity, IdentityProvider } from './identity.ts';
 import {
   MAX_KEY_BLOB_BYTES,
@@ -15,6 +16,7 @@ import {
 } from './limits.ts';
 import { verifyPassword } from './password-hash.ts';
 import { PasswordTurns } from './password-turns.ts';
+import { triedKey, type TriedKey } from './tried-key.ts';
 
 /** Message numbers of RFC 4252 §6 and §7. */
 export const SSH_MSG_USERAUTH = { REQUEST: 50, FAILURE: 51, SUCCESS: 52, BANNER: 53, PK_OK: 60 } as const;
@@ -40,17 +42,11 @@ export interface AuthFailure {
   /** As the client gave it: hostile text. */
   readonly userName: string;
   readonly method: string;
-  readonly reason:
-    | 'wrong-password'
-    | 'unknown-user-or-key'
-    | 'wrong-signature'
-    | 'algorithm-not-allowed'
-    | 'bad-key'
-    | 'method-not-available'
-    | 'provider-failed'
-    | 'too-busy';
-  /** Of the key that was tried. */
-  readonly fingerprint: string | null;
+  readonly reason: FailureReason;
+  /** Only with publickey. */
+  readonly key: TriedKey | null;
+  /** Whether the key is one of the user's: then it is the algorithm or the signature that is at fault. */
+  readonly keyIsUsers?: boolean;
   readonly error?: unknown;
 }
 
@@ -66,6 +62,8 @@ export interface ServerAuthOptions<T extends Identity> {
   readonly banner: string;
   send(payload: Buffer): void;
   disconnect(reason: SshDisconnect): void;
+  /** A request came, whatever becomes of it. The name is the client's word. */
+  onRequest?(userName: string): void;
   onSuccess(success: AuthSuccess<T>): void;
   onFailure(failure: AuthFailure): void;
 }
@@ -136,6 +134,7 @@ export class ServerAuth<T extends Identity> {
     this.#countRequest();
     const reader = new SshReader(payload, 1);
     const userName = reader.utf8(MAX_USER_NAME_BYTES);
+    this.#options.onRequest?.(userName);
     const service = reader.ascii(64);
     const method = reader.ascii(64);
     if (service !== CONNECTION_SERVICE) {
@@ -153,7 +152,7 @@ export class ServerAuth<T extends Identity> {
       case 'password':
         return this.#password(userName, reader);
       case undefined: {
-        this.#fail({ userName, method, reason: 'method-not-available', fingerprint: null });
+        this.#fail({ userName, method, reason: 'method-not-available', key: null });
         return;
       }
     }
@@ -164,7 +163,7 @@ export class ServerAuth<T extends Identity> {
     const password = asPassword(reader.string());
     if (change) reader.string();
     reader.end();
-    const failure = { userName, method: 'password', fingerprint: null } as const;
+    const failure = { userName, method: 'password', key: null } as const;
     const { provider } = this.#options;
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
@@ -179,7 +178,7 @@ export class ServerAuth<T extends Identity> {
       return;
     }
     if (identity === null || !right || change) {
-      this.#fail({ ...failure, reason: 'wrong-password' });
+      this.#fail({ ...failure, reason: passwordRefusal(identity, change) });
       return;
     }
     this.#succeed({ identity, method: 'password', publicKey: null, signatureAlgorithm: null });
@@ -192,30 +191,18 @@ export class ServerAuth<T extends Identity> {
     const signedBytes = reader.offset;
     const signature = signed ? reader.string(MAX_SIGNATURE_BYTES) : null;
     reader.end();
-    const failure = { userName, method: 'publickey', fingerprint: null } as const;
+    const failure = { userName, method: 'publickey', key: triedKey(algorithmName, blob) } as const;
     const algorithm = this.#options.userKeyAlgorithms.find((name) => name === algorithmName);
-    if (algorithm === undefined) {
-      this.#queryFailed({ ...failure, reason: 'algorithm-not-allowed' });
-      return;
-    }
-    let key: PublicKey;
-    try {
-      key = parsePublicKey(Buffer.from(blob));
-    } catch (error) {
-      // A key that cannot be parsed fails this attempt, not the connection.
-      this.#queryFailed({ ...failure, reason: 'bad-key', error });
-      return;
-    }
-    if (!key.signatureAlgorithms.includes(algorithm)) {
-      this.#queryFailed({ ...failure, reason: 'bad-key' });
-      return;
-    }
-    const tried = { ...failure, fingerprint: key.fingerprint };
-    const identity = await this.#find(userName, tried);
+    // Before the user is looked for, so that it takes its time for users that do not exist, too.
+    const offered = parsedKey(blob);
+    const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
-    const known = identity?.publicKeys.some((candidate) => candidate.blob.equals(key.blob)) ?? false;
-    if (identity === null || !known) {
-      this.#queryFailed({ ...tried, reason: 'unknown-user-or-key' });
+    const key = identity?.publicKeys.find((candidate) => candidate.blob.equals(blob));
+    const keyIsUsers = key !== undefined;
+    if (identity === null || algorithm === undefined || !keyIsUsers || !key.signatureAlgorithms.includes(algorithm)) {
+      const usable = offered?.signatureAlgorithms.some((name) => name === algorithm) ?? false;
+      const reason = keyRefusal(identity !== null, algorithm !== undefined, usable);
+      this.#queryFailed({ ...failure, reason, keyIsUsers });
       return;
     }
     if (signature === null) {
@@ -227,7 +214,7 @@ export class ServerAuth<T extends Identity> {
     // RFC 4252 §7: the session identifier and the request up to the signature.
     const data = new SshWriter(4096).string(this.#options.sessionId).bytes(reader.slice(0, signedBytes)).finish();
     if (!key.verify(algorithm, signature, data)) {
-      this.#fail({ ...tried, reason: 'wrong-signature' });
+      this.#fail({ ...failure, reason: 'wrong-signature', keyIsUsers });
       return;
     }
     this.#succeed({ identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm });
@@ -289,6 +276,27 @@ function asPassword(bytes: Buffer): string {
   } catch {
     return '';
   }
+}
+
+/** A key that cannot be parsed fails its attempt, not the connection. */
+function parsedKey(blob: Buffer): PublicKey | null {
+  try {
+    return parsePublicKey(Buffer.from(blob));
+  } catch {
+    return null;
+  }
+}
+
+function keyRefusal(userExists: boolean, algorithmAllowed: boolean, keyIsUsable: boolean): FailureReason {
+  if (!userExists) return 'unknown-user';
+  if (!algorithmAllowed) return 'algorithm-not-allowed';
+  return keyIsUsable ? 'wrong-key' : 'bad-key';
+}
+
+function passwordRefusal(identity: Identity | null, change: boolean): FailureReason {
+  if (identity === null) return 'unknown-user';
+  if (identity.passwordHash === null) return 'no-password-set';
+  return change ? 'password-change-refused' : 'wrong-password';
 }
 
 function tooMany(): SshDisconnect {

@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
 import { configJsonSchema, loadConfig } from '../config/load.ts';
+import type { PreparedConfig } from '../server/prepared-config.ts';
 import { prepareConfig } from '../server/prepared-config.ts';
+import { checkStore, placeInWords, problemInWords } from '../server/store-readiness.ts';
+import { CliError } from './cli-error.ts';
 
 /** `latticeport check-config FILE` and `latticeport config-schema`. */
 export function registerCheckConfigCommand(program: Command): void {
@@ -8,8 +11,11 @@ export function registerCheckConfigCommand(program: Command): void {
     .command('check-config')
     .description('check a configuration as a start would, without opening a port')
     .argument('[file]', 'the configuration', 'latticeport.json')
-    .action((file: string) => {
-      const { policy, hostKeys, users } = prepareConfig(loadConfig(file));
+    .option('--connect', 'ask the store, too: one request, or a look at the directory')
+    .action(async (file: string, { connect = false }: { connect?: boolean }) => {
+      const prepared = prepareConfig(loadConfig(file));
+      const { policy, hostKeys, users } = prepared;
+      if (connect) await connectStore(prepared);
       const counts = `${counted(hostKeys.length, 'host key')}, ${counted(users.size, 'user')}`;
       process.stdout.write(`${file}: good. Policy ${policy.name}, ${counts}.\n`);
       if (users.size === 0) process.stdout.write('Nobody can log in: add "users" (see README.md).\n');
@@ -20,6 +26,17 @@ export function registerCheckConfigCommand(program: Command): void {
     .action(() => {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
     });
+}
+
+/** Says that the store works, or throws what is wrong with it. */
+async function connectStore({ loaded }: PreparedConfig): Promise<void> {
+  const { storage } = loaded.config;
+  const problem = await checkStore(loaded);
+  if (problem !== null) {
+    const where = `${loaded.file}: $.storage.${problem.setting}`;
+    throw new CliError(`${where}: ${problemInWords(storage, problem)}; a start would wait for it`);
+  }
+  process.stdout.write(`${loaded.file}: ${placeInWords(storage)} answers.\n`);
 }
 
 function counted(count: number, noun: string): string {

@@ -3,6 +3,8 @@ import path from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
 import { parseConfig } from '../config/load.ts';
 import { generatePrivateKey } from '../crypto/private-key.ts';
+import { quoted } from '../policy/config-error.ts';
+import { CliError } from './cli-error.ts';
 
 /** What a start without a configuration uses, all under the present directory. */
 const HOST_KEYS = [
@@ -24,8 +26,13 @@ export interface Demo {
 /**
  * The embedded default: host keys and a demo user's key pair in `keys/`, files in `data/`, on 127.0.0.1. What is there
  * already is kept, so that a second start is the same endpoint.
+ * @throws CliError where the directory cannot be written
  */
 export function firstStart(folder: string, port: number): Demo {
+  return inWritable(folder, () => makeDemo(folder, port));
+}
+
+function makeDemo(folder: string, port: number): Demo {
   for (const { file, type } of HOST_KEYS) makeKey(path.join(folder, file), type, 'latticeport host key');
   makeKey(path.join(folder, DEMO_KEY), 'ed25519', 'latticeport demo user');
   mkdirSync(path.join(folder, DATA), { recursive: true });
@@ -43,8 +50,23 @@ export function firstStart(folder: string, port: number): Demo {
 export function writeKnownHosts(folder: string, host: string, port: number, publicKeyLines: readonly string[]): string {
   const name = port === 22 ? host : `[${host}]:${port}`;
   const file = 'keys/known_hosts';
-  writeFileSync(path.join(folder, file), publicKeyLines.map((line) => `${name} ${line}\n`).join(''));
+  inWritable(folder, () => {
+    writeFileSync(path.join(folder, file), publicKeyLines.map((line) => `${name} ${line}\n`).join(''));
+  });
   return file;
+}
+
+/** Runs `work`; where the system refuses something, one line says where and what to do. */
+function inWritable<T>(folder: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || !('path' in error)) throw error;
+    throw new CliError(
+      `the demo keeps its keys and files in ${quoted(folder)}, where ${quoted(error.path)} cannot be made or read ` +
+        `(${String(error.code)}): start it in a directory of yours, or serve a configuration with --config FILE`,
+    );
+  }
 }
 
 function makeKey(file: string, type: Parameters<typeof generatePrivateKey>[0], comment: string): void {

@@ -1,8 +1,12 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
-import { keepYoungGenerationSmall } from './young-generation.ts';
+import { nodeProblem } from './node-version.ts';
 
-// Before anything else is loaded: loading makes the young generation grow, and it does not shrink again.
-keepYoungGenerationSmall();
-enableCompileCache();
-await import('./program.ts');
+// An older Node does not get as far as a message in what the rest imports: it would fail at the import. So nothing else is
+// imported here, nor by what is, until this is known.
+const problem = nodeProblem(process.versions.node);
+if (problem === null) {
+  await import('./start.ts');
+} else {
+  process.stderr.write(`latticeport: ${problem}\n`);
+  process.exitCode = 1;
+}

@@ -6,14 +6,24 @@ import { CliError } from './cli-error.ts';
 import { registerHashPasswordCommand } from './hash-password-command.ts';
 import { registerKeygenCommand } from './keygen-command.ts';
 import { registerPolicyCommands } from './policy-commands.ts';
+import { endWithReader } from './quiet-pipes.ts';
 import { registerProbeCommand } from './probe-command.ts';
 import { registerReportCommand } from './report-command.ts';
 import { registerServeCommand } from './serve-command.ts';
 import { registerSftpStdioCommand } from './sftp-stdio-command.ts';
+import { registerWhyCommand } from './why-command.ts';
 
 const program = new Command('latticeport')
   .description('An SFTP endpoint that is post-quantum by default and stores into S3.')
   .version(VERSION);
+
+/** What serves others: it outlives a reader of its output. */
+const SERVERS: readonly string[] = ['serve', 'sftp-stdio'];
+let serves = false;
+program.hook('preAction', (_, command) => {
+  serves = SERVERS.includes(command.name());
+});
+endWithReader(process, () => !serves);
 
 registerServeCommand(program);
 registerSftpStdioCommand(program);
@@ -23,6 +33,7 @@ registerCheckConfigCommand(program);
 registerPolicyCommands(program);
 registerProbeCommand(program);
 registerReportCommand(program);
+registerWhyCommand(program);
 
 try {
   await program.parseAsync();

@@ -31,6 +31,7 @@ const DEFAULT_PORT = 2222;
 interface ServeOptions {
   readonly config?: string;
   readonly port?: number;
+  readonly verbose?: boolean;
 }
 
 /**
@@ -43,17 +44,22 @@ export function registerServeCommand(program: Command): void {
     .description('run the endpoint; without a configuration: a demo on 127.0.0.1 that stores into ./data')
     .option('-c, --config <file>', `configuration (default: ./${DEFAULT_CONFIG} where it is there)`)
     .option('-p, --port <port>', 'listen on this port instead of the configured one', parsePort)
+    .option('-v, --verbose', 'on a terminal, log every field instead of one line an event')
     .action(async (options: ServeOptions) => {
       if (cluster.isWorker) {
         await serveAsWorker(options);
         return;
       }
       const { prepared, demo } = prepare(options);
-      const log = createLogger(prepared.loaded.config.log);
+      const log = loggerOf(prepared, options);
       const signals = new ServeSignals(log);
       if (workerCount(prepared.loaded.config.workers) > 1) await serveAsPrimary(prepared, options, demo, log, signals);
       else await serveAlone(prepared, options, demo, log, signals);
     });
+}
+
+function loggerOf({ loaded }: PreparedConfig, { verbose = false }: ServeOptions): Logger {
+  return createLogger({ ...loaded.config.log, verbose });
 }
 
 function prepare(options: ServeOptions): { prepared: PreparedConfig; demo: Demo | null } {
@@ -74,6 +80,7 @@ async function serveAlone(
   const server = await startServer(prepared, log, undefined, monitoring?.metrics).catch((error: unknown) => {
     throw listenError(error, prepared.loaded.config.listen) ?? error;
   });
+  if (monitoring !== undefined) monitoring.storageReady = () => server.readiness.ready;
   monitoring?.ready();
   if (demo !== null) process.stdout.write(demoText(demo, prepared, server.address));
   signals.attach({
@@ -94,6 +101,7 @@ async function serveAsPrimary(
   if (monitoring !== undefined) {
     monitoring.text = () => primary.metrics();
     monitoring.serving = () => primary.serving > 0;
+    monitoring.storageReady = () => primary.storageReady;
     monitoring.metrics.workers = () => primary.serving;
   }
   const { host, port } = await primary.start().catch((error: unknown) => {
@@ -186,10 +194,12 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   try {
     const { prepared } = prepare(options);
     ({ listen } = prepared.loaded.config);
-    const log = createLogger(prepared.loaded.config.log).child({ worker: process.pid });
+    const log = loggerOf(prepared, options).child({ worker: process.pid });
     if (prepared.loaded.config.metrics !== undefined) metrics = await createMetrics();
-    running = { server: await startServer(prepared, log, link, metrics), log };
-    link.ready(running.server.address);
+    const server = await startServer(prepared, log, link, metrics);
+    running = { server, log };
+    link.ready(server.address, server.readiness.ready);
+    if (!server.readiness.ready) void server.readiness.whenReady.then(() => link.storageReady());
   } catch (error) {
     await link.failed(startFailure(error, listen));
     process.exit(1);

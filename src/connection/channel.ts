@@ -103,6 +103,11 @@ export class Channel implements Receiver {
     return this.#closeReceived && this.#ending === 'sent';
   }
 
+  /** Nothing more is to be sent, since our program has ended: the peer may leave without closing it. */
+  get ended(): boolean {
+    return this.#ending === 'sent';
+  }
+
   attach(user: ChannelUser): void {
     this.#user = user;
     if (this.#eofReceived) user.onEof();

@@ -40,6 +40,11 @@ export class Connection {
     return this.#channels.size;
   }
 
+  /** Channels have been open, and all of them are closed or on our side at their end. */
+  get finished(): boolean {
+    return this.#nextId > 0 && [...this.#channels.values()].every((channel) => channel.ended);
+  }
+
   /** Throws WireError or SshDisconnect. */
   receive(message: number, payload: Buffer): void {
     const reader = new SshReader(payload, 1);

@@ -22,6 +22,7 @@ import type { SessionEnvironment } from './session.ts';
 import type { SftpShared } from './sftp-sessions.ts';
 import { SftpSessions } from './sftp-sessions.ts';
 import { openStore } from './store.ts';
+import { checkStore, StoreReadiness } from './store-readiness.ts';
 import { SSH_VERSION } from './version.ts';
 
 /** A server that listens. */
@@ -29,6 +30,8 @@ export class RunningServer {
   readonly address: AddressInfo;
   readonly store: ObjectStore;
   readonly server: SftpServer;
+  /** Whether the store has answered. */
+  readonly readiness: StoreReadiness;
   readonly #log: Logger;
   readonly #shared: SharedState;
   #prepared: PreparedConfig;
@@ -39,6 +42,7 @@ export class RunningServer {
     address: AddressInfo;
     store: ObjectStore;
     server: SftpServer;
+    readiness: StoreReadiness;
     prepared: PreparedConfig;
     shared: SharedState;
     log: Logger;
@@ -46,6 +50,7 @@ export class RunningServer {
     this.address = parts.address;
     this.store = parts.store;
     this.server = parts.server;
+    this.readiness = parts.readiness;
     this.#prepared = parts.prepared;
     this.#shared = parts.shared;
     this.#log = parts.log;
@@ -89,6 +94,7 @@ export class RunningServer {
 
   async #stop(): Promise<number> {
     this.#watcher.close();
+    this.readiness.close();
     const cutOff = await this.server.stop(this.#prepared.loaded.config.shutdown.drainSeconds);
     while (this.#shared.ending.size > 0) await Promise.all(this.#shared.ending);
     await this.store.close();
@@ -127,7 +133,10 @@ export class RunningServer {
   }
 }
 
-/** Opens the store and the port. Rejects with ConfigError, or with the system's error for the port. */
+/**
+ * Asks the store, opens it and the port. Rejects with ConfigError, or with the system's error for the port. A store that
+ * does not answer does not hinder it: `readiness` tells.
+ */
 export async function startServer(
   prepared: PreparedConfig,
   log: Logger,
@@ -138,6 +147,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const { config, file } = prepared.loaded;
   await prepareKexMethods(prepared.policy.algorithms.kex);
+  const unreachable = await checkStore(prepared.loaded);
   const store = await openStore(config.storage, file, log, metrics);
   const windows = new ReceiveWindows(receiveBytes(config.storage));
   const shared: SharedState = { windows, sessions: new Set(), ending: new Set(), metrics };
@@ -167,7 +177,8 @@ export async function startServer(
     },
     `listening on ${address.address} port ${address.port}`,
   );
-  return new RunningServer({ address, store, server, prepared, shared, log });
+  const readiness = new StoreReadiness(config.storage, unreachable, log);
+  return new RunningServer({ address, store, server, readiness, prepared, shared, log });
 }
 
 /** What all sessions have in common, whichever configuration they began with. */

@@ -1,3 +1,5 @@
+import { plainAddress } from './remote-address.ts';
+
 /** A source that is refused waits at most so long before its banner. */
 const MAX_WAIT_SECONDS = 5;
 
@@ -47,9 +49,8 @@ export class ConnectionThrottle {
  * has at least.
  */
 export function sourceOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!address.includes(':')) return address;
+  const plain = plainAddress(address);
+  if (!plain.includes(':')) return plain;
   const [head = '', tail] = address.split('%', 1).join('').split('::');
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');

@@ -23,6 +23,8 @@ export class Monitoring {
   text: () => Promise<string>;
   /** Whether somebody is there to serve, once it is started. */
   serving: () => boolean = () => true;
+  /** Whether the store has answered. */
+  storageReady: () => boolean = () => true;
 
   private constructor(metrics: Metrics, log: Logger) {
     this.metrics = metrics;
@@ -63,6 +65,7 @@ export class Monitoring {
 
   #notReady(): string | null {
     if (this.#state !== 'ready') return this.#state;
-    return this.serving() ? null : 'no worker serves';
+    if (!this.serving()) return 'no worker serves';
+    return this.storageReady() ? null : 'the storage does not answer';
   }
 }

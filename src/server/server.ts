@@ -4,6 +4,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { DISCONNECT_REASON } from '../transport/disconnect.ts';
 import type { Admission } from './admission.ts';
 import { sourceOf } from './connection-throttle.ts';
+import { remoteAddressOf } from './remote-address.ts';
 import type { SessionEnvironment } from './session.ts';
 import { Session } from './session.ts';
 
@@ -107,7 +108,7 @@ export class SftpServer {
   }
 
   #accept(socket: Socket): void {
-    const answer = this.#admission.admit(socket.remoteAddress ?? '');
+    const answer = this.#admission.admit(remoteAddressOf(socket));
     if (typeof answer === 'number' || answer === null) {
       this.#admitted(socket, answer);
       return;
@@ -154,7 +155,7 @@ export class SftpServer {
     });
     if (wait === null || this.#waiting.size >= this.#environment.config.limits.unauthenticatedConnections) {
       this.#log.warn(
-        { event: 'connection.refused', remoteAddress: socket.remoteAddress, reason: 'rate' },
+        { event: 'connection.refused', remoteAddress: remoteAddressOf(socket), reason: 'rate' },
         'too many connections a second',
       );
       this.#environment.metrics?.ssh.connectionRefused('rate');
@@ -179,7 +180,7 @@ export class SftpServer {
     if (unauthenticated >= limits.unauthenticatedConnections) this.#makeRoom();
     if (this.#stopping || this.#sessions.size >= limits.connections) {
       this.#log.warn(
-        { event: 'connection.refused', remoteAddress: socket.remoteAddress, reason: 'limit', unauthenticated },
+        { event: 'connection.refused', remoteAddress: remoteAddressOf(socket), reason: 'limit', unauthenticated },
         'too many connections',
       );
       this.#environment.metrics?.ssh.connectionRefused('limit');

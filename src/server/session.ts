@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
-import type { AuthFailure, AuthSuccess } from '../auth/server-auth.ts';
+import type { AuthSuccess } from '../auth/server-auth.ts';
 import { ServerAuth, SSH_MSG_USERAUTH } from '../auth/server-auth.ts';
 import type { IdentityProvider } from '../auth/identity.ts';
 import type { Config } from '../config/schema.ts';
@@ -20,6 +20,8 @@ import { Transport } from '../transport/transport.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import { keyExchangeFailure } from './key-exchange-failure.ts';
+import { LoginLog } from './login-log.ts';
+import { remoteAddressOf } from './remote-address.ts';
 import type { User } from './users.ts';
 
 /** What every session of a server shares. */
@@ -70,7 +72,7 @@ type Phase =
 export class Session implements TransportHandler {
   readonly id = randomBytes(8).toString('hex');
   readonly #environment: SessionEnvironment;
-  readonly #log: Logger;
+  readonly #login: LoginLog;
   readonly remoteAddress: string;
   readonly #transport: Transport;
   readonly #startedAt = Date.now();
@@ -81,19 +83,16 @@ export class Session implements TransportHandler {
   #keepaliveTimer: NodeJS.Timeout | null = null;
   #drainTimer: NodeJS.Timeout | null = null;
   #lastActivity = performance.now();
-  #userName: string | null = null;
   #bytesReceivedBefore = 0;
   #timedOut = false;
 
   constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
     this.#environment = environment;
     this.#observer = observer;
-    this.remoteAddress = socket.remoteAddress ?? 'unknown';
-    this.#log = environment.log.child({ sessionId: this.id });
-    this.#log.info(
-      { event: 'session.opened', remoteAddress: this.remoteAddress, remotePort: socket.remotePort },
-      'connection opened',
-    );
+    this.remoteAddress = remoteAddressOf(socket);
+    const { log, metrics } = environment;
+    this.#login = new LoginLog(log, { sessionId: this.id, remoteAddress: this.remoteAddress }, metrics?.ssh);
+    this.#log.info({ event: 'session.opened', remotePort: socket.remotePort }, 'connection opened');
     const { config } = environment;
     this.#graceTimer = this.#deadline(Math.min(KEX_SECONDS, config.auth.loginGraceSeconds), 'no key exchange in time');
     this.#transport = new Transport(socket, {
@@ -105,6 +104,11 @@ export class Session implements TransportHandler {
       rekey: config.rekey,
       handler: this,
     });
+  }
+
+  /** With the user's name, as soon as there is one. */
+  get #log(): Logger {
+    return this.#login.log;
   }
 
   get authenticated(): boolean {
@@ -196,14 +200,19 @@ export class Session implements TransportHandler {
     clearTimeout(this.#graceTimer);
     if (this.#keepaliveTimer !== null) clearInterval(this.#keepaliveTimer);
     if (this.#drainTimer !== null) clearInterval(this.#drainTimer);
+    // A client that has closed its last channel is done: some reset the connection then.
+    const hadFinished = phase.name === 'open' && phase.connection.finished;
     if (phase.name === 'open') phase.connection.lost();
-    if (phase.name === 'auth') phase.auth.cancel();
+    if (phase.name === 'auth') {
+      phase.auth.cancel();
+      this.#login.ended();
+    }
     if (phase.name === 'kex') {
       this.#environment.metrics?.ssh.keyExchangeFailed(keyExchangeFailure(reason, this.#timedOut));
     }
     const fields = {
       event: 'session.closed',
-      user: this.#userName,
+      authenticated: phase.name === 'open',
       reason: reason.reason,
       byPeer: reason.byPeer,
       bytesIn: this.#transport.bytesReceived,
@@ -215,6 +224,8 @@ export class Session implements TransportHandler {
     const message = `connection closed: ${reason.message}`;
     if (reason.cause !== undefined && reason.reason === DISCONNECT_REASON.BY_APPLICATION) {
       this.#log.error({ ...fields, err: reason.cause }, message);
+    } else if (hadFinished && reason.reason === DISCONNECT_REASON.CONNECTION_LOST) {
+      this.#log.info(fields, 'connection closed by peer, after its last channel');
     } else if (reason.byPeer || reason.reason === DISCONNECT_REASON.BY_APPLICATION) {
       this.#log.info(fields, message);
     } else {
@@ -256,29 +267,17 @@ export class Session implements TransportHandler {
       disconnect: (reason) => {
         this.#transport.disconnect(reason);
       },
+      onRequest: (userName) => {
+        this.#login.requested(userName);
+      },
       onSuccess: (success) => {
         this.#authenticated(success);
       },
       onFailure: (failure) => {
-        this.#authenticationFailed(failure);
+        this.#login.failed(failure);
       },
     });
     this.#phase = { name: 'auth', auth };
-  }
-
-  #authenticationFailed(failure: AuthFailure): void {
-    this.#environment.metrics?.ssh.login(failure.method, failure.reason);
-    const fields = {
-      event: 'auth.failure',
-      user: failure.userName.slice(0, 100),
-      method: failure.method,
-      reason: failure.reason,
-      fingerprint: failure.fingerprint,
-      remoteAddress: this.remoteAddress,
-    };
-    if (failure.reason === 'provider-failed')
-      this.#log.error({ ...fields, err: failure.error }, 'users cannot be looked up');
-    else this.#log.warn(fields, 'authentication failed');
   }
 
   #authenticated(success: AuthSuccess<User>): void {
@@ -286,20 +285,7 @@ export class Session implements TransportHandler {
     clearTimeout(this.#graceTimer);
     const { config } = this.#environment;
     const user = success.identity;
-    this.#userName = user.name;
-    this.#environment.metrics?.ssh.login(success.method, 'success');
-    this.#log.info(
-      {
-        event: 'auth.success',
-        user: user.name,
-        method: success.method,
-        fingerprint: success.publicKey?.fingerprint,
-        keyType: success.publicKey?.type,
-        signatureAlgorithm: success.signatureAlgorithm ?? undefined,
-        remoteAddress: this.remoteAddress,
-      },
-      `${user.name} logged in`,
-    );
+    this.#login.succeeded(success);
     this.#observer.onAuthenticated();
     this.#transport.peerAuthenticated();
     this.#lastActivity = performance.now();
@@ -312,7 +298,7 @@ export class Session implements TransportHandler {
       },
       openSubsystem: (name, channel) => (name === 'sftp' ? this.#openSftp(user, channel) : null),
       onRefused: (what) => {
-        this.#log.info({ event: 'session.refused', user: user.name, request: what.slice(0, 200) }, 'request refused');
+        this.#log.info({ event: 'session.refused', request: what.slice(0, 200) }, 'request refused');
       },
     });
     this.#phase = { name: 'open', user, connection };
@@ -322,7 +308,7 @@ export class Session implements TransportHandler {
   }
 
   #openSftp(user: User, channel: Channel): ChannelUser {
-    const sftp = this.#environment.openSftp(user, channel, this.#log.child({ user: user.name }));
+    const sftp = this.#environment.openSftp(user, channel, this.#log);
     this.#sftp.add(sftp);
     return {
       onData: (chunk) => {

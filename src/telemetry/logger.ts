@@ -1,6 +1,7 @@
 import type { DestinationStream, Logger, LoggerOptions as LoggerOptionsOfPino } from 'pino';
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
+import { terminalLine } from './terminal-line.ts';
 
 export type { Logger } from 'pino';
 
@@ -8,6 +9,8 @@ export interface LoggerOptions {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** `auto`: pretty on a terminal, JSON lines otherwise. */
   readonly format: 'auto' | 'json' | 'pretty';
+  /** With `pretty`: every field, over several lines. */
+  readonly verbose?: boolean;
 }
 
 /** Control characters and line separators: what moves a terminal's cursor or forges a line. */
@@ -30,15 +33,27 @@ const printableOnly: LogMethodHook = function (args, method) {
   method.apply(this, args.map(printable) as Parameters<typeof method>);
 };
 
+/** Turns lines of JSON into lines for a person. */
+function forTerminal(to: DestinationStream, color: boolean): DestinationStream {
+  return {
+    write: (json: string) => {
+      const line = terminalLine(json, { color, escape: (text) => String(printable(text)) });
+      if (line !== null) to.write(`${line}\n`);
+    },
+  };
+}
+
 /**
  * Structured logs on standard output, one JSON object a line: `time` (ISO 8601), `level` (a word), `event` (a stable
- * dotted name), `sessionId` where there is a session, `msg` for people.
+ * dotted name), `sessionId` where there is a session, `msg` for people. `pretty` is one line an event instead.
  */
 export function createLogger(options: LoggerOptions, destination?: DestinationStream): Logger {
   const isPretty = options.format === 'pretty' || (options.format === 'auto' && process.stdout.isTTY);
+  const color = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
   const stream =
-    destination ??
-    (isPretty ? pretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', sync: true }) : undefined);
+    isPretty && options.verbose !== true
+      ? forTerminal(destination ?? process.stdout, color)
+      : (destination ?? (isPretty ? pretty({ colorize: color, ignore: 'pid,hostname', sync: true }) : undefined));
   const settings = {
     level: options.level,
     base: null,

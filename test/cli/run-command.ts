@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { registerPolicyCommands } from '../../src/cli/policy-commands.ts';
 import { registerReportCommand } from '../../src/cli/report-command.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
+import { registerWhyCommand } from '../../src/cli/why-command.ts';
 
 export interface CommandResult {
   readonly output: string;
@@ -30,6 +31,7 @@ export async function runCommand(
   const program = new Command('latticeport').exitOverride();
   registerPolicyCommands(program, terminal);
   registerReportCommand(program, terminal, options.stdin);
+  registerWhyCommand(program, terminal, options.stdin);
   // Options were inherited before this: commands made later inherit, these were made by the functions above.
   for (const command of allCommands(program)) {
     command

@@ -300,6 +300,8 @@ describe('npm start', () => {
       JSON.stringify({ type: 'module', scripts: { start: scripts.start, build: 'true' } }),
     );
     symlinkSync(path.join(root, 'dist'), path.join(folder, 'dist'));
+    // With the project's own Node, whichever runs this test.
+    symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
     const port = await freePort();
     const npm = new ServerProcess(['npm', 'start', '--', '--port', String(port)], { cwd: folder });
     try {

@@ -48,7 +48,7 @@ describe('OpenSSH sftp', () => {
     expect(await failure()).toMatchObject({ level: 'warn', user: site.identity.user, reason: 'wrong-password' });
     failure = nextFailure();
     const unknown = await withPassword('nobody', 'guess');
-    expect(await failure()).toMatchObject({ level: 'warn', user: 'nobody', reason: 'wrong-password' });
+    expect(await failure()).toMatchObject({ level: 'warn', user: 'nobody', reason: 'unknown-user' });
     for (const { code, stderr } of [wrong, unknown]) {
       expect(code).toBe(255);
       expect(stderr).toContain('Permission denied (publickey,password).');
@@ -62,12 +62,12 @@ describe('OpenSSH sftp', () => {
     expect(await failure()).toMatchObject({
       user: site.identity.user,
       method: 'publickey',
-      reason: 'unknown-user-or-key',
+      reason: 'wrong-key',
       fingerprint: site.identity.strangerKey.fingerprint,
     });
     failure = nextFailure();
     const unknown = await site.sftp('ls\n', { user: 'nobody' });
-    expect(await failure()).toMatchObject({ user: 'nobody', reason: 'unknown-user-or-key' });
+    expect(await failure()).toMatchObject({ user: 'nobody', reason: 'unknown-user' });
     for (const { code, stderr } of [wrong, unknown]) {
       expect(code).toBe(255);
       expect(stderr).toContain('Permission denied (publickey,password).');

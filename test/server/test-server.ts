@@ -95,6 +95,7 @@ export async function startTestServer(changes: Partial<ConfigInput> = {}): Promi
     users: [
       { name: 'demo', publicKeys: Object.values(shared.publicLines), passwordHash: shared.passwordHash },
       { name: 'reader', passwordHash: shared.passwordHash, permissions: 'read-only' },
+      { name: 'keyonly', publicKeys: [shared.publicLines.ed25519] },
     ],
     ...changes,
     limits: { connectionsPerSecondPerSource: 0, ...changes.limits },

@@ -3,7 +3,9 @@ import type { MetricSnapshot } from '../../telemetry/metric-snapshot.ts';
 /** What workers and primary say to each other over the IPC channel. */
 export type ToPrimary =
   | { readonly type: 'admit'; readonly id: number; readonly source: string }
-  | { readonly type: 'ready'; readonly host: string; readonly port: number }
+  | { readonly type: 'ready'; readonly host: string; readonly port: number; readonly storageReady: boolean }
+  /** The store, which had not answered when it began to listen, answers now. */
+  | { readonly type: 'storage-ready' }
   /** Its metrics, because the primary has asked in that round, or 0: because it ends. */
   | { readonly type: 'measured'; readonly round: number; readonly metrics: readonly MetricSnapshot[] }
   /** It cannot start, and ends; the text is for the operator. */
@@ -18,7 +20,13 @@ export type ToWorker =
   /** The server stops: no new connections, idle sessions end, transfers may finish within the deadline. */
   | { readonly type: 'drain' };
 
-const TO_PRIMARY: readonly unknown[] = ['admit', 'ready', 'failed', 'measured'] satisfies ToPrimary['type'][];
+const TO_PRIMARY: readonly unknown[] = [
+  'admit',
+  'ready',
+  'storage-ready',
+  'failed',
+  'measured',
+] satisfies ToPrimary['type'][];
 const TO_WORKER: readonly unknown[] = ['admitted', 'measure', 'retire', 'drain'] satisfies ToWorker['type'][];
 
 export function isToPrimary(message: unknown): message is ToPrimary {

@@ -48,7 +48,7 @@ export class Primary {
   readonly #log: Logger;
   readonly #meter: WorkerMeter | undefined;
   #throttle: ConnectionThrottle;
-  readonly #phases = new Map<number, { phase: WorkerPhase; readonly startedAt: number }>();
+  readonly #phases = new Map<number, { phase: WorkerPhase; readonly startedAt: number; storageReady: boolean }>();
   #backoffMs = FIRST_BACKOFF_MS;
   #stopping = false;
 
@@ -63,6 +63,9 @@ export class Primary {
       if (!isToPrimary(message)) return;
       if (message.type === 'admit') {
         send(worker, { type: 'admitted', id: message.id, wait: this.#throttle.admit(message.source) });
+      } else if (message.type === 'ready' || message.type === 'storage-ready') {
+        const known = this.#phases.get(worker.id);
+        if (known !== undefined) known.storageReady = message.type === 'storage-ready' || message.storageReady;
       } else if (message.type === 'measured') {
         this.#meter?.received(worker.id, message.round, message.metrics);
       }
@@ -121,6 +124,11 @@ export class Primary {
     return this.#living().filter((worker) => this.#phase(worker) === 'serving').length;
   }
 
+  /** Whether the store answers to a worker that takes new connections. */
+  get storageReady(): boolean {
+    return [...this.#phases.values()].some(({ phase, storageReady }) => phase === 'serving' && storageReady);
+  }
+
   /** The metrics of this process and of all workers, those included that have ended. Empty without a meter. */
   async metrics(): Promise<string> {
     const workers = this.#living()
@@ -175,7 +183,7 @@ export class Primary {
 
   #fork(): { readonly worker: Worker; readonly listening: Promise<ListeningAddress> } {
     const worker = cluster.fork();
-    this.#phases.set(worker.id, { phase: 'starting', startedAt: Date.now() });
+    this.#phases.set(worker.id, { phase: 'starting', startedAt: Date.now(), storageReady: false });
     const listening = new Promise<ListeningAddress>((resolve, reject) => {
       worker.on('message', (message: unknown) => {
         if (!isToPrimary(message)) return;

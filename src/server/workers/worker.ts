@@ -61,8 +61,13 @@ export class PrimaryLink implements Admission {
     });
   }
 
-  ready({ address, port }: AddressInfo): void {
-    this.#send({ type: 'ready', host: address, port });
+  /** `storageReady`: whether the store answers. */
+  ready({ address, port }: AddressInfo, storageReady: boolean): void {
+    this.#send({ type: 'ready', host: address, port, storageReady });
+  }
+
+  storageReady(): void {
+    this.#send({ type: 'storage-ready' });
   }
 
   /** Resolves when the primary has been told, or cannot be. */

@@ -92,7 +92,10 @@ export function codeOf(error: unknown): string {
     const value = field(error, name);
     if (typeof value === 'string' && value !== '' && value !== 'Error' && value !== 'UnknownError') return value;
   }
-  return 'Unknown';
+  // The SDK wraps errors that it does not know and keeps nothing of them but their text.
+  const message = field(error, 'message');
+  const errno = typeof message === 'string' ? /\b(E[A-Z]{3,}(?:_[A-Z]+)?)\b/.exec(message)?.[1] : undefined;
+  return errno !== undefined && NETWORK_CODES.has(errno) ? errno : 'Unknown';
 }
 
 /** True where the store says that the object or upload is not there. */
@@ -121,7 +124,6 @@ export function classify(error: unknown): Fault {
   if (status === 503) return fault('slow-down', false);
   if (status === 500 || status === 502 || status === 504) return fault('retry', true);
   if (NETWORK_CODES.has(code) || code === 'TimeoutError') return fault('retry', !NEVER_SENT.has(code));
-  // The SDK wraps errors that it does not know and keeps nothing of them but their text.
   const message = field(error, 'message');
   if (status === undefined && typeof message === 'string' && NETWORK_WORDS.test(message)) return fault('retry', true);
   if (code === 'Unknown' && (status === 400 || status === 403)) return fault('unexplained', false);
