@@ -163,7 +163,10 @@ export class UserView {
     const source = this.#locateMovable(from, 'rename');
     const target = this.#locateMovable(to, 'rename');
     if (options.overwrite) this.#require('write', target);
-    if (from !== to && isWithin(to, from)) throw new StorageError('failure', 'A directory cannot move into itself.');
+    if (from !== to && isWithin(to, from)) {
+      await this.stat(from, { followSymlinks: false });
+      throw new StorageError('failure', 'A directory cannot move into itself.');
+    }
     if (source.directory.store === target.directory.store) {
       await source.directory.store.rename(source.path, target.path, options);
       return;
