@@ -26,7 +26,7 @@ export async function setOpenFileAttributes(
   }
   if (requested.size !== undefined) await handle.file.truncate(requested.size);
   if (Object.keys(requested.change).length > 0) {
-    context.view.require('setAttributes', handle.path);
+    context.view.require('setAttributes', handle.path, handle.file);
     await handle.file.setAttributes(requested.change);
   }
 }
