@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { describeVisibility } from '../config/home-visibility.ts';
 import { configJsonSchema, loadConfig } from '../config/load.ts';
 import { prepareConfig } from '../server/prepared-config.ts';
 
@@ -9,9 +10,11 @@ export function registerCheckConfigCommand(program: Command): void {
     .description('check a configuration as a start would, without opening a port')
     .argument('[file]', 'the configuration', 'latticeport.json')
     .action((file: string) => {
-      const { policy, hostKeys, users } = prepareConfig(loadConfig(file));
+      const { loaded, policy, hostKeys, users, warnings } = prepareConfig(loadConfig(file));
       const counts = `${counted(hostKeys.length, 'host key')}, ${counted(users.size, 'user')}`;
       process.stdout.write(`${file}: good. Policy ${policy.name}, ${counts}.\n`);
+      for (const { message } of warnings) process.stdout.write(`Warning: ${message}\n`);
+      if (users.size > 0) writeVisibility(describeVisibility(loaded.config.users));
       if (users.size === 0) process.stdout.write('Nobody can log in: add "users" (see README.md).\n');
     });
   program
@@ -20,6 +23,12 @@ export function registerCheckConfigCommand(program: Command): void {
     .action(() => {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
     });
+}
+
+/** Who can see whose files: a wrong home is a right configuration all the same. */
+function writeVisibility(lines: readonly string[]): void {
+  if (lines.length === 0) process.stdout.write('Every user sees files of its own only.\n');
+  else process.stdout.write(`Who can see whose files:\n${lines.map((line) => `  ${line}\n`).join('')}`);
 }
 
 function counted(count: number, noun: string): string {

@@ -30,7 +30,13 @@ export interface DirectoryEntry extends Entry {
   readonly name: string;
 }
 
-/** What a client may set. `size` is handled by `truncate`. `mode` has permission bits only (0o7777). */
+/**
+ * The mode bits that a store keeps: permissions and the sticky bit. Nobody who uploads a program may make it run as its
+ * owner or group, so the set-user-id and set-group-id bits are dropped wherever a mode comes from.
+ */
+export const KEPT_MODE_BITS = 0o1777;
+
+/** What a client may set. `size` is handled by `truncate`. Of `mode` the `KEPT_MODE_BITS` are kept. */
 export interface AttributeChange {
   readonly mtime?: number;
   readonly atime?: number;

@@ -40,7 +40,7 @@ export const setstat: PlainRow = {
 /** Also the extension lsetstat, which differs in the link only. */
 export function prepareSetstat(context: RequestContext, reader: SshReader, followSymlinks: boolean): Plan {
   const path = readPath(context, reader);
-  const requested = readAttributes(reader);
+  const requested = readAttributes(reader, context.owners);
   return {
     // One file is meant, by its name here and by its handle in WRITE: neither may overtake the other.
     handles: context.handles.writersAt(path),

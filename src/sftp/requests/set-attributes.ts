@@ -1,17 +1,22 @@
 import type { ClientPath } from '../../vfs/client-path.ts';
 import type { RequestedAttributes } from '../attributes.ts';
 import type { OpenHandle } from '../open-handle.ts';
+import { SSH_FX } from '../protocol.ts';
 import type { RequestContext } from '../request.ts';
+import { SftpStatus } from '../status.ts';
 
 /** SETSTAT on a path: the size first, then what a change of size would spoil (the times). */
 export async function setPathAttributes(
   context: RequestContext,
   path: ClientPath,
-  { size, change }: RequestedAttributes,
+  requested: RequestedAttributes,
   options: { readonly followSymlinks: boolean },
 ): Promise<void> {
+  const { size, change, ownerLeftOut = false } = requested;
+  checkOwner(context, requested);
   if (size !== undefined) await context.view.truncate(path, size, context.ended);
-  if (Object.keys(change).length > 0) await context.view.setAttributes(path, change, options);
+  // Where nothing is left to do, the path must still be there.
+  if (Object.keys(change).length > 0 || ownerLeftOut) await context.view.setAttributes(path, change, options);
 }
 
 /** FSETSTAT. A handle that only reads or lists has no way to set anything: its path does. */
@@ -24,9 +29,15 @@ export async function setOpenFileAttributes(
     await setPathAttributes(context, handle.path, requested, { followSymlinks: true });
     return;
   }
+  checkOwner(context, requested);
   if (requested.size !== undefined) await handle.file.truncate(requested.size);
   if (Object.keys(requested.change).length > 0) {
     context.view.require('setAttributes', handle.path, handle.file);
     await handle.file.setAttributes(requested.change);
   }
+}
+
+function checkOwner({ owners }: RequestContext, { ownerLeftOut }: RequestedAttributes): void {
+  if (ownerLeftOut !== true || owners !== 'refuse') return;
+  throw new SftpStatus(SSH_FX.PERMISSION_DENIED, 'Permission denied: this server does not change owners.');
 }

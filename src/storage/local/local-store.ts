@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { link, lstat, mkdir, readlink, realpath, rmdir, stat, statfs, symlink, unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { StorageError } from '../object-store.ts';
+import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type {
   AttributeChange,
   DirectoryEntry,
@@ -184,7 +184,7 @@ export class LocalStore implements ObjectStore {
     if (path === '') throw exists();
     return this.#place(path, async (place) => {
       const { mode, uid, gid, ...times } = attributes;
-      await mkdir(place.directory.path(place.name), { mode: (mode ?? 0o777) & 0o7777 });
+      await mkdir(place.directory.path(place.name), { mode: (mode ?? 0o777) & KEPT_MODE_BITS });
       const made = { ...place, stats: await lstat(place.directory.path(place.name)) };
       if (uid !== undefined || gid !== undefined) {
         // As with a new file: who may not give it away has made it all the same.

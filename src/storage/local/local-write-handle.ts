@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { StorageError } from '../object-store.ts';
+import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type { AttributeChange, Entry, OpenWriteOptions, WriteHandle } from '../object-store.ts';
 import type { FileCopier } from './copy-bytes.ts';
 import {
@@ -99,7 +99,7 @@ export class LocalWriteHandle implements WriteHandle {
     void this.#writeGathered();
     return this.#ranges.run(0, 0, true, async () => {
       const { kind, attributes } = entryOf(await asStorageError(() => statDescriptor(this.#readable())));
-      const bits = mode === undefined ? attributes.mode : (attributes.mode & ~0o7777) | mode;
+      const bits = mode === undefined ? attributes.mode : (attributes.mode & ~0o7777) | (mode & KEPT_MODE_BITS);
       return { kind, attributes: { ...attributes, ...times, mode: bits, size } };
     });
   }
@@ -253,7 +253,7 @@ export class LocalWriteHandle implements WriteHandle {
   async #makeTemporary(keep: number): Promise<TemporaryFile> {
     const { directory, existing, base, options, copier } = this.#upload;
     const { mode = DEFAULT_MODE, uid, gid } = options.attributes;
-    const temporary = await TemporaryFile.create(directory, existing === undefined ? mode & 0o7777 : 0o600);
+    const temporary = await TemporaryFile.create(directory, existing === undefined ? mode & KEPT_MODE_BITS : 0o600);
     try {
       if (existing !== undefined) {
         if (base !== undefined) {
@@ -322,7 +322,7 @@ export class LocalWriteHandle implements WriteHandle {
 }
 
 async function applyToDescriptor(fd: number, { mode, mtime, atime }: AttributeChange): Promise<void> {
-  if (mode !== undefined) await chmodDescriptor(fd, mode & 0o7777);
+  if (mode !== undefined) await chmodDescriptor(fd, mode & KEPT_MODE_BITS);
   if (mtime === undefined && atime === undefined) return;
   const stats = await statDescriptor(fd);
   await utimesDescriptor(fd, atime ?? stats.atimeMs / 1000, mtime ?? stats.mtimeMs / 1000);
