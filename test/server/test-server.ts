@@ -93,8 +93,8 @@ export async function startTestServer(changes: Partial<ConfigInput> = {}): Promi
     hostKeys: KEY_NAMES.map((name) => path.join(shared.folder, `host_${name}`)),
     storage: { type: 'local', root: data, fsync: 'never' },
     users: [
-      { name: 'demo', publicKeys: Object.values(shared.publicLines), passwordHash: shared.passwordHash },
-      { name: 'reader', passwordHash: shared.passwordHash, permissions: 'read-only' },
+      { name: 'demo', publicKeys: Object.values(shared.publicLines), passwordHash: shared.passwordHash, home: '/' },
+      { name: 'reader', passwordHash: shared.passwordHash, permissions: 'read-only', home: '/' },
     ],
     ...changes,
     limits: { connectionsPerSecondPerSource: 0, ...changes.limits },
