@@ -49,6 +49,7 @@ function makeEverything() {
         name: user,
         publicKeys: Object.values(userKeys).map(({ publicLine }) => publicLine),
         passwordHash: run(['hash-password'], `${password}\n`).trim(),
+        home: '/',
       },
     ],
     // All clients of the interoperability tests come from one address.

@@ -42,7 +42,8 @@ editor completes and checks the names. \`latticeport policy lint FILE\` makes th
 A file is refused, with its path, the place in it and the nearest known names, for an unknown or unimplemented algorithm,
 a name that stands twice, an empty list, ciphers that would run without a MAC, an algorithm that FIPS does not approve where
 \`Fips\` is true, and a policy name that another file defines. A file that changes is read again and serves new connections;
-if it cannot be used then, the old content stays in force and the log says why.
+if it cannot be used then, the old content stays in force and the log says why. At the start such a file is a warning
+(\`config.warning\`), unless the policy that the configuration names is, or may be, in it.
 
 \`SshHostKeyAlgorithms\` may be left out: the server then offers what the service documents for its servers (the SHA-2
 signatures of RSA, ECDSA and Ed25519). Of the list, only algorithms with a configured host key are offered. Where \`Fips\`

@@ -41,9 +41,11 @@ const b64 = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '
 
 /**
  * `$scrypt$ln=15,r=8,p=1$SALT$HASH`, or `$pbkdf2-sha256$i=600000$SALT$HASH` in FIPS mode; salt (16 bytes) and hash
- * (32 bytes) in base64 without padding: the form of the PHC string format.
+ * (32 bytes) in base64 without padding: the form of the PHC string format. Throws PasswordHashError for a password that
+ * `verifyPassword` would refuse.
  */
 export async function hashPassword(password: string, kind?: 'scrypt' | 'pbkdf2-sha256'): Promise<string> {
+  if (password.includes('\0')) throw new PasswordHashError('a password with a NUL in it is never let in');
   const salt = randomBytes(SALT_BYTES);
   if ((kind ?? defaultKind()) === 'scrypt') {
     const N = 2 ** SCRYPT_LOG2_N;
@@ -117,7 +119,7 @@ export function decoyHash(hashes: readonly string[]): string {
 
 const DEFAULT_DECOY = decoyHash([]);
 
-/** Whether `password` is the one of `passwordHash`; with null, false after the work that `decoy` costs. */
+/** Whether `password` is the one of `passwordHash`; never with a NUL in it; with null, false after the work that `decoy` costs. */
 export async function verifyPassword(
   password: string,
   passwordHash: string | null,
@@ -127,7 +129,8 @@ export async function verifyPassword(
   const computed = await compute(normalise(password), parsed);
   const equal = timingSafeEqual(computed, parsed.hash);
   computed.fill(0);
-  return equal && passwordHash !== null;
+  // HMAC fills its key up with zero bytes: a password with NULs behind it has the same hash as without.
+  return equal && passwordHash !== null && !password.includes('\0');
 }
 
 function compute(password: string, parsed: ParsedHash): Promise<Buffer> {

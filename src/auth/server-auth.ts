@@ -170,7 +170,9 @@ export class ServerAuth<T extends Identity> {
     const right = await passwordTurns.run(
       this.#options.remoteAddress,
       () => !this.#done,
-      () => verifyPassword(password, identity?.passwordHash ?? null, provider.decoyHash),
+      // What cannot be anybody's password fails like a wrong one, after the same work.
+      () =>
+        verifyPassword(password ?? '', password === null ? null : (identity?.passwordHash ?? null), provider.decoyHash),
     );
     if (right === 'unwanted') return;
     if (right === 'busy') {
@@ -268,13 +270,13 @@ export class ServerAuth<T extends Identity> {
   }
 }
 
-/** What cannot be anybody's password (too long, not UTF-8) fails like a wrong one, after the same work. */
-function asPassword(bytes: Buffer): string {
-  if (bytes.length > MAX_PASSWORD_BYTES) return '';
+/** null for what cannot be anybody's password: too long, not UTF-8, a NUL in it. */
+function asPassword(bytes: Buffer): string | null {
+  if (bytes.length > MAX_PASSWORD_BYTES || bytes.includes(0)) return null;
   try {
     return strictUtf8.decode(bytes);
   } catch {
-    return '';
+    return null;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { describeVisibility } from '../config/home-visibility.ts';
 import { configJsonSchema, loadConfig } from '../config/load.ts';
 import type { PreparedConfig } from '../server/prepared-config.ts';
 import { prepareConfig } from '../server/prepared-config.ts';
@@ -14,10 +15,12 @@ export function registerCheckConfigCommand(program: Command): void {
     .option('--connect', 'ask the store, too: one request, or a look at the directory')
     .action(async (file: string, { connect = false }: { connect?: boolean }) => {
       const prepared = prepareConfig(loadConfig(file));
-      const { policy, hostKeys, users } = prepared;
+      const { loaded, policy, hostKeys, users, warnings } = prepared;
       if (connect) await connectStore(prepared);
       const counts = `${counted(hostKeys.length, 'host key')}, ${counted(users.size, 'user')}`;
       process.stdout.write(`${file}: good. Policy ${policy.name}, ${counts}.\n`);
+      for (const { message } of warnings) process.stdout.write(`Warning: ${message}\n`);
+      if (users.size > 0) writeVisibility(describeVisibility(loaded.config.users));
       if (users.size === 0) process.stdout.write('Nobody can log in: add "users" (see README.md).\n');
     });
   program
@@ -37,6 +40,12 @@ async function connectStore({ loaded }: PreparedConfig): Promise<void> {
     throw new CliError(`${where}: ${problemInWords(storage, problem)}; a start would wait for it`);
   }
   process.stdout.write(`${loaded.file}: ${placeInWords(storage)} answers.\n`);
+}
+
+/** Who can see whose files: a wrong home is a right configuration all the same. */
+function writeVisibility(lines: readonly string[]): void {
+  if (lines.length === 0) process.stdout.write('Every user sees files of its own only.\n');
+  else process.stdout.write(`Who can see whose files:\n${lines.map((line) => `  ${line}\n`).join('')}`);
 }
 
 function counted(count: number, noun: string): string {

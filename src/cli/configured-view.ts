@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { loadConfig } from '../config/load.ts';
 import { openStore } from '../server/store.ts';
 import { viewOf } from '../server/user-views.ts';
+import type { OwnerPolicy } from '../sftp/attributes.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import type { UserView } from '../vfs/user-view.ts';
@@ -15,7 +16,7 @@ export async function openConfiguredView(
   file: string,
   name: string | undefined,
   stderr: Writable,
-): Promise<{ view: UserView; store: ObjectStore }> {
+): Promise<{ view: UserView; store: ObjectStore; owners: OwnerPolicy }> {
   const { config } = loadConfig(file);
   const user = config.users.find((each) => each.name === name);
   if (user === undefined) {
@@ -25,5 +26,5 @@ export async function openConfiguredView(
   const store = await openStore(config.storage, file, log);
   const view = viewOf(user, store);
   await view.prepare();
-  return { view, store };
+  return { view, store, owners: config.storage.owners };
 }

@@ -10,7 +10,7 @@ export function demoText(demo: Demo, prepared: PreparedConfig, { address, port }
   const lines = prepared.hostKeys.map(({ publicKey }) => `${publicKey.type} ${publicKey.blob.toString('base64')}`);
   const knownHosts = writeKnownHosts(folder, address, port, lines);
   const { storage } = prepared.loaded.config;
-  const files = storage.type === 'local' ? `${path.relative(folder, storage.root) || '.'}/` : storage.type;
+  const files = storage.type === 'local' ? `${path.relative(folder, storage.root)}/${demo.userName}/` : storage.type;
   return [
     '',
     `Latticeport listens on ${address} port ${port}.`,

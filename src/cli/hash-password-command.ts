@@ -22,6 +22,7 @@ export function registerHashPasswordCommand(program: Command): void {
       }
       const password = process.stdin.isTTY ? await promptUnseen('Password: ') : await firstLine();
       if (password === '') throw new CliError('the password is empty');
+      if (password.includes('\0')) throw new CliError('the password has a NUL in it, which no login may have');
       process.stdout.write(`${await hashPassword(password, options.kind)}\n`);
     });
 }

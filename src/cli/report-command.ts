@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { InvalidArgumentError, type Command } from 'commander';
 import { SessionReportBuilder } from '../policy/session-report.ts';
+import { printableJson } from '../telemetry/printable.ts';
 import { CliError } from './cli-error.ts';
 import { readLogLines } from './log-lines.ts';
 import { writeChart } from './report-chart.ts';
@@ -47,7 +48,7 @@ export function registerReportCommand(
         );
       }
       if (options.html !== undefined) writeHtml(options.html, reportHtml(report, new Date().toISOString()));
-      if (options.json) terminal.line(JSON.stringify(report, null, 2));
+      if (options.json) terminal.line(printableJson(JSON.stringify(report, null, 2)));
       else writeChart(report, options.top, terminal);
       if (options.strict && report.cutOff.length > 0) terminal.exit(3);
     });

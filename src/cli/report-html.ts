@@ -1,3 +1,4 @@
+import { printable } from '../telemetry/printable.ts';
 import type { Partner, SessionCount, SessionReport } from '../policy/session-report.ts';
 import { counted, percent } from './report-chart.ts';
 
@@ -76,5 +77,5 @@ function escapeHtml(text: string): string {
     '"': '&quot;',
     "'": '&#39;',
   };
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? '');
+  return printable(text).replace(/[&<>"']/g, (character) => entities[character] ?? '');
 }

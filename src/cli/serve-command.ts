@@ -52,6 +52,7 @@ export function registerServeCommand(program: Command): void {
       }
       const { prepared, demo } = prepare(options);
       const log = loggerOf(prepared, options);
+      logWarnings(prepared, log);
       const signals = new ServeSignals(log);
       if (workerCount(prepared.loaded.config.workers) > 1) await serveAsPrimary(prepared, options, demo, log, signals);
       else await serveAlone(prepared, options, demo, log, signals);
@@ -67,6 +68,16 @@ function prepare(options: ServeOptions): { prepared: PreparedConfig; demo: Demo 
   const demo = file === null ? firstStart(process.cwd(), options.port ?? DEFAULT_PORT) : null;
   const loaded = demo?.loaded ?? loadConfig(file ?? DEFAULT_CONFIG);
   return { prepared: prepareConfig(withPort(loaded, options.port)), demo };
+}
+
+function prepareAgain(options: ServeOptions, log: Logger): PreparedConfig {
+  const { prepared } = prepare(options);
+  logWarnings(prepared, log);
+  return prepared;
+}
+
+function logWarnings({ warnings }: PreparedConfig, log: Logger): void {
+  for (const { file, jsonPath, message } of warnings) log.warn({ event: 'config.warning', file, jsonPath }, message);
 }
 
 async function serveAlone(
@@ -85,7 +96,7 @@ async function serveAlone(
   if (demo !== null) process.stdout.write(demoText(demo, prepared, server.address));
   signals.attach({
     stop: () => monitoredStop(monitoring, () => server.stop()),
-    reload: () => countedReload(monitoring?.metrics, () => server.reload(prepare(options).prepared)),
+    reload: () => countedReload(monitoring?.metrics, () => server.reload(prepareAgain(options, log))),
   });
 }
 
@@ -116,7 +127,7 @@ async function serveAsPrimary(
     reload: () =>
       countedReload(monitoring?.metrics, async () => {
         // A broken configuration must not reach the workers: they would end at their start.
-        const changed = prepare(options).prepared;
+        const changed = prepareAgain(options, log);
         await primary.reload(primaryOptions(changed));
         if (!isDeepStrictEqual(changed.loaded.config.metrics, prepared.loaded.config.metrics)) {
           log.warn({ event: 'config.needs-restart', setting: 'metrics' }, 'a change of "metrics" needs a restart');

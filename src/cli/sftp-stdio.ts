@@ -62,12 +62,12 @@ export async function runSftpStdio(options: SftpStdioOptions, streams: SftpStdio
     if (options.root !== undefined || home !== undefined) throw new CliError('a configured user has a root and a home');
     // Configuration, logger and S3 client take long to load: only those who use them wait for them.
     const { openConfiguredView } = await import('./configured-view.ts');
-    const { view, store } = await openConfiguredView(options.config, options.user, streams.stderr);
-    return await serveAndClose(view, store, session, streams);
+    const { view, store, owners } = await openConfiguredView(options.config, options.user, streams.stderr);
+    return await serveAndClose(view, store, { ...session, owners }, streams);
   }
   const store = await LocalStore.open(root, { fsync: 'never', hardlinks: true, symlinks: true });
   const view = localView(store, home ?? (root === '/' ? process.cwd() : '/'));
-  return await serveAndClose(view, store, { ...session, names: await systemIdentityNames() }, streams);
+  return await serveAndClose(view, store, { ...session, owners: 'set', names: await systemIdentityNames() }, streams);
 }
 
 async function serveAndClose(

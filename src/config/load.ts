@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../policy/config-error.ts';
 import { describeIssue } from './describe-issue.ts';
+import { openSecrets } from './open-secrets.ts';
 import type { Config } from './schema.ts';
 import { configSchema } from './schema.ts';
 
@@ -11,29 +12,35 @@ export interface LoadedConfig {
   readonly config: Config;
   /** The file, for messages. */
   readonly file: string;
+  /** What does not stop a start, and should be looked at. */
+  readonly warnings: readonly ConfigError[];
 }
 
 /** Reads, parses, validates. Throws ConfigError that names the file, the JSON path and what was expected. */
 export function loadConfig(file: string): LoadedConfig {
   let text: string;
+  let mode: number;
   try {
     text = readFileSync(file, 'utf8');
+    ({ mode } = statSync(file));
   } catch (error) {
     throw new ConfigError(file, '$', `cannot be read: ${(error as Error).message}`);
   }
-  return parseConfig(text, file);
+  const loaded = parseConfig(text, file);
+  return { ...loaded, warnings: [...loaded.warnings, ...openSecrets(loaded.config, file, mode)] };
 }
 
 export function parseConfig(text: string, file: string): LoadedConfig {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    // Some editors of Windows begin a file with a byte order mark.
+    json = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     throw new ConfigError(file, '$', `not valid JSON: ${(error as Error).message}`);
   }
   const result = configSchema.safeParse(json);
   if (!result.success) throw schemaError(file, result.error, json);
-  return { config: resolvePaths(result.data, path.dirname(path.resolve(file))), file };
+  return { config: resolvePaths(result.data, path.dirname(path.resolve(file))), file, warnings: [] };
 }
 
 /** The JSON Schema that editors use; `$schema` in a configuration may point to it. */

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { bucketNameProblem } from './bucket-name.ts';
+import { DEFAULT_HOMES, homeProblems } from './home-directories.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -25,18 +27,42 @@ const userName = z
   .string()
   .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.@+-]{0,99}$/u, 'expected 1 to 100 letters, digits, or _ . @ + -');
 
-const user = z.strictObject({
-  name: userName,
-  publicKeys: z.array(z.string()).default([]).describe('Lines as in authorized_keys, without options.'),
-  passwordHash: z.string().optional().describe('Output of "latticeport hash-password".'),
-  home: z.string().startsWith('/').default('/').describe('Where the user starts; ${transfer:UserName} is replaced.'),
-  homeDirectoryType: z
-    .enum(['PATH', 'LOGICAL'])
-    .default('PATH')
-    .describe('PATH: home is the root that the user sees. LOGICAL: the mappings are.'),
-  homeDirectoryMappings: z.array(mapping).max(2000).default([]),
-  permissions: z.union([z.enum(['read-only', 'read-write']), z.array(permission)]).default('read-write'),
-});
+const user = z
+  .strictObject({
+    name: userName,
+    publicKeys: z.array(z.string()).default([]).describe('Lines as in authorized_keys, without options.'),
+    passwordHash: z.string().optional().describe('Output of "latticeport hash-password".'),
+    home: z
+      .string()
+      .startsWith('/')
+      .optional()
+      .describe(
+        'PATH: the directory of the storage that the user sees as /; default "/${transfer:UserName}", where the variable ' +
+          'is replaced; "/" is all of the storage. LOGICAL: where the user starts among its mappings; default "/".',
+      ),
+    homeDirectoryType: z
+      .enum(['PATH', 'LOGICAL'])
+      .default('PATH')
+      .describe('PATH: home is the root that the user sees. LOGICAL: the mappings are.'),
+    homeDirectoryMappings: z.array(mapping).max(2000).default([]),
+    permissions: z
+      .union([z.enum(['read-only', 'read-write']), z.array(permission)], {
+        error: `expected "read-only", "read-write" or a list of ${permission.options.map((name) => `"${name}"`).join(', ')}`,
+      })
+      .default('read-write'),
+  })
+  .transform((settings) => ({ ...settings, home: settings.home ?? DEFAULT_HOMES[settings.homeDirectoryType] }))
+  .superRefine((settings, context) => {
+    for (const { path, message } of homeProblems(settings)) context.addIssue({ code: 'custom', path, message });
+  });
+
+const owners = z
+  .enum(['ignore', 'refuse', 'set'])
+  .default('ignore')
+  .describe(
+    'What becomes of an owner and group that a client names. ignore: the rest of its request is done, so that clients ' +
+      'which keep owners (rsync, cp -p on a mount) go on; refuse: permission denied; set: as far as the system allows.',
+  );
 
 const localStorage = z.strictObject({
   type: z.literal('local'),
@@ -44,17 +70,19 @@ const localStorage = z.strictObject({
   fsync: z.enum(['always', 'never']).default('always').describe('Whether CLOSE waits until the disk has the file.'),
   hardlinks: z.boolean().default(true),
   symlinks: z.boolean().default(false),
+  owners,
   partialUploads: z.enum(['store', 'discard']).default('store'),
 });
 
 const memoryStorage = z.strictObject({
   type: z.literal('memory').describe('Everything is lost when the server stops: for trying things out.'),
+  owners,
   partialUploads: z.enum(['store', 'discard']).default('store'),
 });
 
-const s3Storage = z.strictObject({
+const s3Settings = z.strictObject({
   type: z.literal('s3'),
-  bucket: z.string().min(3).max(63),
+  bucket: z.string(),
   prefix: z.string().max(900).default('').describe('Put before every key; "" or ending in "/".'),
   region: z.string().min(1).default('us-east-1'),
   endpoint: z.url().optional().describe('For stores other than AWS S3.'),
@@ -89,10 +117,16 @@ const s3Storage = z.strictObject({
   maxSparseBytes: bytes(0, 5 * 1024 * GIB)
     .default(GIB)
     .describe('Zeros that are stored for one file where its client has left holes or has set a larger size.'),
+  owners,
   partialUploads: z.enum(['store', 'discard']).default('store'),
   setStat: z.enum(['store', 'ignore', 'refuse']).default('store'),
   renameMaxEntries: z.int().min(0).default(100_000).describe('Largest directory that a rename copies.'),
   renameConcurrency: z.int().min(1).max(64).default(8),
+});
+
+const s3Storage = s3Settings.superRefine(({ bucket, endpoint }, context) => {
+  const message = bucketNameProblem(bucket, endpoint === undefined);
+  if (message !== undefined) context.addIssue({ code: 'custom', path: ['bucket'], message });
 });
 
 const settings = z.strictObject({
@@ -146,7 +180,7 @@ const settings = z.strictObject({
     })
     .prefault({}),
   workers: z
-    .union([z.int().min(1).max(256), z.literal('auto')])
+    .union([z.int().min(1).max(256), z.literal('auto')], { error: 'expected a number from 1 to 256, or "auto"' })
     .default(1)
     .describe('Processes that share the port; auto: one a core. Memory settings are for each of them.'),
   log: z

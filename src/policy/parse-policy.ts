@@ -103,7 +103,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue, raw: unknown): ConfigProblem[]
       return [
         {
           jsonPath,
-          problem: `${quoted(issue.input)} is not a policy name: Transfer…SecurityPolicy-…, letters, digits and hyphens`,
+          problem: `${quoted(issue.input)} is not a policy name: it begins with a letter or digit, and has no control characters`,
         },
       ];
     case 'invalid_type': {

@@ -29,7 +29,7 @@ const securityPolicySchema = z.strictObject({
   SecurityPolicyName: z
     .string()
     .max(100)
-    .regex(/^Transfer[A-Za-z0-9]*SecurityPolicy-[A-Za-z0-9-]+$/)
+    .regex(/^[\p{L}\p{N}]([\p{L}\p{M}\p{N}\p{P}\p{S} ]*[\p{L}\p{M}\p{N}\p{P}\p{S}])?$/u)
     .meta({ description: 'The name by which the configuration chooses the policy.' }),
   Fips: z.boolean().meta({ description: 'True: only FIPS-approved algorithms may be listed.' }),
   Type: z.literal('SERVER').optional().meta({ description: 'Connector policies are for outgoing connections.' }),

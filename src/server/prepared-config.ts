@@ -3,11 +3,11 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { PrivateKey } from '../crypto/keys.ts';
 import { cryptoModule, refusedByOpenSsl } from '../crypto/providers.ts';
 import type { PolicyCatalogue } from '../policy/catalogue.ts';
-import { loadPolicies } from '../policy/catalogue.ts';
 import { ConfigError } from '../policy/config-error.ts';
 import type { FipsMode } from '../policy/fips-rules.ts';
 import { checkFipsMode, fipsRules } from '../policy/fips-rules.ts';
 import { selectHostKeyAlgorithms } from '../policy/host-key-selection.ts';
+import { loadPoliciesFor } from '../policy/policies-for.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../policy/security-policy.ts';
 import { loadHostKeys } from './host-keys.ts';
 import { ConfiguredUsers } from './users.ts';
@@ -22,6 +22,8 @@ export interface PreparedConfig {
   readonly policy: SecurityPolicy;
   readonly hostKeys: readonly PrivateKey[];
   readonly users: ConfiguredUsers;
+  /** What does not stop a start, and should be looked at. */
+  readonly warnings: readonly ConfigError[];
 }
 
 /**
@@ -30,14 +32,15 @@ export interface PreparedConfig {
  */
 export function prepareConfig(loaded: LoadedConfig): PreparedConfig {
   const { config, file } = loaded;
-  const catalogue = loadPolicies([BUILT_IN_POLICIES, ...config.policyDirectories]);
+  const directories = [BUILT_IN_POLICIES, ...config.policyDirectories];
+  const { catalogue, warnings } = loadPoliciesFor(config.securityPolicy, directories);
   const policy = catalogue.require(config.securityPolicy, file, '$.securityPolicy');
   checkFipsMode(config.fips, policy, cryptoModule(), file, '$.fips');
   checkComputable(policy, file, '$.securityPolicy');
   const hostKeys = loadHostKeys(config.hostKeys, file);
   offeredAlgorithms(policy, hostKeys, file);
   const users = new ConfiguredUsers(config.users, file, config.fips === 'required' || cryptoModule().enabled);
-  return { loaded, catalogue, policy, hostKeys, users };
+  return { loaded, catalogue, policy, hostKeys, users, warnings: [...loaded.warnings, ...warnings] };
 }
 
 /**

@@ -61,6 +61,7 @@ export class SftpSessions {
           writeBytesInFlight: limits.writeBytesInFlight,
           openHandles: limits.openFilesPerSession,
         },
+        owners: this.#config.storage.owners,
         observer: observerFor(log, metrics),
       },
     );

@@ -2,6 +2,7 @@ import type { Permission } from '../vfs/permissions.ts';
 import type { UserView } from '../vfs/user-view.ts';
 import { decodePath, type ClientPath } from '../vfs/client-path.ts';
 import type { SshReader } from '../wire/reader.ts';
+import type { OwnerPolicy } from './attributes.ts';
 import type { SftpAction } from './events.ts';
 import type { HandleTable } from './handle-table.ts';
 import type { IdentityNames } from './identity-names.ts';
@@ -18,6 +19,7 @@ export interface RequestContext {
   readonly names: IdentityNames;
   /** Mode bits taken away from new files and directories. */
   readonly umask: number;
+  readonly owners: OwnerPolicy;
   readonly readOnly: boolean;
   /** Bytes that the client may send ahead, as it is now. */
   readonly window: () => number;

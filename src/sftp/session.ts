@@ -1,6 +1,7 @@
 import { StorageError } from '../storage/object-store.ts';
 import type { UserView } from '../vfs/user-view.ts';
 import { SshReader } from '../wire/reader.ts';
+import type { OwnerPolicy } from './attributes.ts';
 import type { SftpAction, SftpObserver } from './events.ts';
 import { HandleTable } from './handle-table.ts';
 import { NO_IDENTITY_NAMES, type IdentityNames } from './identity-names.ts';
@@ -23,6 +24,8 @@ export interface SftpSessionOptions {
   readonly deniedRequests?: readonly string[];
   /** Mode bits taken away from what OPEN and MKDIR create; 0o022 where left out. */
   readonly umask?: number;
+  /** Default 'ignore'. */
+  readonly owners?: OwnerPolicy;
   readonly names?: IdentityNames;
   readonly observer?: SftpObserver;
 }
@@ -79,6 +82,7 @@ export class SftpSession {
       limits: this.#limits,
       names: options.names ?? NO_IDENTITY_NAMES,
       umask: options.umask ?? 0o022,
+      owners: options.owners ?? 'ignore',
       readOnly: options.readOnly ?? false,
       window: () => io.window?.() ?? Infinity,
       ended: this.#end.signal,

@@ -30,7 +30,13 @@ export interface DirectoryEntry extends Entry {
   readonly name: string;
 }
 
-/** What a client may set. `size` is handled by `truncate`. `mode` has permission bits only (0o7777). */
+/**
+ * The mode bits that a store keeps: permissions and the sticky bit. Nobody who uploads a program may make it run as its
+ * owner or group, so the set-user-id and set-group-id bits are dropped wherever a mode comes from.
+ */
+export const KEPT_MODE_BITS = 0o1777;
+
+/** What a client may set. `size` is handled by `truncate`. Of `mode` the `KEPT_MODE_BITS` are kept. */
 export interface AttributeChange {
   readonly mtime?: number;
   readonly atime?: number;
@@ -181,16 +187,19 @@ export interface StoreUsage {
 export interface StoreCapabilities {
   readonly hardlink: boolean;
   readonly symlink: boolean;
+  /** Symbolic links may be in it, by whomever they were made: `SymbolicLinkMet` can come from every operation. */
+  readonly holdsSymlinks: boolean;
   /** `copyFile` is done by the store without moving the bytes through this process. */
   readonly serverSideCopy: boolean;
 }
 
+/** No operation follows a symbolic link: `SymbolicLinkMet` of symbolic-link.ts is thrown where one is on the way. */
 export interface ObjectStore {
   /** 'local', 's3' or 'memory': for logs and metrics. */
   readonly kind: string;
   readonly capabilities: StoreCapabilities;
 
-  /** Throws 'not-found'. `followSymlinks` false is lstat. */
+  /** Throws 'not-found'. `followSymlinks` false is lstat; with true a link at the end is met, not told. */
   stat(path: StorePath, options: { followSymlinks: boolean }): Promise<Entry>;
   /** The directory's entries, page by page, without `.` and `..`. Memory does not grow with the directory. */
   list(path: StorePath): AsyncIterable<readonly DirectoryEntry[]>;
@@ -216,8 +225,9 @@ export interface ObjectStore {
   statistics(path: StorePath): Promise<StoreStatistics>;
   /** Only with the capability; otherwise 'unsupported'. */
   hardlink(existing: StorePath, link: StorePath): Promise<void>;
-  /** `target` as the client gave it (relative or absolute in the client's view). */
+  /** `target` is relative to the link, or absolute, beginning at the store's root. */
   symlink(target: string, link: StorePath): Promise<void>;
+  /** In the same form; '/' for what is outside of the store. */
   readlink(path: StorePath): Promise<string>;
   /** Only of stores that hold memory for transfers. */
   usage?(): StoreUsage;

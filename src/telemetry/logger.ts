@@ -1,6 +1,7 @@
-import type { DestinationStream, Logger, LoggerOptions as LoggerOptionsOfPino } from 'pino';
+import type { DestinationStream, Logger } from 'pino';
 import { pino } from 'pino';
 import pretty from 'pino-pretty';
+import { printable, printableJson, printableValue } from './printable.ts';
 import { terminalLine } from './terminal-line.ts';
 
 export type { Logger } from 'pino';
@@ -13,31 +14,16 @@ export interface LoggerOptions {
   readonly verbose?: boolean;
 }
 
-/** Control characters and line separators: what moves a terminal's cursor or forges a line. */
-const CONTROL = /[\p{Cc}\u2028\u2029]/gu;
-
-/** Names and paths are the client's words: on a terminal they must not be more than words. (JSON escapes them anyway.) */
-function printable(value: unknown): unknown {
-  if (typeof value === 'string') {
-    return value.replace(CONTROL, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
-  }
-  if (typeof value !== 'object' || value === null || value instanceof Error) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, field]) => [key, typeof field === 'string' ? printable(field) : field]),
-  );
+/** Names, paths and versions are strangers' words: on a terminal they must not be more than words. */
+function printableLine(line: string): string {
+  return `${JSON.stringify(printableValue(JSON.parse(line)))}\n`;
 }
-
-type LogMethodHook = NonNullable<NonNullable<LoggerOptionsOfPino['hooks']>['logMethod']>;
-
-const printableOnly: LogMethodHook = function (args, method) {
-  method.apply(this, args.map(printable) as Parameters<typeof method>);
-};
 
 /** Turns lines of JSON into lines for a person. */
 function forTerminal(to: DestinationStream, color: boolean): DestinationStream {
   return {
     write: (json: string) => {
-      const line = terminalLine(json, { color, escape: (text) => String(printable(text)) });
+      const line = terminalLine(json, { color, escape: printable });
       if (line !== null) to.write(`${line}\n`);
     },
   };
@@ -60,7 +46,7 @@ export function createLogger(options: LoggerOptions, destination?: DestinationSt
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: pino.stdSerializers.err },
-    ...(isPretty ? { hooks: { logMethod: printableOnly } } : {}),
+    hooks: { streamWrite: isPretty ? printableLine : printableJson },
   };
   return stream === undefined ? pino(settings) : pino(settings, stream);
 }

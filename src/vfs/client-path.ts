@@ -51,6 +51,11 @@ function isPlain(path: string): path is ClientPath {
   return path.startsWith('/') && !path.endsWith('/') && !path.includes('//') && !path.includes('/.');
 }
 
+/** The path of `name`, one plain segment, in `directory`. */
+export function joinPath(directory: ClientPath, name: string): ClientPath {
+  return (directory === ROOT ? `/${name}` : `${directory}/${name}`) as ClientPath;
+}
+
 /** The directory that `path` is in; '/' for the root itself. */
 export function parentOf(path: ClientPath): ClientPath {
   const slash = path.lastIndexOf('/');

@@ -69,6 +69,24 @@ export class MountTable {
     throw new StorageError('not-found', 'No such file or directory.');
   }
 
+  /**
+   * Where the user sees a path of the store that `directory` is in: there if it is in it, else in the mapped directory
+   * that is nearest to it. Undefined where the user does not see it, or another mapped directory hides it.
+   */
+  clientPathOf(directory: LogicalDirectory, storePath: StorePath): ClientPath | undefined {
+    const others = this.#directories
+      .filter((other) => other !== directory && other.store === directory.store)
+      .toSorted((a, b) => b.path.length - a.path.length);
+    for (const { entry, path } of [directory, ...others]) {
+      if (path !== '' && !isWithin(storePath, path)) continue;
+      const rest = path === '' ? `/${storePath}` : storePath.slice(path.length);
+      const clientPath = normalizePath(entry + rest, ROOT);
+      const location = this.locate(clientPath);
+      if (location.kind === 'store' && location.directory.entry === entry) return clientPath;
+    }
+    return undefined;
+  }
+
   hasEntriesBelow(clientPath: ClientPath): boolean {
     return this.#directories.some(({ entry }) => isBelow(entry, clientPath));
   }

@@ -1,4 +1,4 @@
-import { StorageError, type WriteHandle } from '../storage/object-store.ts';
+import { KEPT_MODE_BITS, StorageError, type WriteHandle } from '../storage/object-store.ts';
 import type { StoreLocation } from './mount-table.ts';
 
 /** Bytes moved at once; one such buffer is held a move. */
@@ -23,7 +23,7 @@ export async function moveBetweenStores(from: StoreLocation, to: StoreLocation, 
       truncate: true,
       append: false,
       read: false,
-      attributes: { mtime, atime, mode: mode & 0o7777 },
+      attributes: { mtime, atime, mode: mode & KEPT_MODE_BITS },
     });
     try {
       const { size } = (await reader.stat()).attributes;

@@ -1,3 +1,6 @@
+import { StorageError } from '../storage/object-store.ts';
+import type { ClientPath } from './client-path.ts';
+
 /** What a user may do in a directory. The SFTP request table names one of these for every request. */
 export const PERMISSIONS = ['list', 'read', 'write', 'delete', 'rename', 'mkdir', 'setAttributes'] as const;
 
@@ -9,3 +12,13 @@ export type PermissionSet = ReadonlySet<Permission>;
 export const READ_ONLY: PermissionSet = new Set<Permission>(['list', 'read']);
 
 export const READ_WRITE: PermissionSet = new Set<Permission>(PERMISSIONS);
+
+/** The user may not do this at this path. */
+export class NotAllowed extends StorageError {
+  readonly path: ClientPath;
+
+  constructor(permission: Permission, path: ClientPath) {
+    super('permission-denied', `Permission denied: ${permission} is not allowed here.`);
+    this.path = path;
+  }
+}

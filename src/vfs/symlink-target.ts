@@ -8,7 +8,7 @@ import type { MountTable, StoreLocation } from './mount-table.ts';
  * @throws StorageError 'permission-denied' if an absolute target is outside of the link's store
  */
 export function storeLinkTarget(target: string, link: StoreLocation, mounts: MountTable): string {
-  if (!target.startsWith('/') || isWholeStore(link)) return target;
+  if (!target.startsWith('/') || isWholeStore(link, mounts)) return target;
   const location = mounts.locate(normalizePath(target, ROOT));
   if (location.kind === 'virtual' || location.directory.store !== link.directory.store) {
     throw new StorageError('permission-denied', 'Permission denied: the link would lead to another store.');
@@ -16,17 +16,12 @@ export function storeLinkTarget(target: string, link: StoreLocation, mounts: Mou
   return `/${location.path}`;
 }
 
-/** The way back. A target outside of the mapped directory is shown as if the view ended there. */
-export function clientLinkTarget(target: string, link: StoreLocation): string {
-  if (!target.startsWith('/') || isWholeStore(link)) return target;
-  const { entry, path } = link.directory;
-  const inStore = normalizePath(target, ROOT).slice(1);
-  const prefix = path === '' ? '' : `${path}/`;
-  if (inStore !== path && !inStore.startsWith(prefix)) return '/';
-  const rest = inStore === path ? '' : inStore.slice(prefix.length);
-  return entry === '/' ? `/${rest}` : rest === '' ? entry : `${entry}/${rest}`;
+/** The way back. A target that the user does not see is shown as if the view ended there. */
+export function clientLinkTarget(target: string, link: StoreLocation, mounts: MountTable): string {
+  if (!target.startsWith('/') || isWholeStore(link, mounts)) return target;
+  return mounts.clientPathOf(link.directory, normalizePath(target, ROOT).slice(1)) ?? '/';
 }
 
-function isWholeStore(link: StoreLocation): boolean {
-  return link.directory.entry === '/' && link.directory.path === '';
+function isWholeStore({ directory }: StoreLocation, mounts: MountTable): boolean {
+  return directory.entry === '/' && directory.path === '' && mounts.directories.length === 1;
 }

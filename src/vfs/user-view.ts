@@ -13,9 +13,10 @@ import {
 import { StoreRegistry } from '../storage/registry/store-registry.ts';
 import { isWithin, lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
 import { openStream, type DirectoryStream } from './directory-stream.ts';
+import { LinkFollower } from './link-follower.ts';
 import { MountTable, type Location, type LogicalDirectory, type StoreLocation } from './mount-table.ts';
 import { moveBetweenStores } from './move-between-stores.ts';
-import type { Permission, PermissionSet } from './permissions.ts';
+import { NotAllowed, type Permission, type PermissionSet } from './permissions.ts';
 import { clientLinkTarget, storeLinkTarget } from './symlink-target.ts';
 import { virtualDirectory } from './virtual-directory.ts';
 
@@ -42,13 +43,17 @@ export class UserView {
   readonly permissions: PermissionSet;
   readonly userName: string | undefined;
   readonly #mounts: MountTable;
+  readonly #links: LinkFollower;
   readonly #virtual = virtualDirectory(Math.floor(Date.now() / 1000));
   readonly #options: UserViewOptions;
+  /** Where files are that are open: with a link on the way, not where the client named them. */
+  readonly #openedAt = new WeakMap<ReadHandle | WriteHandle, ClientPath>();
 
   /** @throws RangeError if the directories or the home are not plain paths, or the home is in no directory */
   constructor(options: UserViewOptions) {
     this.#options = options;
     this.#mounts = new MountTable(asOneSession(options.directories));
+    this.#links = new LinkFollower(this.#mounts, (path, how) => this.#lookAt(path, how));
     this.permissions = options.permissions;
     this.userName = options.userName;
     const home = options.home ?? ROOT;
@@ -72,6 +77,7 @@ export class UserView {
     return {
       hardlink: stores.some(({ hardlink }) => hardlink),
       symlink: stores.some(({ symlink }) => symlink),
+      holdsSymlinks: stores.some(({ holdsSymlinks }) => holdsSymlinks),
       serverSideCopy: stores.some(({ serverSideCopy }) => serverSideCopy),
     };
   }
@@ -101,6 +107,168 @@ export class UserView {
   }
 
   async stat(path: ClientPath, options: { readonly followSymlinks: boolean }): Promise<Entry> {
+    return await this.#links.follow(path, options.followSymlinks, (at) => this.#lookAt(at, options));
+  }
+
+  /** Starts a listing; its first entries are `.` and `..`. */
+  async openDirectory(path: ClientPath): Promise<DirectoryStream> {
+    return await this.#links.follow(path, true, async (at) => {
+      const location = this.#mounts.locate(at);
+      this.#require('list', location);
+      const self = await this.#lookAt(at, { followSymlinks: true });
+      if (self.kind !== 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
+      const first: DirectoryEntry[] = [
+        { ...self, name: '.' },
+        { ...self, name: '..' },
+      ];
+      for (const name of this.#mounts.namesBelow(at)) {
+        const below = normalizePath(name, at);
+        const entry = await this.#lookAt(below, { followSymlinks: false }).catch(() => this.#virtual);
+        first.push({ ...entry, name });
+      }
+      const stored = location.kind === 'virtual' || self === this.#virtual ? undefined : location;
+      return await openStream(first, stored?.directory.store.list(stored.path));
+    });
+  }
+
+  async openRead(path: ClientPath): Promise<ReadHandle> {
+    return await this.#links.follow(path, true, async (at) => {
+      const location = this.#locateStored(at);
+      this.#require('read', location);
+      const file = await location.directory.store.openRead(location.path);
+      this.#openedAt.set(file, at);
+      return file;
+    });
+  }
+
+  async openWrite(path: ClientPath, options: OpenWriteOptions): Promise<WriteHandle> {
+    // O_EXCL does not follow a link, not even one that leads to nothing.
+    const followSymlinks = !(options.create && options.exclusive);
+    return await this.#links.follow(path, followSymlinks, async (at) => {
+      const location = this.#locateWritable(at, 'write');
+      if (options.read) this.#require('read', location);
+      const file = await location.directory.store.openWrite(location.path, options);
+      this.#openedAt.set(file, at);
+      return file;
+    });
+  }
+
+  async remove(path: ClientPath): Promise<void> {
+    await this.#links.follow(path, false, async (at) => {
+      const location = this.#locateMovable(at, 'delete');
+      await location.directory.store.remove(location.path);
+    });
+  }
+
+  async mkdir(path: ClientPath, attributes: AttributeChange): Promise<void> {
+    await this.#links.follow(path, false, async (at) => {
+      if (this.#isFixed(at)) throw new StorageError('exists', 'The directory exists already.');
+      const location = this.#locateWritable(at, 'mkdir');
+      await location.directory.store.mkdir(location.path, attributes);
+    });
+  }
+
+  async rmdir(path: ClientPath): Promise<void> {
+    await this.#links.follow(path, false, async (at) => {
+      const location = this.#locateMovable(at, 'delete');
+      await location.directory.store.rmdir(location.path);
+    });
+  }
+
+  async rename(from: ClientPath, to: ClientPath, options: { readonly overwrite: boolean }): Promise<void> {
+    await this.#links.followBoth(from, to, async (realFrom, realTo) => {
+      const source = this.#locateMovable(realFrom, 'rename');
+      const target = this.#locateMovable(realTo, 'rename');
+      if (options.overwrite) this.#require('write', target);
+      if (realFrom !== realTo && isWithin(realTo, realFrom)) {
+        await this.#lookAt(realFrom, { followSymlinks: false });
+        throw new StorageError('failure', 'A directory cannot move into itself.');
+      }
+      if (source.directory.store === target.directory.store) {
+        await source.directory.store.rename(source.path, target.path, options);
+        return;
+      }
+      await moveBetweenStores(source, target, options.overwrite);
+    });
+  }
+
+  async setAttributes(
+    path: ClientPath,
+    change: AttributeChange,
+    options: { readonly followSymlinks: boolean },
+  ): Promise<void> {
+    await this.#links.follow(path, options.followSymlinks, async (at) => {
+      const location = this.#locateWritable(at, 'setAttributes');
+      await location.directory.store.setAttributes(location.path, change, options);
+    });
+  }
+
+  async truncate(path: ClientPath, size: number, signal?: AbortSignal): Promise<void> {
+    await this.#links.follow(path, true, async (at) => {
+      const location = this.#locateWritable(at, 'write');
+      await location.directory.store.truncate(location.path, size, signal);
+    });
+  }
+
+  async statistics(path: ClientPath): Promise<StoreStatistics> {
+    return await this.#links.follow(path, true, async (at) => {
+      const location = this.#mounts.locate(at);
+      const below = location.kind === 'store' ? location : this.#anyBelow(at);
+      return await below.directory.store.statistics(below.path);
+    });
+  }
+
+  /** Whatever may be done through the new name must be allowed at the old one: it stays the same file. */
+  async hardlink(existing: ClientPath, link: ClientPath): Promise<void> {
+    await this.#links.followBoth(existing, link, async (realExisting, realLink) => {
+      const source = this.#locateStored(realExisting);
+      this.#require('write', source);
+      const target = this.#locateWritable(realLink, 'write');
+      for (const permission of ['read', 'setAttributes'] as const) {
+        if (this.#allows(permission, target)) this.#require(permission, source);
+      }
+      if (source.directory.store !== target.directory.store) {
+        throw new StorageError('unsupported', 'A hard link cannot lead to another store.');
+      }
+      await source.directory.store.hardlink(source.path, target.path);
+    });
+  }
+
+  /** `target` is kept as it is given where it is relative; an absolute one begins at the view's root. */
+  async symlink(target: string, link: ClientPath): Promise<void> {
+    await this.#links.follow(link, false, async (at) => {
+      const location = this.#locateWritable(at, 'write');
+      await location.directory.store.symlink(storeLinkTarget(target, location, this.#mounts), location.path);
+    });
+  }
+
+  async readlink(path: ClientPath): Promise<string> {
+    return await this.#links.follow(path, false, async (at) => {
+      const location = this.#locateStored(at);
+      const target = await location.directory.store.readlink(location.path);
+      return clientLinkTarget(target, location, this.#mounts);
+    });
+  }
+
+  /**
+   * The path that a client's `path` really means: links followed, as far as anything is there. Where no store can hold
+   * links it is the plain path, and no store is asked.
+   */
+  async realpath(path: string): Promise<ClientPath> {
+    return (await this.#links.realpath(this.home, path)) ?? this.resolve(path);
+  }
+
+  /**
+   * For what is done with `file`, which was opened at `path`.
+   * @throws StorageError 'permission-denied' if the user may not `permission` where the file is
+   */
+  require(permission: Permission, path: ClientPath, file?: ReadHandle | WriteHandle): void {
+    const openedAt = file === undefined ? undefined : this.#openedAt.get(file);
+    this.#require(permission, this.#mounts.locate(openedAt ?? path));
+  }
+
+  /** As `stat`, but no link is followed. */
+  async #lookAt(path: ClientPath, options: { readonly followSymlinks: boolean }): Promise<Entry> {
     const location = this.#mounts.locate(path);
     if (location.kind === 'virtual') return this.#virtual;
     try {
@@ -110,118 +278,6 @@ export class UserView {
       if (isNotFound(error) && (location.isMountPoint || this.#mounts.hasEntriesBelow(path))) return this.#virtual;
       throw error;
     }
-  }
-
-  /** Starts a listing; its first entries are `.` and `..`. */
-  async openDirectory(path: ClientPath): Promise<DirectoryStream> {
-    const location = this.#mounts.locate(path);
-    this.#require('list', location);
-    const self = await this.stat(path, { followSymlinks: true });
-    if (self.kind !== 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
-    const first: DirectoryEntry[] = [
-      { ...self, name: '.' },
-      { ...self, name: '..' },
-    ];
-    for (const name of this.#mounts.namesBelow(path)) {
-      const below = normalizePath(name, path);
-      const entry = await this.stat(below, { followSymlinks: false }).catch(() => this.#virtual);
-      first.push({ ...entry, name });
-    }
-    const stored = location.kind === 'virtual' || self === this.#virtual ? undefined : location;
-    return await openStream(first, stored?.directory.store.list(stored.path));
-  }
-
-  async openRead(path: ClientPath): Promise<ReadHandle> {
-    const location = this.#locateStored(path);
-    this.#require('read', location);
-    return await location.directory.store.openRead(location.path);
-  }
-
-  async openWrite(path: ClientPath, options: OpenWriteOptions): Promise<WriteHandle> {
-    const location = this.#locateWritable(path, 'write');
-    if (options.read) this.#require('read', location);
-    return await location.directory.store.openWrite(location.path, options);
-  }
-
-  async remove(path: ClientPath): Promise<void> {
-    const location = this.#locateMovable(path, 'delete');
-    await location.directory.store.remove(location.path);
-  }
-
-  async mkdir(path: ClientPath, attributes: AttributeChange): Promise<void> {
-    if (this.#isFixed(path)) throw new StorageError('exists', 'The directory exists already.');
-    const location = this.#locateWritable(path, 'mkdir');
-    await location.directory.store.mkdir(location.path, attributes);
-  }
-
-  async rmdir(path: ClientPath): Promise<void> {
-    const location = this.#locateMovable(path, 'delete');
-    await location.directory.store.rmdir(location.path);
-  }
-
-  async rename(from: ClientPath, to: ClientPath, options: { readonly overwrite: boolean }): Promise<void> {
-    const source = this.#locateMovable(from, 'rename');
-    const target = this.#locateMovable(to, 'rename');
-    if (options.overwrite) this.#require('write', target);
-    if (from !== to && isWithin(to, from)) {
-      await this.stat(from, { followSymlinks: false });
-      throw new StorageError('failure', 'A directory cannot move into itself.');
-    }
-    if (source.directory.store === target.directory.store) {
-      await source.directory.store.rename(source.path, target.path, options);
-      return;
-    }
-    await moveBetweenStores(source, target, options.overwrite);
-  }
-
-  async setAttributes(
-    path: ClientPath,
-    change: AttributeChange,
-    options: { readonly followSymlinks: boolean },
-  ): Promise<void> {
-    const location = this.#locateWritable(path, 'setAttributes');
-    await location.directory.store.setAttributes(location.path, change, options);
-  }
-
-  async truncate(path: ClientPath, size: number, signal?: AbortSignal): Promise<void> {
-    const location = this.#locateWritable(path, 'write');
-    await location.directory.store.truncate(location.path, size, signal);
-  }
-
-  async statistics(path: ClientPath): Promise<StoreStatistics> {
-    const location = this.#mounts.locate(path);
-    const below = location.kind === 'store' ? location : this.#anyBelow(path);
-    return await below.directory.store.statistics(below.path);
-  }
-
-  async hardlink(existing: ClientPath, link: ClientPath): Promise<void> {
-    const source = this.#locateStored(existing);
-    this.#require('read', source);
-    const target = this.#locateWritable(link, 'write');
-    if (source.directory.store !== target.directory.store) {
-      throw new StorageError('unsupported', 'A hard link cannot lead to another store.');
-    }
-    await source.directory.store.hardlink(source.path, target.path);
-  }
-
-  /** `target` is kept as it is given where it is relative; an absolute one begins at the view's root. */
-  async symlink(target: string, link: ClientPath): Promise<void> {
-    const location = this.#locateWritable(link, 'write');
-    await location.directory.store.symlink(storeLinkTarget(target, location, this.#mounts), location.path);
-  }
-
-  async readlink(path: ClientPath): Promise<string> {
-    const location = this.#locateStored(path);
-    const target = await location.directory.store.readlink(location.path);
-    return clientLinkTarget(target, location);
-  }
-
-  /**
-   * For what is done with a file that is open already.
-   * @throws StorageError 'permission-denied' if the user may not `permission` at `path`
-   */
-  require(permission: Permission, path: ClientPath): void {
-    this.#require(permission, this.#mounts.locate(path));
   }
 
   #isFixed(path: ClientPath): boolean {
@@ -235,10 +291,12 @@ export class UserView {
   }
 
   #require(permission: Permission, location: Location): void {
+    if (!this.#allows(permission, location)) throw new NotAllowed(permission, location.clientPath);
+  }
+
+  #allows(permission: Permission, location: Location): boolean {
     const own = location.kind === 'store' ? location.directory.permissions : undefined;
-    if (!this.permissions.has(permission) || own?.has(permission) === false) {
-      throw new StorageError('permission-denied', `Permission denied: ${permission} is not allowed here.`);
-    }
+    return this.permissions.has(permission) && own?.has(permission) !== false;
   }
 
   #locateStored(path: ClientPath): StoreLocation {

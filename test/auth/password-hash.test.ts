@@ -16,6 +16,14 @@ describe.each(['scrypt', 'pbkdf2-sha256'] as const)('%s', (kind) => {
     expect(await verifyPassword('', hash)).toBe(false);
   });
 
+  test('zero bytes behind it, with which HMAC fills up its key, make another password', async () => {
+    const hash = await hashPassword('correct horse', kind);
+    for (const zeros of ['\0', '\0\0\0']) {
+      expect(await verifyPassword(`correct horse${zeros}`, hash)).toBe(false);
+      await expect(hashPassword(`correct horse${zeros}`, kind)).rejects.toThrow(PasswordHashError);
+    }
+  });
+
   test('salted: twice the same password gives two hashes', async () => {
     expect(await hashPassword('same', kind)).not.toBe(await hashPassword('same', kind));
   });

@@ -100,8 +100,33 @@ describe('check-config', () => {
     await configured({ users: [{ name: 'x', publicKeys: [key] }] });
     expect(await latticeport(['check-config'])).toMatchObject({
       code: 0,
-      stdout: 'latticeport.json: good. Policy TransferPQSecurityPolicy-2026-11, 1 host key, 1 user.\n',
+      stdout:
+        'latticeport.json: good. Policy TransferPQSecurityPolicy-2026-11, 1 host key, 1 user.\n' +
+        'Every user sees files of its own only.\n',
     });
+  });
+
+  test('says who can see whose home, and warns of what does not stop a start', async () => {
+    const key = await configured();
+    mkdirSync(path.join(folder, 'policies'));
+    writeFileSync(path.join(folder, 'policies', 'unused.json'), 'not JSON');
+    await latticeport(['hash-password', '--kind', 'pbkdf2-sha256'], 'secret\n').then(({ stdout }) =>
+      configured({
+        policyDirectories: ['policies'],
+        users: [
+          { name: 'admin', publicKeys: [key], home: '/' },
+          { name: 'acme', passwordHash: stdout.trim() },
+        ],
+      }),
+    );
+    chmodSync(path.join(folder, 'latticeport.json'), 0o644);
+    const { code, stdout } = await latticeport(['check-config']);
+    expect(code).toBe(0);
+    expect(stdout).toContain(
+      'Who can see whose files:\n  /acme of acme is also seen by admin (read and write, from /)\n',
+    );
+    expect(stdout).toMatch(/^Warning: .*unused\.json: \$: is not JSON/m);
+    expect(stdout).toMatch(/^Warning: latticeport\.json: \$\.users\[1\]\.passwordHash: everybody on this machine/m);
   });
 
   test('good, but nobody can log in', async () => {

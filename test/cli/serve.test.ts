@@ -98,7 +98,7 @@ describe('the first start, in an empty folder', () => {
             input: `put up ${round}\nget ${round} down-${round}\n`,
           });
           expect({ ...finished, milliseconds: 0 }).toMatchObject({ code: 0 });
-          expect(readFileSync(path.join(folder, 'data', round)).equals(bytes)).toBe(true);
+          expect(readFileSync(path.join(folder, 'data', 'demo', round)).equals(bytes)).toBe(true);
           expect(readFileSync(path.join(folder, `down-${round}`)).equals(bytes)).toBe(true);
           const negotiated = server.lines.find((line) => line.includes('"session.negotiated"'));
           expect(JSON.parse(negotiated ?? '{}')).toMatchObject({ kex: { family: 'pq-hybrid' } });

@@ -57,7 +57,7 @@ async function up(site: string): Promise<number> {
     credentials: { accessKeyId, secretAccessKey },
     spoolDirectory: join(site, 'spool'),
   };
-  const config = { hostKeys: ['unused'], storage, users: [{ name: USER }] };
+  const config = { hostKeys: ['unused'], storage, users: [{ name: USER, home: '/' }] };
   writeFileSync(join(site, 'config.json'), JSON.stringify(config));
   const client = new S3Client(clientConfig);
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }));

@@ -79,6 +79,7 @@ export async function startLatticeport(options: HarnessOptions): Promise<Running
         name: identity.user,
         publicKeys: KEY_TYPES.map((type) => identity.userKeys[type].publicLine),
         passwordHash: await cheapHash(identity.password),
+        home: '/',
       },
     ],
     // Every test comes from one address: what protects a real server from a flood would slow the tests down.

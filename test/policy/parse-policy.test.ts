@@ -119,9 +119,9 @@ describe('a policy file is refused', () => {
     ],
     [
       'a name that is none',
-      { SecurityPolicyName: 'my policy' },
+      { SecurityPolicyName: 'my\u001b[2Jpolicy' },
       `${P}.SecurityPolicyName`,
-      /"my policy" is not a policy name/,
+      /"my\\u001b\[2Jpolicy" is not a policy name/,
     ],
     ['no name', { SecurityPolicyName: undefined }, `${P}.SecurityPolicyName`, /is missing/],
     ['a string for a boolean', { Fips: 'no' }, `${P}.Fips`, /"no" where a boolean belongs/],

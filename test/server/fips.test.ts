@@ -68,7 +68,7 @@ async function startInFipsMode(
     config: {
       securityPolicy,
       fips: 'required',
-      users: [{ name: identity.user, publicKeys, passwordHash: pbkdf2 }],
+      users: [{ name: identity.user, publicKeys, passwordHash: pbkdf2, home: '/' }],
       auth: { maxAttempts: 20 },
       ...config,
     },

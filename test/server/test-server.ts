@@ -93,9 +93,9 @@ export async function startTestServer(changes: Partial<ConfigInput> = {}): Promi
     hostKeys: KEY_NAMES.map((name) => path.join(shared.folder, `host_${name}`)),
     storage: { type: 'local', root: data, fsync: 'never' },
     users: [
-      { name: 'demo', publicKeys: Object.values(shared.publicLines), passwordHash: shared.passwordHash },
-      { name: 'reader', passwordHash: shared.passwordHash, permissions: 'read-only' },
-      { name: 'keyonly', publicKeys: [shared.publicLines.ed25519] },
+      { name: 'demo', publicKeys: Object.values(shared.publicLines), passwordHash: shared.passwordHash, home: '/' },
+      { name: 'reader', passwordHash: shared.passwordHash, permissions: 'read-only', home: '/' },
+      { name: 'keyonly', publicKeys: [shared.publicLines.ed25519], home: '/' },
     ],
     ...changes,
     limits: { connectionsPerSecondPerSource: 0, ...changes.limits },

@@ -11,7 +11,12 @@ import type { StoreCapabilities } from '../../src/storage/object-store.ts';
 import { attributesBytes, SftpTestClient, statusOf } from './sftp-test-client.ts';
 
 class LinkingStore extends MemoryStore {
-  override readonly capabilities: StoreCapabilities = { hardlink: true, symlink: true, serverSideCopy: true };
+  override readonly capabilities: StoreCapabilities = {
+    hardlink: true,
+    symlink: true,
+    holdsSymlinks: false,
+    serverSideCopy: true,
+  };
 }
 
 interface Handles {

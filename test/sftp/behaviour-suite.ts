@@ -6,7 +6,7 @@ import { SSH_FX, SSH_FXF, SSH_FXP } from '../../src/sftp/protocol.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { READ_ONLY, READ_WRITE } from '../../src/vfs/permissions.ts';
 import { UserView } from '../../src/vfs/user-view.ts';
-import { expectOk, SftpTestClient } from './sftp-test-client.ts';
+import { attributesBytes, expectOk, SftpTestClient, type Attributes } from './sftp-test-client.ts';
 
 const { READ, WRITE, APPEND, CREAT, TRUNC, EXCL } = SSH_FXF;
 const MIB = 1024 * 1024;
@@ -287,6 +287,40 @@ export function describeBehaviour(name: string, open: () => Promise<BehaviourSto
       await expect(reader.setstat('/a', { mode: 0o777 })).rejects.toMatchObject(refused);
       await expect(reader.one(SSH_FXP.SYMLINK, '/a', '/l')).rejects.toMatchObject(refused);
       expect(await names('/')).toEqual(['.', '..', 'a', 'd']);
+    });
+
+    test('no mode ever has the set-user-id or the set-group-id bit', async () => {
+      const bits = async (path: string): Promise<string> =>
+        (((await client.stat(path)).mode ?? 0) & 0o7777).toString(8);
+      const put = async (path: string, attributes: Attributes): Promise<Buffer> => {
+        const handle = await client.open(path, WRITE | CREAT | TRUNC, attributes);
+        await client.write(handle, 0, Buffer.from('#!/bin/sh'));
+        return handle;
+      };
+      await client.close(await put('/open', { mode: 0o6755 }));
+      const handle = await put('/fsetstat', {});
+      await client.fsetstat(handle, { mode: 0o6711 });
+      await client.close(handle);
+      await client.close(await put('/setstat', {}));
+      await client.setstat('/setstat', { mode: 0o7755 });
+      await client.close(await put('/lsetstat', {}));
+      expectOk(
+        await client.extended('lsetstat@openssh.com', (w) =>
+          w.string('/lsetstat').bytes(attributesBytes({ mode: 0o4700 })),
+        ),
+      );
+      await client.mkdir('/mkdir', { mode: 0o6755 });
+      await client.mkdir('/directory');
+      await client.setstat('/directory', { mode: 0o3775 });
+      const expected = {
+        '/open': '755',
+        '/fsetstat': '711',
+        '/setstat': '1755',
+        '/lsetstat': '700',
+        '/mkdir': '755',
+        '/directory': '1775',
+      };
+      for (const [path, mode] of Object.entries(expected)) expect([path, await bits(path)]).toEqual([path, mode]);
     });
 
     test('links are made, or refused as unsupported: never half', async () => {

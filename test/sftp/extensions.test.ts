@@ -63,7 +63,12 @@ async function withFiles(): Promise<{ view: UserView; store: MemoryStore; client
 }
 
 class LinkingStore extends MemoryStore {
-  override readonly capabilities: StoreCapabilities = { hardlink: true, symlink: true, serverSideCopy: true };
+  override readonly capabilities: StoreCapabilities = {
+    hardlink: true,
+    symlink: true,
+    holdsSymlinks: false,
+    serverSideCopy: true,
+  };
   readonly links: string[] = [];
   override hardlink(existing: string, link: string): Promise<void> {
     this.links.push(`${link} = ${existing}`);

@@ -4,11 +4,45 @@ import { join } from 'node:path';
 import { StorageError } from '../../src/storage/object-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { LocalStore } from '../../src/storage/local/local-store.ts';
+import type { ClientPath } from '../../src/vfs/client-path.ts';
+import { READ_WRITE } from '../../src/vfs/permissions.ts';
+import { UserView } from '../../src/vfs/user-view.ts';
 import { expectError, listAll, readToEnd, writeAt, writeOptions } from './contract/store-driver.ts';
 import { openLocal } from './local-fixture.ts';
 import type { LocalFixture } from './local-fixture.ts';
 
 const FOLLOW = { followSymlinks: true };
+
+/** The whole store as a user sees it: where links are followed. */
+function following(store: ObjectStore): ObjectStore {
+  const view = new UserView({ directories: [{ entry: '/', store, path: '' }], permissions: READ_WRITE });
+  const at = (path: string) => `/${path}` as ClientPath;
+  return {
+    kind: store.kind,
+    capabilities: store.capabilities,
+    stat: (path, options) => view.stat(at(path), options),
+    list: async function* (path) {
+      const stream = await view.openDirectory(at(path));
+      for (let page = await stream.next(); page !== undefined; page = await stream.next()) {
+        yield page.filter(({ name }) => name !== '.' && name !== '..');
+      }
+    },
+    openRead: (path) => view.openRead(at(path)),
+    openWrite: (path, options) => view.openWrite(at(path), options),
+    remove: (path) => view.remove(at(path)),
+    mkdir: (path, attributes) => view.mkdir(at(path), attributes),
+    rmdir: (path) => view.rmdir(at(path)),
+    rename: (from, to, options) => view.rename(at(from), at(to), options),
+    setAttributes: (path, change, options) => view.setAttributes(at(path), change, options),
+    truncate: (path, size) => view.truncate(at(path), size),
+    copyFile: (from, to) => store.copyFile(from, to),
+    statistics: (path) => view.statistics(at(path)),
+    hardlink: (existing, link) => view.hardlink(at(existing), at(link)),
+    symlink: (target, link) => view.symlink(target, at(link)),
+    readlink: (path) => view.readlink(at(path)),
+    close: () => store.close(),
+  };
+}
 
 async function contentOf(store: ObjectStore, path: string): Promise<string> {
   const handle = await store.openRead(path);
@@ -34,13 +68,13 @@ const variants = {
 for (const [title, variant] of Object.entries(variants)) {
   describe(`LocalStore, ${title}`, () => {
     let fixture: LocalFixture;
-    let store: LocalStore;
+    let store: ObjectStore;
     let outside: string;
     const link = (target: string, name: string) => symlink(target, join(fixture.root, name));
 
     beforeEach(async () => {
       fixture = await openLocal({ symlinks: true, ...variant });
-      store = fixture.store;
+      store = following(fixture.store);
       outside = join(fixture.parent, 'outside');
       await mkdir(outside);
       await writeFile(join(outside, 'secret'), 'secret');
@@ -195,7 +229,7 @@ for (const [title, variant] of Object.entries(variants)) {
     test('a root that is a link itself, and links that use its name', async () => {
       const name = join(fixture.parent, 'name of the root');
       await symlink(fixture.root, name);
-      const second = await LocalStore.open(name, variant);
+      const second = following(await LocalStore.open(name, variant));
       await link(join(name, 'd', 'f'), 'by name');
       expect(await contentOf(second, 'd/f')).toBe('inside');
       expect(await contentOf(second, 'by name')).toBe('inside');
@@ -203,7 +237,7 @@ for (const [title, variant] of Object.entries(variants)) {
     });
 
     test('with the root / everything is inside', async () => {
-      const all = await LocalStore.open('/', { ...variant, symlinks: true, fsync: 'never' });
+      const all = following(await LocalStore.open('/', { ...variant, symlinks: true, fsync: 'never' }));
       const path = (name: string) => join(fixture.parent, name).slice(1);
       expect(await contentOf(all, path('root/d/f'))).toBe('inside');
       await link(outside, 'out');

@@ -22,3 +22,35 @@ test("pretty: a client's control characters cannot forge a line or move the curs
   expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u2028]/u);
   expect(text).toContain('\\x1b[2J');
 });
+
+/** C0, DEL, C1, what changes the direction of text, and line separators. */
+const ACTS = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
+const STRANGER = 'SSH-2.0-x\u009b2J\u0085y\u202egpj.exe\u2066z\u200f\u061c\u007f';
+
+test('JSON: no character acts on a terminal, and the line says the same', () => {
+  const stream = new PassThrough();
+  const log = createLogger({ level: 'info', format: 'json' }, stream).child({ user: STRANGER });
+  log.info({ nested: { clientVersion: [STRANGER] }, [STRANGER]: 1, err: new Error(STRANGER) }, STRANGER);
+  const text = (stream.read() as Buffer).toString('utf8').trimEnd();
+  expect(text).not.toMatch(ACTS);
+  const line = JSON.parse(text) as { err: { message: string } };
+  expect(line).toMatchObject({ user: STRANGER, nested: { clientVersion: [STRANGER] }, [STRANGER]: 1, msg: STRANGER });
+  expect(line.err.message).toBe(STRANGER);
+});
+
+test('pretty: no character acts, wherever it stands: in fields within fields, names, errors, what a session always says', () => {
+  const stream = new PassThrough();
+  const log = createLogger({ level: 'info', format: 'pretty' }, stream).child({ user: STRANGER });
+  const error = new Error(`${STRANGER}\n[12:00:00.000] INFO: root logged in`, { cause: new Error(STRANGER) });
+  log.info({ nested: { clientVersion: [STRANGER] }, [STRANGER]: 1, err: error }, STRANGER);
+  const line = JSON.parse((stream.read() as Buffer).toString('utf8')) as { user: string; err: { stack: string } };
+  const lines = line.err.stack.split('\n');
+  // Node's own lines of a stack are kept as lines, the message's are not.
+  expect(lines.length).toBeGreaterThan(3);
+  expect(lines.slice(1).every((each) => /^( +at |caused by: )/.test(each))).toBe(true);
+  expect(lines.join('')).not.toMatch(ACTS);
+  expect(JSON.stringify({ ...line, err: { ...line.err, stack: '' } })).not.toMatch(ACTS);
+  expect(JSON.stringify({ ...line, err: { ...line.err, stack: '' } })).not.toMatch(/\\u00/);
+  expect(line.user).toContain('\\x9b2J');
+  expect(JSON.stringify(line)).toContain('\\u202egpj.exe');
+});

@@ -228,7 +228,7 @@ describe('logical directories', () => {
 
   test('capabilities are those that at least one store has', async () => {
     const { view } = await three();
-    expect(view.capabilities).toEqual({ hardlink: false, symlink: false, serverSideCopy: true });
+    expect(view.capabilities).toEqual({ hardlink: false, symlink: false, holdsSymlinks: false, serverSideCopy: true });
   });
 });
 

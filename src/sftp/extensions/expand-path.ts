@@ -19,7 +19,10 @@ export const expandPath: ExtensionRow = {
   available: () => true,
   prepare: (context, reader) => {
     const path = readText(reader);
-    return { run: () => Promise.resolve(onePath(context.view.resolve(expandTilde(path, context.view)))) };
+    return {
+      onlyLooks: true,
+      run: async () => onePath(await context.view.realpath(expandTilde(path, context.view))),
+    };
   },
 };
 

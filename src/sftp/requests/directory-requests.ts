@@ -78,7 +78,7 @@ export const mkdir: PlainRow = {
   writes: true,
   prepare: (context, reader) => {
     const path = readPath(context, reader);
-    const { change } = readAttributes(reader);
+    const { change } = readAttributes(reader, context.owners);
     const attributes = change.mode === undefined ? change : { ...change, mode: change.mode & ~context.umask };
     return {
       action: () => ({ kind: 'mkdir', path }),

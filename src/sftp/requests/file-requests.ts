@@ -30,7 +30,7 @@ export const open: PlainRow = {
   prepare: (context, reader) => {
     const path = readPath(context, reader);
     const flags = reader.uint32();
-    const { change } = readAttributes(reader);
+    const { change } = readAttributes(reader, context.owners);
     const changing = (flags & CHANGING_FLAGS) !== 0;
     const readable = !changing || (flags & SSH_FXF.READ) !== 0;
     const needs: Permission[] = [];
@@ -189,7 +189,7 @@ export const fsetstat: PlainRow = {
   writes: true,
   prepare: (context, reader) => {
     const handle = context.handles.findFile(readHandle(reader));
-    const requested = readAttributes(reader);
+    const requested = readAttributes(reader, context.owners);
     return {
       handles: [handle],
       action: () => ({ kind: 'setstat', path: handle.path, ...requested }),

@@ -40,7 +40,7 @@ export const setstat: PlainRow = {
 /** Also the extension lsetstat, which differs in the link only. */
 export function prepareSetstat(context: RequestContext, reader: SshReader, followSymlinks: boolean): Plan {
   const path = readPath(context, reader);
-  const requested = readAttributes(reader);
+  const requested = readAttributes(reader, context.owners);
   return {
     // One file is meant, by its name here and by its handle in WRITE: neither may overtake the other.
     handles: context.handles.writersAt(path),
@@ -97,8 +97,8 @@ export function prepareRename(context: RequestContext, reader: SshReader, overwr
 }
 
 /**
- * §6.11: string path. The answer is the plain absolute path, whether anything is there or not; the client's '.' is
- * the home.
+ * §6.11: string path. The answer is the absolute path without links, as OpenSSH has it; whether anything is there or not,
+ * which it has not. The client's '.' is the home.
  */
 export const realpath: PlainRow = {
   packet: 'plain',
@@ -106,8 +106,8 @@ export const realpath: PlainRow = {
   permission: 'none',
   writes: false,
   prepare: (context, reader) => {
-    const path = readPath(context, reader);
-    return { onlyLooks: true, run: () => Promise.resolve(onePath(path)) };
+    const path = readText(reader);
+    return { onlyLooks: true, run: async () => onePath(await context.view.realpath(path)) };
   },
 };
 

@@ -19,6 +19,8 @@ export interface DirectoryRef {
   readonly near: boolean;
   /** A path to `name` in the directory; '.' is the directory itself. Good until `release`. */
   path(name: string): string;
+  /** A directory in it, pinned as well. Throws ENOTDIR or ELOOP for a symbolic link, wherever that leads. */
+  child(name: string): Promise<DirectoryRef>;
   release(): void;
 }
 
@@ -52,7 +54,10 @@ function refOf(fd: number, near: boolean): DirectoryRef {
   };
   try {
     const realPath = readlinkSync(`/proc/self/fd/${fd}`);
-    return { realPath, near, path: (name) => `/proc/self/fd/${fd}/${name}`, release };
+    const path = (name: string) => `/proc/self/fd/${fd}/${name}`;
+    const child = async (name: string) =>
+      refOf(await openDescriptor(path(name), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW), false);
+    return { realPath, near, path, child, release };
   } catch (error) {
     release();
     throw error;
@@ -67,9 +72,16 @@ function refOf(fd: number, near: boolean): DirectoryRef {
 export const pinByPath: PinDirectory = async (path) => {
   const realPath = await realpath(path);
   const prefix = realPath === '/' ? '' : realPath;
+  const pathOf = (name: string) => `${prefix}/${name}`;
   // realpath of a file succeeds; as a directory it must not.
-  await realpath(`${prefix}/.`);
-  return { realPath, near: false, path: (name) => `${prefix}/${name}`, release: () => undefined };
+  await realpath(pathOf('.'));
+  const child = async (name: string) => {
+    if ((await lstat(pathOf(name))).isSymbolicLink()) {
+      throw Object.assign(new Error('ELOOP: a symbolic link'), { code: 'ELOOP' });
+    }
+    return pinByPath(pathOf(name));
+  };
+  return { realPath, near: false, path: pathOf, child, release: () => undefined };
 };
 
 /** Whether descriptors can be reached as paths here. */

@@ -1,5 +1,5 @@
 import { chmod, chown, lchown, lutimes, stat, utimes } from 'node:fs/promises';
-import { StorageError } from '../object-store.ts';
+import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type { AttributeChange } from '../object-store.ts';
 import { chmodDescriptor, chownDescriptor, statDescriptor, utimesDescriptor } from './descriptor.ts';
 import { pinEntry } from './directory-ref.ts';
@@ -29,9 +29,9 @@ export async function applyToEntry(place: Located, change: AttributeChange, byDe
   if (!hasOwner && !hasTime && mode === undefined) return;
   const entry = await pinEntry(path, byDescriptor);
   try {
-    // Owner first: a change of it clears the set-user-id bits that a mode may ask for.
+    // Owner first: a mode may take away our right to change it.
     if (hasOwner) steps.push(() => chown(entry.path, uid ?? -1, gid ?? -1));
-    if (mode !== undefined) steps.push(() => chmod(entry.path, mode & 0o7777));
+    if (mode !== undefined) steps.push(() => chmod(entry.path, mode & KEPT_MODE_BITS));
     if (hasTime) {
       steps.push(async () => {
         const { atimeMs, mtimeMs } = await stat(entry.path);
@@ -49,7 +49,7 @@ export async function applyToDescriptor(fd: number, change: AttributeChange): Pr
   const { uid, gid, mode, mtime, atime } = change;
   const steps: (() => Promise<void>)[] = [];
   if (uid !== undefined || gid !== undefined) steps.push(() => chownDescriptor(fd, uid ?? -1, gid ?? -1));
-  if (mode !== undefined) steps.push(() => chmodDescriptor(fd, mode & 0o7777));
+  if (mode !== undefined) steps.push(() => chmodDescriptor(fd, mode & KEPT_MODE_BITS));
   if (mtime !== undefined || atime !== undefined) {
     steps.push(async () => {
       const { atimeMs, mtimeMs } = await statDescriptor(fd);

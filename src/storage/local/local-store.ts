@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { link, lstat, mkdir, readlink, realpath, rmdir, stat, statfs, symlink, unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { StorageError } from '../object-store.ts';
+import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type {
   AttributeChange,
   DirectoryEntry,
@@ -37,7 +37,7 @@ export interface LocalStoreOptions {
   /** Whether the close of an upload, and a rename, wait until the disk has them. Default 'always'. */
   readonly fsync?: 'always' | 'never';
   readonly hardlinks?: boolean;
-  /** Whether clients make and read symbolic links. Links that are there are followed inside the root in any case. */
+  /** Whether clients make and read symbolic links. Those that are there are met in any case (`SymbolicLinkMet`). */
   readonly symlinks?: boolean;
   readonly partialUploads?: 'store' | 'discard';
   /** Entries that the sweep at start looks at; 0 for none, which is the default where the root is `/`. */
@@ -75,7 +75,7 @@ interface Settings {
 }
 
 /**
- * A directory of this machine. No path and no symbolic link leads out of it; a new version of a file takes the place
+ * A directory of this machine. No path leads out of it, and no symbolic link is followed; a new version of a file takes the place
  * of the old one in one step. What another program changes in place is served as it is at the moment.
  *
  * Since a file is replaced, not written into, hard links to it are broken by an upload, and access lists and extended
@@ -120,7 +120,12 @@ export class LocalStore implements ObjectStore {
           byDescriptor,
           nearDevice,
         },
-        { hardlink: options.hardlinks ?? true, symlink: options.symlinks ?? false, serverSideCopy: true },
+        {
+          hardlink: options.hardlinks ?? true,
+          symlink: options.symlinks ?? false,
+          holdsSymlinks: true,
+          serverSideCopy: true,
+        },
         new PathResolver(
           real,
           configured,
@@ -179,7 +184,7 @@ export class LocalStore implements ObjectStore {
     if (path === '') throw exists();
     return this.#place(path, async (place) => {
       const { mode, uid, gid, ...times } = attributes;
-      await mkdir(place.directory.path(place.name), { mode: (mode ?? 0o777) & 0o7777 });
+      await mkdir(place.directory.path(place.name), { mode: (mode ?? 0o777) & KEPT_MODE_BITS });
       const made = { ...place, stats: await lstat(place.directory.path(place.name)) };
       if (uid !== undefined || gid !== undefined) {
         // As with a new file: who may not give it away has made it all the same.
@@ -295,21 +300,19 @@ export class LocalStore implements ObjectStore {
     if (target === '' || target.includes('\0') || !target.isWellFormed()) {
       throw new StorageError('invalid-name', 'Invalid name: not a valid target of a link');
     }
-    if (Buffer.byteLength(target) > MAX_TARGET_BYTES) {
+    const onDisk = this.#resolver.targetOnDisk(target);
+    if (Buffer.byteLength(onDisk) > MAX_TARGET_BYTES) {
       throw new StorageError('invalid-name', 'Invalid name: the target is too long');
     }
-    return this.#place(newLink, ({ directory, name }) => symlink(target, directory.path(name)));
+    return this.#place(newLink, ({ directory, name }) => symlink(onDisk, directory.path(name)));
   }
 
-  /** A target that is an absolute path of the disk inside the root is told as one of the store: `/a/b`. */
   async readlink(path: StorePath): Promise<string> {
     if (!this.capabilities.symlink) throw unsupported();
     return this.#located(path, false, async ({ directory, name, stats }) => {
       if (stats === undefined) throw notFound();
       if (!stats.isSymbolicLink()) throw new StorageError('failure', 'Not a symbolic link');
-      const target = await readlink(directory.path(name));
-      const inside = target.startsWith('/') ? this.#resolver.relativeToRoot(target) : undefined;
-      return inside === undefined ? target : `/${inside}`;
+      return this.#resolver.targetInStore(await readlink(directory.path(name))) ?? '/';
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { StorageError } from '../object-store.ts';
+import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type { AttributeChange, Entry, OpenWriteOptions, StorePath, WriteHandle } from '../object-store.ts';
 import type { FileCopier } from './copy-bytes.ts';
 import {
@@ -116,7 +116,7 @@ export class LocalWriteHandle implements WriteHandle {
     void this.#writeGathered();
     return this.#ranges.run(0, 0, true, async () => {
       const { kind, attributes } = entryOf(await asStorageError(() => statDescriptor(this.#readable())));
-      const bits = mode === undefined ? attributes.mode : (attributes.mode & ~0o7777) | mode;
+      const bits = mode === undefined ? attributes.mode : (attributes.mode & ~0o7777) | (mode & KEPT_MODE_BITS);
       return { kind, attributes: { ...attributes, ...times, mode: bits, size } };
     });
   }
@@ -319,7 +319,7 @@ export class LocalWriteHandle implements WriteHandle {
     const { base, options, copier } = this.#upload;
     const { directory, existing } = this.#place;
     const { mode = DEFAULT_MODE, uid, gid } = options.attributes;
-    const temporary = await TemporaryFile.create(directory, existing === undefined ? mode & 0o7777 : 0o600);
+    const temporary = await TemporaryFile.create(directory, existing === undefined ? mode & KEPT_MODE_BITS : 0o600);
     try {
       if (existing !== undefined) {
         if (base !== undefined) {

@@ -3,14 +3,15 @@ import type { Stats } from 'node:fs';
 import { lstat, readlink } from 'node:fs/promises';
 import { StorageError } from '../object-store.ts';
 import type { StorePath } from '../object-store.ts';
-import { checkStorePath, nameOf, parentOf } from '../store-path.ts';
+import { checkStorePath, joinStorePath, nameOf, parentOf } from '../store-path.ts';
+import { SymbolicLinkMet } from '../symbolic-link.ts';
 import { pinInPlace } from './directory-ref.ts';
 import type { DirectoryRef, PinDirectory } from './directory-ref.ts';
-import { errnoOf, toStorageError } from './errno.ts';
+import { errnoOf } from './errno.ts';
 import { isReservedName } from './part-name.ts';
 
-/** As Linux has it (path_resolution(7)). */
-const MAX_LINKS = 40;
+/** A directory and a link may take each other's place while they are looked at. */
+const MAX_LOOKS = 8;
 
 /** How long a directory that was seen on the near device is taken to be there, in milliseconds. */
 const NEAR_MS = 5_000;
@@ -30,12 +31,13 @@ export interface Located extends Place {
 }
 
 /**
- * Turns store paths into places on the disk that are inside the root.
+ * Turns store paths into places on the disk, and follows no symbolic link on the way: `SymbolicLinkMet` names the first
+ * one, and whoever knows what the user sees decides where it leads.
  *
  * The kernel resolves the path of the parent directory in one go and the result is compared with what it should be.
- * Only where that differs (a symbolic link is on the way) or fails are the components looked at one by one, each link
- * followed by hand: it must not leave the root at any step, not even to come back. An error is looked at too,
- * so that a link that leads outside gives the same answer whether its target is there or not.
+ * Only where that differs (a symbolic link is on the way) or fails are the components opened one by one, each in the one
+ * before and none through a link. So a link that is put in a directory's place at any moment is met, never followed, and
+ * one that leads outside gives the same answer whether its target is there or not.
  */
 export class PathResolver {
   readonly #root: string;
@@ -57,11 +59,11 @@ export class PathResolver {
     this.#nearDevice = nearDevice;
   }
 
-  /** The place of the path itself; a link there is not followed, links above are. */
+  /** The place of the path itself; what is there may be a link. */
   async place(path: StorePath): Promise<Place> {
     checkClientPath(path);
     if (path === '') return { directory: await this.#pin(this.#root), name: '.' };
-    return { directory: await this.#directory(parentOf(path)), name: nameOf(path) };
+    return { directory: await this.#directory(parentOf(path), path), name: nameOf(path) };
   }
 
   /** The place of the path itself and what is there. */
@@ -69,33 +71,42 @@ export class PathResolver {
     return (await this.#locatedInPlace(path)) ?? withStats(await this.place(path));
   }
 
-  /** The place that the path means when links are followed to the end. Never a link. */
+  /** As `located`, for what follows links: throws SymbolicLinkMet where one is there. */
   async followed(path: StorePath): Promise<Located> {
     const located = await this.located(path);
     if (located.stats?.isSymbolicLink() !== true) return located;
-    located.directory.release();
-    const target = await this.#walk(path);
-    if (target === '') return withStats(await this.place(''));
-    const final = await withStats({ directory: await this.#pinInside(parentOf(target)), name: nameOf(target) });
-    if (final.stats?.isSymbolicLink() !== true) return final;
-    final.directory.release();
-    throw new StorageError('failure', 'The link changes while it is followed');
+    try {
+      const target = await linkTarget(located.directory.path(located.name));
+      if (target !== undefined) throw this.#met(path, path, target);
+    } finally {
+      located.directory.release();
+    }
+    throw changing();
   }
 
-  /** The directory at the path, links followed. Throws 'not-a-directory'. */
+  /** The directory at the path. Throws 'not-a-directory', and SymbolicLinkMet for a link to one. */
   async directory(path: StorePath): Promise<DirectoryRef> {
     checkClientPath(path);
-    return this.#directory(path);
+    return this.#directory(path, path);
   }
 
-  /** What a link's target is within the root: an absolute path of the disk becomes one of the store, if it is one. */
-  relativeToRoot(target: string): string | undefined {
+  /**
+   * A link's target as the store tells it: relative as it is; an absolute path of the disk as one that begins at the
+   * store's root, or undefined if it is outside.
+   */
+  targetInStore(target: string): string | undefined {
+    if (!target.startsWith('/')) return target;
     for (const root of this.#rootNames) {
-      if (root === '/') return target.slice(1);
-      if (target === root) return '';
-      if (target.startsWith(`${root}/`)) return target.slice(root.length + 1);
+      if (root === '/') return target;
+      if (target === root) return '/';
+      if (target.startsWith(`${root}/`)) return target.slice(root.length);
     }
     return undefined;
+  }
+
+  /** The way back: what a link on the disk has to hold, so that other programs of the machine follow it to the same. */
+  targetOnDisk(target: string): string {
+    return target.startsWith('/') && this.#root !== '/' ? `${this.#root}${target}` : target;
   }
 
   /**
@@ -135,79 +146,62 @@ export class PathResolver {
     return true;
   }
 
-  async #directory(path: StorePath): Promise<DirectoryRef> {
+  /** `asked` is what the client wants to reach: the directory itself, or something in it. */
+  async #directory(path: StorePath, asked: StorePath): Promise<DirectoryRef> {
     const expected = this.#absolute(path);
-    let failure: StorageError | undefined;
     try {
       const directory = await this.#pin(expected);
-      if (this.#root === '/' || directory.realPath === expected) return directory;
+      if (directory.realPath === expected) return directory;
       directory.release();
     } catch (error) {
-      if (this.#root === '/' || !mayBeALink(error)) throw error;
-      failure = toStorageError(error);
+      if (!mayBeALink(error)) throw error;
     }
-    const target = await this.#walk(path);
-    // Nothing on the way leads outside: the error was what it seemed to be.
-    if (failure !== undefined && target === path) throw failure;
-    return this.#pinInside(target);
-  }
-
-  /** Pins a path that has no links left in it. If one was put there just now, being inside is what still counts. */
-  async #pinInside(path: StorePath): Promise<DirectoryRef> {
-    const directory = await this.#pin(this.#absolute(path));
-    if (this.#isInside(directory.realPath)) return directory;
-    directory.release();
-    throw leadsOutside();
+    return this.#descend(path, asked);
   }
 
   /**
-   * The path without links, the last component followed too. A component that is missing ends the looking: the rest
-   * cannot hold links. Throws 'permission-denied' for a link that leaves the root.
+   * One component after the other, through no link. Also the way where names are spelled differently than they are
+   * kept (file systems that ignore case), and for paths that are too long for one call.
    */
-  async #walk(path: StorePath): Promise<StorePath> {
-    let resolved: string[] = [];
-    const pending = path.split('/').reverse();
-    let links = 0;
-    for (let segment = pending.pop(); segment !== undefined; segment = pending.pop()) {
-      if (segment === '' || segment === '.') continue;
-      if (segment === '..') {
-        if (resolved.pop() === undefined && this.#root !== '/') throw leadsOutside();
-        continue;
-      }
-      if (isReservedName(segment)) throw reservedName();
-      const at = [...resolved, segment];
-      const stats = await lstatOrUndefined(this.#absolute(at.join('/')));
-      if (stats?.isSymbolicLink() !== true) {
-        // `missing/..` and `file/..` are no way back.
-        if (stats?.isDirectory() !== true && pending.length > 0) {
-          if (stats === undefined) throw new StorageError('not-found', 'No such file or directory');
-          throw new StorageError('not-a-directory', 'Not a directory');
-        }
-        resolved = at;
-        continue;
-      }
-      links += 1;
-      if (links > MAX_LINKS) throw new StorageError('failure', 'Too many symbolic links');
-      const target = await readlink(this.#absolute(at.join('/')));
-      if (target.startsWith('/')) {
-        const inside = this.relativeToRoot(target);
-        if (inside === undefined) throw leadsOutside();
-        resolved = [];
-        pending.push(...inside.split('/').reverse());
-      } else {
-        pending.push(...target.split('/').reverse());
+  async #descend(path: StorePath, asked: StorePath): Promise<DirectoryRef> {
+    let directory = await this.#pin(this.#root);
+    let at = '';
+    for (const name of path === '' ? [] : path.split('/')) {
+      const parent = directory;
+      at = joinStorePath(at, name);
+      try {
+        directory = await this.#step(parent, name, at, asked);
+      } finally {
+        parent.release();
       }
     }
-    return resolved.join('/');
+    return directory;
+  }
+
+  async #step(parent: DirectoryRef, name: string, at: StorePath, asked: StorePath): Promise<DirectoryRef> {
+    for (let looks = 1; looks <= MAX_LOOKS; looks += 1) {
+      try {
+        return await parent.child(name);
+      } catch (error) {
+        if (!['ENOTDIR', 'ELOOP'].includes(errnoOf(error) ?? '')) throw error;
+        const stats = await lstatOrUndefined(parent.path(name));
+        if (stats !== undefined && !stats.isDirectory() && !stats.isSymbolicLink()) throw error;
+        const target = stats?.isSymbolicLink() === true ? await linkTarget(parent.path(name)) : undefined;
+        if (target !== undefined) throw this.#met(asked, at, target);
+      }
+    }
+    throw changing();
+  }
+
+  #met(asked: StorePath, link: StorePath, target: string): SymbolicLinkMet {
+    // The machine's root is its own parent. That another store's root is not, whoever follows the link will find.
+    const inStore = this.#root === '/' ? withoutExcess(target, link.split('/').length - 1) : this.targetInStore(target);
+    return new SymbolicLinkMet(asked, link, inStore);
   }
 
   #absolute(path: StorePath): string {
     if (path === '') return this.#root;
     return this.#root === '/' ? `/${path}` : `${this.#root}/${path}`;
-  }
-
-  #isInside(realPath: string): boolean {
-    return this.#root === '/' || realPath === this.#root || realPath.startsWith(`${this.#root}/`);
   }
 }
 
@@ -239,8 +233,27 @@ function mayBeALink(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '');
 }
 
-function leadsOutside(): StorageError {
-  return new StorageError('permission-denied', 'Permission denied: the link leads outside');
+/** Undefined where no link is there by now. */
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    return await readlink(path);
+  } catch (error) {
+    if (['EINVAL', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+/** A relative target without the `..` at its beginning that go up from the machine's root. */
+function withoutExcess(target: string, depth: number): string {
+  if (target.startsWith('/')) return target;
+  const steps = target.split('/').filter((step) => step !== '' && step !== '.');
+  const names = steps.findIndex((step) => step !== '..');
+  const ups = names === -1 ? steps.length : names;
+  return steps.slice(Math.max(0, ups - depth)).join('/');
+}
+
+function changing(): StorageError {
+  return new StorageError('failure', 'The path changes while it is followed');
 }
 
 function reservedName(): StorageError {

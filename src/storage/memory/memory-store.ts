@@ -62,7 +62,12 @@ const BLOCK_SIZE = 4096;
 /** Everything in the memory of this process: for tests and for trying things out. No links. */
 export class MemoryStore implements ObjectStore {
   readonly kind = 'memory';
-  readonly capabilities: StoreCapabilities = { hardlink: false, symlink: false, serverSideCopy: true };
+  readonly capabilities: StoreCapabilities = {
+    hardlink: false,
+    symlink: false,
+    holdsSymlinks: false,
+    serverSideCopy: true,
+  };
   readonly #root;
   readonly #partialUploads: 'store' | 'discard';
   readonly #capacity: number;

@@ -1,4 +1,5 @@
 import { StorageError } from '../object-store.ts';
+import { KEPT_MODE_BITS } from '../object-store.ts';
 import type { AttributeChange, Entry, EntryAttributes, StorePath } from '../object-store.ts';
 import { nameOf, parentOf } from '../store-path.ts';
 
@@ -41,7 +42,7 @@ export function changed(attributes: NodeAttributes, change: AttributeChange): No
   return {
     mtime: change.mtime ?? attributes.mtime,
     atime: change.atime ?? attributes.atime,
-    mode: change.mode === undefined ? attributes.mode : change.mode & 0o7777,
+    mode: change.mode === undefined ? attributes.mode : change.mode & KEPT_MODE_BITS,
     uid: change.uid ?? attributes.uid,
     gid: change.gid ?? attributes.gid,
   };

@@ -41,7 +41,7 @@ export class SessionStore implements ObjectStore {
 
   async stat(path: StorePath, options: { followSymlinks: boolean }): Promise<Entry> {
     const own = this.#ownVersion(path);
-    if (own !== undefined && (await this.#isWhatIsAsked(path, options))) {
+    if (own !== undefined) {
       const entry = await own.inner.stat().catch(() => undefined);
       // An upload that has failed, or is committed at this moment, is not what is there.
       if (entry !== undefined) return entry;
@@ -149,12 +149,5 @@ export class SessionStore implements ObjectStore {
 
   #ownVersion(path: StorePath): OpenVersion | undefined {
     return this.#registry.files.ownVersion(path, this.#session);
-  }
-
-  /** A file may have been opened through a link; it is the link itself that LSTAT asks about. */
-  async #isWhatIsAsked(path: StorePath, options: { followSymlinks: boolean }): Promise<boolean> {
-    if (options.followSymlinks || !this.capabilities.symlink) return true;
-    const entry = await this.#registry.store.stat(path, options).catch(() => undefined);
-    return entry?.kind !== 'symlink';
   }
 }

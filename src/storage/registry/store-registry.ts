@@ -7,7 +7,7 @@ import type {
   StorePath,
   WriteHandle,
 } from '../object-store.ts';
-import { StorageError } from '../object-store.ts';
+import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import { parentOf } from '../store-path.ts';
 import { FollowingReadHandle } from './following-read-handle.ts';
 import { OpenFiles, type SessionKey } from './open-files.ts';
@@ -355,7 +355,7 @@ export class StoreRegistry {
     const fresh = await lastAlive(there.filter(({ kind }) => kind === 'new'));
     if (fresh === undefined) return undefined;
     const { mode, uid, gid } = (await fresh.inner.stat()).attributes;
-    return { create: true, attributes: { ...given, mode: mode & 0o7777, uid, gid } };
+    return { create: true, attributes: { ...given, mode: mode & KEPT_MODE_BITS, uid, gid } };
   }
 
   /** What only registry and open files know of a rename's target; the rest is the store's to check. */

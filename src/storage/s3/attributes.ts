@@ -1,3 +1,4 @@
+import { KEPT_MODE_BITS } from '../object-store.ts';
 import type { AttributeChange, Entry, EntryAttributes } from '../object-store.ts';
 
 /** File type bits of stat(2). */
@@ -68,7 +69,7 @@ export function applyChange(
   if (change.mtime !== undefined) result['mtime'] = writeTime(change.mtime);
   if (change.atime !== undefined) result['atime'] = writeTime(change.atime);
   if (change.mode !== undefined) {
-    result['mode'] = String((change.mode & 0o7777) | (kind === 'file' ? S_IFREG : S_IFDIR));
+    result['mode'] = String((change.mode & KEPT_MODE_BITS) | (kind === 'file' ? S_IFREG : S_IFDIR));
   }
   if (change.uid !== undefined) result['uid'] = String(change.uid);
   if (change.gid !== undefined) result['gid'] = String(change.gid);
@@ -76,12 +77,12 @@ export function applyChange(
 }
 
 /**
- * What the metadata of a file becomes when its bytes are written anew: its mode and owner stay, as with open(2), and
- * its times are new ones.
+ * What the metadata of a file becomes when its bytes are written anew: its mode and owner stay, as with open(2), but for
+ * the bits that write(2) clears, and its times are new ones.
  */
 export function withoutTimes(metadata: ObjectMetadata): ObjectMetadata {
-  const { mtime: _mtime, atime: _atime, ctime: _ctime, ...kept } = metadata;
-  return kept;
+  const { mtime: _mtime, atime: _atime, ctime: _ctime, mode, ...kept } = metadata;
+  return mode === undefined ? kept : { ...kept, mode: withoutSetIdBits(mode) };
 }
 
 /** True if the change says nothing that the metadata does not say already. */
@@ -107,6 +108,12 @@ function readTime(text: string | undefined): number | undefined {
 
 function writeTime(seconds: number): string {
   return String(Math.max(0, seconds));
+}
+
+/** A mode that another program has stored keeps its form unless it has such a bit. */
+function withoutSetIdBits(text: string): string {
+  const mode = readMode(text);
+  return mode === undefined || (mode & ~KEPT_MODE_BITS) === 0 ? text : String(S_IFREG | (mode & KEPT_MODE_BITS));
 }
 
 function readMode(text: string | undefined): number | undefined {

@@ -40,7 +40,7 @@ import { UploadHandle, type UploadHandleTools } from './upload/upload-handle.ts'
 /** Files in an S3 bucket. What it promises is the table in docs/storage.md. */
 export class S3Store implements ObjectStore {
   readonly kind = 's3';
-  readonly capabilities = { hardlink: false, symlink: false, serverSideCopy: true };
+  readonly capabilities = { hardlink: false, symlink: false, holdsSymlinks: false, serverSideCopy: true };
 
   readonly #connections: S3Connections;
   readonly #options: ResolvedOptions;

@@ -150,6 +150,24 @@ export function describeAttributes(context: ContractContext): void {
       },
     );
 
+    context.testWhere(
+      (traits) => traits.ownership,
+      'a mode is kept without the bits that let a program run as its owner',
+      async () => {
+        const { driver } = context;
+        await driver.put('f', 'x', { attributes: { mode: 0o6755 } });
+        await driver.store.mkdir(driver.at('d'), { mode: 0o4755 });
+        for (const [name, mode] of [
+          ['f', 0o755],
+          ['d', 0o755],
+        ] as const) {
+          expect((await timesAndMode(driver, name)).mode).toBe(mode);
+          await driver.store.setAttributes(driver.at(name), { mode: 0o7711 }, FOLLOW);
+          expect((await timesAndMode(driver, name)).mode).toBe(0o1711);
+        }
+      },
+    );
+
     test('are not lost by a rename over another file', async () => {
       const { driver } = context;
       await driver.put('a', 'a', { attributes: { mtime: 1_400_000_000, mode: 0o600 } });

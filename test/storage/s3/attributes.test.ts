@@ -50,9 +50,17 @@ describe('attributes in object metadata', () => {
     expect(read({ mode: String(0o120777) }).mode).toBe(0o100777);
   });
 
+  test('of another program lose the set-user-id and set-group-id bits with the bytes, as with write(2)', () => {
+    expect(withoutTimes({ mode: String(0o104755), mtime: '5', owner: 'x' })).toEqual({
+      mode: String(0o100755),
+      owner: 'x',
+    });
+    expect(withoutTimes({ mode: '0644' })).toEqual({ mode: '0644' });
+  });
+
   test('are written as both read them, and leave other metadata alone', () => {
     const written = applyChange('file', { owner: 'somebody', mode: '0644' }, { mtime: 1_600_000_000, mode: 0o107600 });
-    expect(written).toEqual({ owner: 'somebody', mtime: '1600000000', mode: String(0o107600) });
+    expect(written).toEqual({ owner: 'somebody', mtime: '1600000000', mode: String(0o101600) });
     expect(applyChange('directory', {}, { mode: 0o700, uid: 5, gid: 6, atime: 3 })).toEqual({
       mode: String(0o040700),
       uid: '5',
