@@ -189,6 +189,7 @@ function environmentOf(
     version: SSH_VERSION,
     algorithms: offeredAlgorithms(prepared.policy, prepared.hostKeys, file),
     hostKeys: usableHostKeys(prepared),
+    groupExchangeMinBits: prepared.policy.groupExchangeMinBits,
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
     users: prepared.users,
     windows: shared.windows,

@@ -29,6 +29,7 @@ export interface SessionEnvironment {
   readonly version: string;
   readonly algorithms: AlgorithmLists;
   readonly hostKeys: readonly PrivateKey[];
+  readonly groupExchangeMinBits: number;
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   readonly users: IdentityProvider<User>;
   readonly windows: ReceiveWindows;
@@ -47,6 +48,9 @@ const DRAIN_CHECK_MS = 100;
 
 /** A person at a password prompt needs time; a key exchange needs none. */
 const KEX_SECONDS = 20;
+
+/** Keep-alives (global requests) that are answered before the login: one a second through the default login time. */
+const MAX_REQUESTS_BEFORE_LOGIN = 120;
 
 /** Whoever counts sessions. */
 export interface SessionObserver {
@@ -84,6 +88,7 @@ export class Session implements TransportHandler {
   #userName: string | null = null;
   #bytesReceivedBefore = 0;
   #timedOut = false;
+  #earlyRequests = 0;
 
   constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
     this.#environment = environment;
@@ -101,6 +106,7 @@ export class Session implements TransportHandler {
       version: environment.version,
       algorithms: environment.algorithms,
       hostKeys: environment.hostKeys,
+      groupExchangeMinBits: environment.groupExchangeMinBits,
       userKeyAlgorithms: environment.userKeyAlgorithms,
       rekey: config.rekey,
       handler: this,
@@ -172,13 +178,15 @@ export class Session implements TransportHandler {
         else if (message === SSH_MSG.EXT_INFO) return;
         else if (message === SSH_MSG.SERVICE_REQUEST)
           phase.auth.serviceRequestedAgain(() => this.#acceptService(payload));
-        else if (message >= SSH_MSG_CONNECTION.GLOBAL_REQUEST) throw outOfPlace(message);
+        else if (message === SSH_MSG_CONNECTION.GLOBAL_REQUEST) this.#requestBeforeLogin();
+        else if (message > SSH_MSG_CONNECTION.GLOBAL_REQUEST) throw outOfPlace(message);
         else this.#transport.sendUnimplemented();
         return;
       case 'service':
         if (message === SSH_MSG.EXT_INFO) return;
-        if (message !== SSH_MSG.SERVICE_REQUEST) throw outOfPlace(message);
-        this.#serviceRequest(payload);
+        if (message === SSH_MSG.SERVICE_REQUEST) this.#serviceRequest(payload);
+        else if (message === SSH_MSG_CONNECTION.GLOBAL_REQUEST) this.#requestBeforeLogin();
+        else throw outOfPlace(message);
         return;
       case 'kex':
       case 'closed':
@@ -239,6 +247,13 @@ export class Session implements TransportHandler {
       throw new SshDisconnect(DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, 'only ssh-userauth is available here');
     }
     this.#transport.send(new SshWriter(32).byte(SSH_MSG.SERVICE_ACCEPT).string(service).finish());
+  }
+
+  /** A keep-alive while its user looks for the password: as OpenSSH, we do not know it yet. Bounded, like all before login. */
+  #requestBeforeLogin(): void {
+    this.#earlyRequests += 1;
+    if (this.#earlyRequests > MAX_REQUESTS_BEFORE_LOGIN) throw outOfPlace(SSH_MSG_CONNECTION.GLOBAL_REQUEST);
+    this.#transport.sendUnimplemented();
   }
 
   #serviceRequest(payload: Buffer): void {
