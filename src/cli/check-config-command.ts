@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { configJsonSchema, loadConfig } from '../config/load.ts';
-import { prepareConfig } from '../server/prepared-config.ts';
+import { prepareConfig, unusedHostKeys } from '../server/prepared-config.ts';
 
 /** `latticeport check-config FILE` and `latticeport config-schema`. */
 export function registerCheckConfigCommand(program: Command): void {
@@ -9,9 +9,13 @@ export function registerCheckConfigCommand(program: Command): void {
     .description('check a configuration as a start would, without opening a port')
     .argument('[file]', 'the configuration', 'latticeport.json')
     .action((file: string) => {
-      const { policy, hostKeys, users } = prepareConfig(loadConfig(file));
+      const prepared = prepareConfig(loadConfig(file));
+      const { policy, hostKeys, users } = prepared;
       const counts = `${counted(hostKeys.length, 'host key')}, ${counted(users.size, 'user')}`;
       process.stdout.write(`${file}: good. Policy ${policy.name}, ${counts}.\n`);
+      for (const { file: key, why } of unusedHostKeys(prepared)) {
+        process.stdout.write(`Host key ${key} is not used: ${why}.\n`);
+      }
       if (users.size === 0) process.stdout.write('Nobody can log in: add "users" (see README.md).\n');
     });
   program

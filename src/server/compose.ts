@@ -16,7 +16,7 @@ import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
-import { checkReplacement, offeredAlgorithms, usableHostKeys } from './prepared-config.ts';
+import { checkReplacement, offeredAlgorithms, unusedHostKeys, usableHostKeys } from './prepared-config.ts';
 import { SftpServer } from './server.ts';
 import type { SessionEnvironment } from './session.ts';
 import type { SftpShared } from './sftp-sessions.ts';
@@ -182,6 +182,9 @@ function environmentOf(
   log: Logger,
 ): SessionEnvironment {
   const { config, file } = prepared.loaded;
+  for (const { why, ...key } of unusedHostKeys(prepared)) {
+    log.warn({ event: 'host-key.unused', ...key }, `host key ${key.file} is not used: ${why}`);
+  }
   if (shared.metrics !== undefined) announceKeyExchanges(shared.metrics, prepared.policy.algorithms.kex);
   const sftpSessions = new SftpSessions(store, config, shared);
   return {

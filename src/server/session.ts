@@ -19,6 +19,7 @@ import type { KeyExchangeInfo, TransportHandler } from '../transport/transport.t
 import { Transport } from '../transport/transport.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
+import { hostKeyRotation } from './host-keys-for-client.ts';
 import { keyExchangeFailure } from './key-exchange-failure.ts';
 import type { User } from './users.ts';
 
@@ -89,6 +90,7 @@ export class Session implements TransportHandler {
   #bytesReceivedBefore = 0;
   #timedOut = false;
   #earlyRequests = 0;
+  #hostKeyAlgorithm = '';
 
   constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
     this.#environment = environment;
@@ -143,6 +145,7 @@ export class Session implements TransportHandler {
       algorithms,
     );
     const { metrics } = this.#environment;
+    this.#hostKeyAlgorithm = info.negotiated.hostKey;
     if (info.number === 1) {
       metrics?.ssh.keyExchange(kex.method, kex.family === 'pq-hybrid');
       this.#phase = { name: 'service' };
@@ -322,6 +325,7 @@ export class Session implements TransportHandler {
       carrier: this.#transport,
       maxChannels: config.limits.sessionsPerConnection,
       windows: this.#environment.windows,
+      hostKeys: hostKeyRotation(this.#environment, this.#transport, this.#hostKeyAlgorithm, this.#log, user.name),
       sendUnimplemented: () => {
         this.#transport.sendUnimplemented();
       },
