@@ -175,6 +175,9 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   let metrics: Metrics | undefined;
   const link = new PrimaryLink({
     measure: async () => (await metrics?.snapshot()) ?? [],
+    reloaded: () => {
+      if (running !== null) void endRevoked(running.server, options, running.log);
+    },
     retire: () => {
       finish('retire');
     },
@@ -193,6 +196,16 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   } catch (error) {
     await link.failed(startFailure(error, listen));
     process.exit(1);
+  }
+}
+
+/** Of a worker that another has replaced: its sessions go on, but for those of users who are gone. */
+async function endRevoked(server: RunningServer, options: ServeOptions, log: Logger): Promise<void> {
+  try {
+    await server.endRevoked(prepare(options).prepared);
+  } catch (error) {
+    // Changed again in the meantime: the next reload looks again.
+    log.error({ event: 'config.reload-failed', err: error }, 'nobody is logged out');
   }
 }
 

@@ -98,6 +98,11 @@ export class Connection {
     }
   }
 
+  /** No more channels from here on. */
+  refuseNew(): void {
+    this.#noMoreSessions = true;
+  }
+
   drained(): void {
     for (const channel of this.#channels.values()) channel.drained();
   }

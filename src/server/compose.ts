@@ -69,6 +69,12 @@ export class RunningServer {
     this.#prepared = prepared;
     this.#apply();
     this.#watcher = this.#watch();
+    await this.endRevoked(prepared);
+  }
+
+  /** Ends the sessions of those who could not log in under another configuration, where that says so. */
+  endRevoked({ users, loaded: { config } }: PreparedConfig): Promise<void> {
+    return this.server.endRevoked({ users, config });
   }
 
   /** Looks for changed policy files now, without waiting for the system to report them. */

@@ -21,6 +21,9 @@ import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import { hostKeyRotation } from './host-keys-for-client.ts';
 import { keyExchangeFailure } from './key-exchange-failure.ts';
+import type { Credential, Revocation } from './revocation.ts';
+import type { SessionObserver } from './server.ts';
+import type { SftpUser } from './sftp-sessions.ts';
 import type { User } from './users.ts';
 
 /** What every session of a server shares. */
@@ -53,22 +56,11 @@ const KEX_SECONDS = 20;
 /** Keep-alives (global requests) that are answered before the login: one a second through the default login time. */
 const MAX_REQUESTS_BEFORE_LOGIN = 120;
 
-/** Whoever counts sessions. */
-export interface SessionObserver {
-  onAuthenticated(): void;
-  onClosed(): void;
-}
-
-/** An SFTP session on a channel. `idle` tells a drain whether it may be cut off. */
-export interface SftpUser extends ChannelUser {
-  readonly idle: boolean;
-}
-
 type Phase =
   | { readonly name: 'kex' }
   | { readonly name: 'service' }
   | { readonly name: 'auth'; readonly auth: ServerAuth<User> }
-  | { readonly name: 'open'; readonly user: User; readonly connection: Connection }
+  | { readonly name: 'open'; readonly credential: Credential; readonly connection: Connection }
   | { readonly name: 'closed' };
 
 /** One client's connection, from its first byte to its last. */
@@ -90,6 +82,7 @@ export class Session implements TransportHandler {
   #bytesReceivedBefore = 0;
   #timedOut = false;
   #earlyRequests = 0;
+  #revoked = false;
   #hostKeyAlgorithm = '';
 
   constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
@@ -130,11 +123,30 @@ export class Session implements TransportHandler {
   }
 
   /** Ends the session now if it is idle, otherwise soon after its open files are closed. */
-  drain(): void {
+  drain(message = 'the server is shutting down'): void {
     this.#drainTimer ??= setInterval(() => {
-      this.#endIfDrained();
+      this.#endIfDrained(message);
     }, DRAIN_CHECK_MS).unref();
-    this.#endIfDrained();
+    this.#endIfDrained(message);
+  }
+
+  /** How the user logged in; null before that and after the end. */
+  get credential(): Credential | null {
+    return this.#phase.name === 'open' ? this.#phase.credential : null;
+  }
+
+  /** The user may not log in any more: what is open has `seconds` to be brought to its end. */
+  revoke(reason: Revocation, seconds: number): void {
+    if (this.#phase.name !== 'open' || this.#revoked) return;
+    this.#revoked = true;
+    this.#log.warn({ event: 'session.revoked', user: this.#userName, reason }, 'may not log in any more');
+    this.#phase.connection.refuseNew();
+    for (const sftp of this.#sftp) sftp.refuseNew();
+    const message = 'your access has been withdrawn';
+    setTimeout(() => {
+      this.end(DISCONNECT_REASON.BY_APPLICATION, message);
+    }, seconds * 1000).unref();
+    this.drain(message);
   }
 
   onKeyExchange(info: KeyExchangeInfo): void {
@@ -318,7 +330,6 @@ export class Session implements TransportHandler {
       },
       `${user.name} logged in`,
     );
-    this.#observer.onAuthenticated();
     this.#transport.peerAuthenticated();
     this.#lastActivity = performance.now();
     const connection = new Connection({
@@ -334,7 +345,8 @@ export class Session implements TransportHandler {
         this.#log.info({ event: 'session.refused', user: user.name, request: what.slice(0, 200) }, 'request refused');
       },
     });
-    this.#phase = { name: 'open', user, connection };
+    this.#phase = { name: 'open', credential: success, connection };
+    this.#observer.onAuthenticated();
     this.#keepaliveTimer = setInterval(() => {
       this.#checkLiveness(connection);
     }, config.limits.keepaliveSeconds * 1000).unref();
@@ -375,11 +387,11 @@ export class Session implements TransportHandler {
     }
   }
 
-  #endIfDrained(): void {
+  #endIfDrained(message: string): void {
     const now = performance.now();
     if (!this.idle) this.#lastActivity = now;
     if (now - this.#lastActivity < DRAIN_QUIET_MS) return;
-    this.end(DISCONNECT_REASON.BY_APPLICATION, 'the server is shutting down');
+    this.end(DISCONNECT_REASON.BY_APPLICATION, message);
   }
 }
 
