@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
+import { ConfigWatcher } from '../config/config-watcher.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError } from '../policy/config-error.ts';
@@ -48,16 +49,35 @@ export function registerServeCommand(program: Command): void {
         await serveAsWorker(options);
         return;
       }
+      // Before the configuration is read: what changes in between is a change.
+      const file = configFile(options);
+      const watcher = file === null ? null : new ConfigWatcher(file, () => reload());
       const { prepared, demo } = prepare(options);
       const log = createLogger(prepared.loaded.config.log);
       const signals = new ServeSignals(log);
-      if (workerCount(prepared.loaded.config.workers) > 1) await serveAsPrimary(prepared, options, demo, log, signals);
-      else await serveAlone(prepared, options, demo, log, signals);
+      const reload = (): void => {
+        log.info({ event: 'config.changed', file }, 'the configuration has changed');
+        signals.reload();
+      };
+      /** The configuration as it is now, for a reload. */
+      const again = (): PreparedConfig => {
+        watcher?.taken();
+        const changed = prepare(options).prepared;
+        if (watcher !== null) watcher.enabled = changed.loaded.config.reload.watch;
+        return changed;
+      };
+      if (watcher !== null) watcher.enabled = prepared.loaded.config.reload.watch;
+      if (workerCount(prepared.loaded.config.workers) > 1) await serveAsPrimary(prepared, again, demo, log, signals);
+      else await serveAlone(prepared, again, demo, log, signals);
     });
 }
 
+function configFile({ config }: ServeOptions): string | null {
+  return config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
+}
+
 function prepare(options: ServeOptions): { prepared: PreparedConfig; demo: Demo | null } {
-  const file = options.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
+  const file = configFile(options);
   const demo = file === null ? firstStart(process.cwd(), options.port ?? DEFAULT_PORT) : null;
   const loaded = demo?.loaded ?? loadConfig(file ?? DEFAULT_CONFIG);
   return { prepared: prepareConfig(withPort(loaded, options.port)), demo };
@@ -65,7 +85,7 @@ function prepare(options: ServeOptions): { prepared: PreparedConfig; demo: Demo 
 
 async function serveAlone(
   prepared: PreparedConfig,
-  options: ServeOptions,
+  again: () => PreparedConfig,
   demo: Demo | null,
   log: Logger,
   signals: ServeSignals,
@@ -78,13 +98,13 @@ async function serveAlone(
   if (demo !== null) process.stdout.write(demoText(demo, prepared, server.address));
   signals.attach({
     stop: () => monitoredStop(monitoring, () => server.stop()),
-    reload: () => countedReload(monitoring?.metrics, () => server.reload(prepare(options).prepared)),
+    reload: () => countedReload(monitoring?.metrics, () => server.reload(again())),
   });
 }
 
 async function serveAsPrimary(
   prepared: PreparedConfig,
-  options: ServeOptions,
+  again: () => PreparedConfig,
   demo: Demo | null,
   log: Logger,
   signals: ServeSignals,
@@ -108,7 +128,7 @@ async function serveAsPrimary(
     reload: () =>
       countedReload(monitoring?.metrics, async () => {
         // A broken configuration must not reach the workers: they would end at their start.
-        const changed = prepare(options).prepared;
+        const changed = again();
         await primary.reload(primaryOptions(changed));
         if (!isDeepStrictEqual(changed.loaded.config.metrics, prepared.loaded.config.metrics)) {
           log.warn({ event: 'config.needs-restart', setting: 'metrics' }, 'a change of "metrics" needs a restart');

@@ -1,5 +1,5 @@
 import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
-import { SshReader } from '../wire/reader.ts';
+import type { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import { MAX_HOST_KEY_BLOB_BYTES, MAX_HOST_KEY_PROOFS } from './limits.ts';
 import { SSH_MSG_CONNECTION } from './messages.ts';

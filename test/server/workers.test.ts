@@ -350,6 +350,27 @@ describe('SIGHUP', () => {
   });
 });
 
+describe('a reload that withdraws access', () => {
+  test('ends the sessions on every worker, also on one that an earlier reload has left behind', async () => {
+    await start();
+    expect(await reload(withUser('leaver'))).toMatchObject({ event: 'config.reloaded' });
+    const left = await session('leaver');
+    expect(await reload(withUser('another'))).toMatchObject({ event: 'config.reloaded' });
+    const [one, other] = [await session('leaver'), await session('another')];
+    expect(left.worker).not.toBe(one.worker);
+
+    const leave = (config: Record<string, unknown>): void => {
+      const users = config['users'] as { name: string }[];
+      config['users'] = users.filter(({ name }) => name !== 'leaver');
+    };
+    expect(await reload(leave)).toMatchObject({ event: 'config.reloaded' });
+    for (const { sftp } of [left, one]) {
+      expect(await sftp.client.whenClosed()).toMatchObject({ reason: 11, message: 'your access has been withdrawn' });
+    }
+    await other.sftp.put('/stays', Buffer.from('x'));
+  });
+});
+
 describe('the end', () => {
   test('SIGTERM drains every worker, also one that a reload has left behind', async () => {
     await start();
