@@ -353,22 +353,24 @@ describe('SIGHUP', () => {
 describe('a reload that withdraws access', () => {
   test('ends the sessions on every worker, also on one that an earlier reload has left behind', async () => {
     await start();
-    expect(await reload(withUser('leaver'))).toMatchObject({ event: 'config.reloaded' });
-    const left = await session('leaver');
+    const left = await login(server.port, identity.user, identity.password);
     expect(await reload(withUser('another'))).toMatchObject({ event: 'config.reloaded' });
-    const [one, other] = [await session('leaver'), await session('another')];
-    expect(left.worker).not.toBe(one.worker);
+    const gone = await session();
+    const stays = await session('another');
 
     const leave = (config: Record<string, unknown>): void => {
       const users = config['users'] as { name: string }[];
-      config['users'] = users.filter(({ name }) => name !== 'leaver');
+      config['users'] = users.filter(({ name }) => name !== identity.user);
     };
     expect(await reload(leave)).toMatchObject({ event: 'config.reloaded' });
-    for (const { sftp } of [left, one]) {
-      expect(await sftp.client.whenClosed()).toMatchObject({ reason: 11, message: 'your access has been withdrawn' });
+    for (const client of [left, gone.sftp.client]) {
+      const end = await client.whenClosed(60_000);
+      expect(end).toMatchObject({ reason: 11, message: 'your access has been withdrawn' });
     }
-    await other.sftp.put('/stays', Buffer.from('x'));
-  });
+    const revoked = server.log().filter(({ event }) => event === 'session.revoked');
+    expect(new Set(revoked.map(workerOf)).size).toBe(2);
+    await stays.sftp.put('/stays', Buffer.from('x'));
+  }, 120_000);
 });
 
 describe('the end', () => {
