@@ -1,11 +1,12 @@
 import { HostKeyRotation } from '../connection/host-key-rotation.ts';
+import type { PrivateKey } from '../crypto/keys.ts';
+import type { AlgorithmLists } from '../policy/security-policy.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Transport } from '../transport/transport.ts';
-import type { SessionEnvironment } from './session.ts';
 
 /** What a client that has logged in may learn of our host keys; `negotiated`: the algorithm of the last key exchange. */
 export function hostKeyRotation(
-  { hostKeys, algorithms }: Pick<SessionEnvironment, 'hostKeys' | 'algorithms'>,
+  { hostKeys, algorithms }: { readonly hostKeys: readonly PrivateKey[]; readonly algorithms: AlgorithmLists },
   transport: Transport,
   negotiated: string,
   log: Logger,

@@ -14,12 +14,6 @@ const BACKLOG = 1024;
 /** What decides who may log in. */
 export type LoginRules = Pick<SessionEnvironment, 'users' | 'config'>;
 
-/** What a session tells whoever counts it. */
-export interface SessionObserver {
-  onAuthenticated(): void;
-  onClosed(): void;
-}
-
 /** Listens, and turns connections into sessions. */
 export class SftpServer {
   #environment: SessionEnvironment;

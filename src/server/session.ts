@@ -22,7 +22,7 @@ import { SshWriter } from '../wire/writer.ts';
 import { hostKeyRotation } from './host-keys-for-client.ts';
 import { keyExchangeFailure } from './key-exchange-failure.ts';
 import type { Credential, Revocation } from './revocation.ts';
-import type { SessionObserver } from './server.ts';
+import type { SessionObserver } from './session-observer.ts';
 import type { SftpUser } from './sftp-sessions.ts';
 import type { User } from './users.ts';
 

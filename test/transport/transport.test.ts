@@ -109,10 +109,7 @@ describe('rekey', () => {
     await until(() => both.client.exchanges.length > 1 && both.server.exchanges.length > 1, 'new keys');
     for (const { server } of both.client.exchanges) expect(server.kex.at(-1)).toBe('kex-strict-s-v00@openssh.com');
     const signals = both.server.exchanges.map(({ client }) => client.kex.slice(1));
-    expect(signals).toEqual([
-      ['ext-info-c', 'kex-strict-c-v00@openssh.com'],
-      ['kex-strict-c-v00@openssh.com'],
-    ]);
+    expect(signals).toEqual([['ext-info-c', 'kex-strict-c-v00@openssh.com'], ['kex-strict-c-v00@openssh.com']]);
   });
 
   test('without strict key exchange (wolfSSH) the sequence numbers run on', async () => {
