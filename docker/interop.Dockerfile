@@ -2,7 +2,7 @@
 #   docker build -f docker/interop.Dockerfile --target oqs .
 # Everything comes from published images and distribution packages.
 
-FROM node:26-slim AS source
+FROM node:26.10.0-slim AS source
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
@@ -16,7 +16,7 @@ FROM debian:sid-slim AS openssh
 RUN apt-get update \
     && apt-get install -y --no-install-recommends openssh-client \
     && rm -rf /var/lib/apt/lists/*
-COPY --from=node:26-slim /usr/local/bin/node /usr/local/bin/node
+COPY --from=node:26.10.0-slim /usr/local/bin/node /usr/local/bin/node
 COPY --from=source /app /app
 WORKDIR /app
 ENTRYPOINT ["docker/run-interop.sh"]
@@ -28,7 +28,7 @@ FROM debian:sid-slim AS putty
 RUN apt-get update \
     && apt-get install -y --no-install-recommends putty-tools openssh-client \
     && rm -rf /var/lib/apt/lists/*
-COPY --from=node:26-slim /usr/local/bin/node /usr/local/bin/node
+COPY --from=node:26.10.0-slim /usr/local/bin/node /usr/local/bin/node
 COPY --from=source /app /app
 WORKDIR /app
 ENTRYPOINT ["docker/run-interop.sh"]
@@ -38,8 +38,8 @@ CMD ["PuTTY"]
 FROM openquantumsafe/openssh:latest AS oqs
 # hadolint ignore=DL3002
 USER root
-COPY --from=node:26-alpine /usr/local/bin/node /usr/local/bin/node
-COPY --from=node:26-alpine /usr/lib/libstdc++.so.6 /usr/lib/libgcc_s.so.1 /usr/lib/
+COPY --from=node:26.10.0-alpine /usr/local/bin/node /usr/local/bin/node
+COPY --from=node:26.10.0-alpine /usr/lib/libstdc++.so.6 /usr/lib/libgcc_s.so.1 /usr/lib/
 COPY --from=source /app /app
 ENV OQS_OPENSSH_DIR=/opt/oqs-ssh/bin
 WORKDIR /app
@@ -53,7 +53,7 @@ RUN apk add --no-cache gcc musl-dev wolfssh-dev wolfssl-dev
 COPY docker/wolfssh/sftp-client.c /build/
 RUN gcc -std=gnu11 -Wall -Wextra -O2 -o /build/wolfssh-sftp /build/sftp-client.c -lwolfssh -lwolfssl
 
-FROM node:26-alpine AS wolfssh
+FROM node:26.10.0-alpine AS wolfssh
 # hadolint ignore=DL3018
 RUN apk add --no-cache wolfssh openssh-keygen
 COPY --from=wolfssh-client /build/wolfssh-sftp /usr/local/bin/

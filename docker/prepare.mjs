@@ -2,12 +2,14 @@
 //
 //   usage: node prepare.mjs DIR
 //   env:   S3_ENDPOINT, S3_BUCKET, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY  the store; without S3_ENDPOINT: DIR/files
-//          LISTEN_HOST, LISTEN_PORT                                           default: 0.0.0.0, 2222
+//          LISTEN_HOST, LISTEN_PORT, METRICS_PORT                             default: 0.0.0.0, 2222, 9464
+//          SPOOL_DIRECTORY                                                    for uploads out of order; default: in /tmp
 //
-// DIR gets latticeport.json, and identity.json, which test/interop/run.ts --identity reads. What is there already is kept.
+// DIR gets latticeport.json; identity.json, which test/interop/run.ts --identity reads; and login/, all that a person needs to
+// log in: the user's key and a known_hosts file for 127.0.0.1 and localhost. What is there already is kept.
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const MAIN = resolve(import.meta.dirname, '../dist/cli/main.js');
@@ -20,9 +22,12 @@ const KEY_TYPES = {
 };
 const directory = resolve(process.argv[2] ?? '.');
 const { S3_ENDPOINT, S3_BUCKET = 'latticeport', AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
+const { SPOOL_DIRECTORY, LISTEN_HOST = '0.0.0.0' } = process.env;
+const PORT = Number(process.env.LISTEN_PORT ?? 2222);
 
 mkdirSync(directory, { recursive: true });
 if (!existsSync(join(directory, 'latticeport.json'))) makeEverything();
+if (!existsSync(join(directory, 'login'))) makeLogin();
 if (S3_ENDPOINT !== undefined) await makeBucket();
 
 function makeEverything() {
@@ -33,7 +38,11 @@ function makeEverything() {
   const identity = { user, password, hostKeys, userKeys, strangerKey: makeKey('stranger', 'ed25519') };
   writeFileSync(join(directory, 'identity.json'), JSON.stringify(identity, null, 2), { mode: 0o600 });
   const config = {
-    listen: { host: process.env.LISTEN_HOST ?? '0.0.0.0', port: Number(process.env.LISTEN_PORT ?? 2222) },
+    listen: { host: LISTEN_HOST, port: PORT },
+    // For the health check and for Prometheus; docker-compose.yml publishes it on this machine only.
+    metrics: { host: LISTEN_HOST, port: Number(process.env.METRICS_PORT ?? 9464) },
+    // docker-compose.yml gives more before it kills: stop_grace_period.
+    shutdown: { drainSeconds: 60 },
     hostKeys: Object.values(hostKeys).map(({ path }) => path),
     storage:
       S3_ENDPOINT === undefined
@@ -43,6 +52,7 @@ function makeEverything() {
             endpoint: S3_ENDPOINT,
             bucket: S3_BUCKET,
             credentials: { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY },
+            ...(SPOOL_DIRECTORY === undefined ? {} : { spoolDirectory: SPOOL_DIRECTORY }),
           },
     users: [
       {
@@ -56,6 +66,17 @@ function makeEverything() {
     limits: { connectionsPerSecondPerSource: 0 },
   };
   writeFileSync(join(directory, 'latticeport.json'), JSON.stringify(config, null, 2), { mode: 0o600 });
+}
+
+function makeLogin() {
+  const { userKeys, hostKeys } = JSON.parse(readFileSync(join(directory, 'identity.json'), 'utf8'));
+  const folder = join(directory, 'login');
+  mkdirSync(folder, { mode: 0o700 });
+  copyFileSync(userKeys.ed25519.path, join(folder, 'key'));
+  const lines = Object.values(hostKeys).flatMap(({ publicLine }) =>
+    ['127.0.0.1', 'localhost'].map((host) => `[${host}]:${PORT} ${publicLine}\n`),
+  );
+  writeFileSync(join(folder, 'known_hosts'), lines.join(''));
 }
 
 function makeKeys(kind) {

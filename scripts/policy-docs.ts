@@ -6,6 +6,7 @@ import {
   MAC_ALGORITHMS,
   type Algorithm,
 } from '../src/crypto/algorithm-table.ts';
+import { GEX_MIN_BITS } from '../src/crypto/dh-group.ts';
 import { CLIENT_PRESETS } from '../src/policy/client-presets.ts';
 import { describeAlgorithm } from '../src/policy/describe-algorithm.ts';
 import { explainNegotiation } from '../src/policy/explain-negotiation.ts';
@@ -48,7 +49,8 @@ if it cannot be used then, the old content stays in force and the log says why. 
 \`SshHostKeyAlgorithms\` may be left out: the server then offers what the service documents for its servers (the SHA-2
 signatures of RSA, ECDSA and Ed25519). Of the list, only algorithms with a configured host key are offered. Where \`Fips\`
 is true, users may authenticate with these algorithms only; otherwise with every one that uses SHA-2 or better, and with
-\`ssh-rsa\` (SHA-1) where the policy lists it. [fips.md](fips.md) has the rules and reasons for FIPS.`;
+\`ssh-rsa\` (SHA-1) where the policy lists it. \`GroupExchangeMinBits\`, beside \`SecurityPolicy\`, is the least group that
+\`diffie-hellman-group-exchange-sha256\` gives out (default 2048). [fips.md](fips.md) has the rules and reasons for FIPS.`;
 
 function overview(policies: readonly SecurityPolicy[]): string {
   const rows = policies.map((policy) => [
@@ -100,6 +102,9 @@ function policySection(policy: SecurityPolicy): string {
   const lists = LISTS.map(
     ([key, title]) => `- ${title}: ${policy.algorithms[key].map((name) => `\`${name}\``).join(', ')}`,
   );
+  if (policy.groupExchangeMinBits > GEX_MIN_BITS) {
+    lists.push(`- Group exchange: groups of ${policy.groupExchangeMinBits} bits and more`);
+  }
   return `## ${policy.name}
 
 ${policy.description}

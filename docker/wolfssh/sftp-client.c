@@ -8,6 +8,7 @@
  */
 #include <wolfssl/options.h>
 #include <wolfssl/wolfcrypt/coding.h>
+#include <wolfssl/wolfcrypt/hash.h>
 #include <wolfssl/wolfcrypt/sha256.h>
 #include <wolfssh/ssh.h>
 #include <wolfssh/wolfsftp.h>

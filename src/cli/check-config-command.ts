@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { describeVisibility } from '../config/home-visibility.ts';
 import { configJsonSchema, loadConfig } from '../config/load.ts';
 import type { PreparedConfig } from '../server/prepared-config.ts';
-import { prepareConfig } from '../server/prepared-config.ts';
 import { checkStore, placeInWords, problemInWords } from '../server/store-readiness.ts';
 import { CliError } from './cli-error.ts';
+import { prepareConfig, unusedHostKeys } from '../server/prepared-config.ts';
 
 /** `latticeport check-config FILE` and `latticeport config-schema`. */
 export function registerCheckConfigCommand(program: Command): void {
@@ -20,6 +20,9 @@ export function registerCheckConfigCommand(program: Command): void {
       const counts = `${counted(hostKeys.length, 'host key')}, ${counted(users.size, 'user')}`;
       process.stdout.write(`${file}: good. Policy ${policy.name}, ${counts}.\n`);
       for (const { message } of warnings) process.stdout.write(`Warning: ${message}\n`);
+      for (const { file: key, why } of unusedHostKeys(prepared)) {
+        process.stdout.write(`Host key ${key} is not used: ${why}.\n`);
+      }
       if (users.size > 0) writeVisibility(describeVisibility(loaded.config.users));
       if (users.size === 0) process.stdout.write('Nobody can log in: add "users" (see README.md).\n');
     });

@@ -21,7 +21,8 @@ export function registerPolicyDiff(policy: Command, terminal: Terminal): void {
     .action((from: string, to: string, options: DirectoryOptions & { readonly json: boolean }) => {
       const catalogue = openCatalogue(options);
       const difference = diffPolicies(namedPolicy(catalogue, from), namedPolicy(catalogue, to));
-      const differs = difference.fips !== null || difference.lists.length > 0;
+      const { groupExchangeMinBits } = difference;
+      const differs = difference.fips !== null || groupExchangeMinBits !== null || difference.lists.length > 0;
       terminal.exit(differs ? 3 : 0);
       if (options.json) {
         terminal.line(JSON.stringify(difference, null, 2));
@@ -30,6 +31,9 @@ export function registerPolicyDiff(policy: Command, terminal: Terminal): void {
       if (!differs) terminal.line(`${difference.from} and ${difference.to} offer the same`);
       if (difference.fips !== null) {
         terminal.line(`FIPS: ${difference.fips.from ? 'yes' : 'no'} → ${difference.fips.to ? 'yes' : 'no'}`);
+      }
+      if (groupExchangeMinBits !== null) {
+        terminal.line(`Group exchange from ${groupExchangeMinBits.from} bits → from ${groupExchangeMinBits.to} bits`);
       }
       for (const list of difference.lists) showList(list, terminal);
     });

@@ -8,6 +8,7 @@ import {
   type FipsStatus,
   type Verdict,
 } from '../crypto/algorithm-table.ts';
+import { GEX_METHOD_NAME } from '../crypto/dh-gex.ts';
 import { describeAlgorithm } from '../policy/describe-algorithm.ts';
 import { fipsRules } from '../policy/fips-rules.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../policy/security-policy.ts';
@@ -101,6 +102,7 @@ function details(policy: SecurityPolicy): object {
   const rows = SECTIONS.map(({ list, table }) => [list, policy.algorithms[list].map((name) => table.get(name))]);
   return {
     ...summary(policy),
+    groupExchangeMinBits: policy.groupExchangeMinBits,
     userKeyAlgorithms: fipsRules(policy).userKeyAlgorithms,
     algorithms: Object.fromEntries(rows) as object,
   };
@@ -121,6 +123,9 @@ function showPolicy(policy: SecurityPolicy, terminal: Terminal): void {
     writeTable(terminal, [header, ...algorithms.map(algorithmRow)], '  ');
   }
   terminal.line();
+  if (policy.algorithms.kex.includes(GEX_METHOD_NAME)) {
+    terminal.line(`Group exchange gives out groups of ${policy.groupExchangeMinBits} bits and more.`);
+  }
   terminal.line(`User keys sign with ${fipsRules(policy).userKeyAlgorithms.join(', ')}.`);
 }
 

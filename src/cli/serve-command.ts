@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
+import { ConfigWatcher } from '../config/config-watcher.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError } from '../policy/config-error.ts';
@@ -50,12 +51,28 @@ export function registerServeCommand(program: Command): void {
         await serveAsWorker(options);
         return;
       }
+      // Before the configuration is read: what changes in between is a change.
+      const file = configFile(options);
+      const watcher = file === null ? null : new ConfigWatcher(file, () => reload());
       const { prepared, demo } = prepare(options);
       const log = loggerOf(prepared, options);
       logWarnings(prepared, log);
       const signals = new ServeSignals(log);
-      if (workerCount(prepared.loaded.config.workers) > 1) await serveAsPrimary(prepared, options, demo, log, signals);
-      else await serveAlone(prepared, options, demo, log, signals);
+      const reload = (): void => {
+        log.info({ event: 'config.changed', file }, 'the configuration has changed');
+        signals.reload();
+      };
+      /** The configuration as it is now, for a reload. */
+      const again = (): PreparedConfig => {
+        watcher?.taken();
+        const changed = prepare(options).prepared;
+        logWarnings(changed, log);
+        if (watcher !== null) watcher.enabled = changed.loaded.config.reload.watch;
+        return changed;
+      };
+      if (watcher !== null) watcher.enabled = prepared.loaded.config.reload.watch;
+      if (workerCount(prepared.loaded.config.workers) > 1) await serveAsPrimary(prepared, again, demo, log, signals);
+      else await serveAlone(prepared, again, demo, log, signals);
     });
 }
 
@@ -63,17 +80,15 @@ function loggerOf({ loaded }: PreparedConfig, { verbose = false }: ServeOptions)
   return createLogger({ ...loaded.config.log, verbose });
 }
 
+function configFile({ config }: ServeOptions): string | null {
+  return config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
+}
+
 function prepare(options: ServeOptions): { prepared: PreparedConfig; demo: Demo | null } {
-  const file = options.config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
+  const file = configFile(options);
   const demo = file === null ? firstStart(process.cwd(), options.port ?? DEFAULT_PORT) : null;
   const loaded = demo?.loaded ?? loadConfig(file ?? DEFAULT_CONFIG);
   return { prepared: prepareConfig(withPort(loaded, options.port)), demo };
-}
-
-function prepareAgain(options: ServeOptions, log: Logger): PreparedConfig {
-  const { prepared } = prepare(options);
-  logWarnings(prepared, log);
-  return prepared;
 }
 
 function logWarnings({ warnings }: PreparedConfig, log: Logger): void {
@@ -82,7 +97,7 @@ function logWarnings({ warnings }: PreparedConfig, log: Logger): void {
 
 async function serveAlone(
   prepared: PreparedConfig,
-  options: ServeOptions,
+  again: () => PreparedConfig,
   demo: Demo | null,
   log: Logger,
   signals: ServeSignals,
@@ -96,13 +111,13 @@ async function serveAlone(
   if (demo !== null) process.stdout.write(demoText(demo, prepared, server.address));
   signals.attach({
     stop: () => monitoredStop(monitoring, () => server.stop()),
-    reload: () => countedReload(monitoring?.metrics, () => server.reload(prepareAgain(options, log))),
+    reload: () => countedReload(monitoring?.metrics, () => server.reload(again())),
   });
 }
 
 async function serveAsPrimary(
   prepared: PreparedConfig,
-  options: ServeOptions,
+  again: () => PreparedConfig,
   demo: Demo | null,
   log: Logger,
   signals: ServeSignals,
@@ -127,7 +142,7 @@ async function serveAsPrimary(
     reload: () =>
       countedReload(monitoring?.metrics, async () => {
         // A broken configuration must not reach the workers: they would end at their start.
-        const changed = prepareAgain(options, log);
+        const changed = again();
         await primary.reload(primaryOptions(changed));
         if (!isDeepStrictEqual(changed.loaded.config.metrics, prepared.loaded.config.metrics)) {
           log.warn({ event: 'config.needs-restart', setting: 'metrics' }, 'a change of "metrics" needs a restart');
@@ -194,6 +209,9 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   let metrics: Metrics | undefined;
   const link = new PrimaryLink({
     measure: async () => (await metrics?.snapshot()) ?? [],
+    reloaded: () => {
+      if (running !== null) void endRevoked(running.server, options, running.log);
+    },
     retire: () => {
       finish('retire');
     },
@@ -214,6 +232,16 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   } catch (error) {
     await link.failed(startFailure(error, listen));
     process.exit(1);
+  }
+}
+
+/** Of a worker that another has replaced: its sessions go on, but for those of users who are gone. */
+async function endRevoked(server: RunningServer, options: ServeOptions, log: Logger): Promise<void> {
+  try {
+    await server.endRevoked(prepare(options).prepared);
+  } catch (error) {
+    // Changed again in the meantime: the next reload looks again.
+    log.error({ event: 'config.reload-failed', err: error }, 'nobody is logged out');
   }
 }
 

@@ -38,9 +38,14 @@ export class ServeSignals {
       });
     }
     process.on('SIGHUP', () => {
-      this.#reloadWanted = true;
-      void this.#reload();
+      this.reload();
     });
+  }
+
+  /** As SIGHUP does. */
+  reload(): void {
+    this.#reloadWanted = true;
+    void this.#reload();
   }
 
   attach(running: Running): void {

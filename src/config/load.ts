@@ -64,6 +64,9 @@ function resolvePaths(config: Config, folder: string): Config {
     ...config,
     hostKeys: config.hostKeys.map(absolute),
     policyDirectories: config.policyDirectories.map(absolute),
+    users: config.users.map((user) =>
+      user.passwordHashFile === undefined ? user : { ...user, passwordHashFile: absolute(user.passwordHashFile) },
+    ),
     storage:
       storage.type === 'local'
         ? { ...storage, root: absolute(storage.root) }

@@ -32,6 +32,12 @@ const user = z
     name: userName,
     publicKeys: z.array(z.string()).default([]).describe('Lines as in authorized_keys, without options.'),
     passwordHash: z.string().optional().describe('Output of "latticeport hash-password".'),
+    passwordHashFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('A file that holds the hash instead, such as a mounted secret.'),
+    disabled: z.boolean().default(false).describe('true: may not log in.'),
     home: z
       .string()
       .startsWith('/')
@@ -196,6 +202,18 @@ const settings = z.strictObject({
     })
     .optional()
     .describe('Where /metrics, /healthz and /readyz are served over HTTP. Default: nowhere.'),
+  reload: z
+    .strictObject({
+      watch: z
+        .boolean()
+        .default(false)
+        .describe('Read the configuration again, as on SIGHUP, when it or a file that it names has changed.'),
+      endRevokedSessions: z
+        .boolean()
+        .default(true)
+        .describe('End the sessions of users that are gone or disabled, or whose key or password is gone.'),
+    })
+    .prefault({}),
   shutdown: z.strictObject({ drainSeconds: seconds(24 * 3600).default(30) }).prefault({}),
 });
 

@@ -3,7 +3,9 @@ import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import type { ChannelCarrier, ChannelUser } from './channel.ts';
 import { Channel } from './channel.ts';
-import { MAX_CHANNEL_REQUESTS, MAX_DATA_BYTES, MIN_SEND_DATA_BYTES } from './limits.ts';
+import type { HostKeyRotation } from './host-key-rotation.ts';
+import { HOSTKEYS_PROVE } from './host-key-rotation.ts';
+import { MAX_CHANNEL_REQUESTS, MAX_DATA_BYTES, MAX_WAITING_ANSWERS, MIN_SEND_DATA_BYTES } from './limits.ts';
 import { OPEN_FAILURE, SSH_MSG_CONNECTION } from './messages.ts';
 import type { ReceiveWindows } from './receive-windows.ts';
 
@@ -12,6 +14,7 @@ export interface ConnectionOptions {
   readonly maxChannels: number;
   /** Shared by all connections of the process. */
   readonly windows: ReceiveWindows;
+  readonly hostKeys: HostKeyRotation;
   /** Says that the message is unknown (SSH_MSG_UNIMPLEMENTED). */
   sendUnimplemented(): void;
   /** A user for the channel, or null when there is no such subsystem. */
@@ -29,11 +32,15 @@ export class Connection {
   readonly #channels = new Map<number, Channel>();
   #nextId = 0;
   #noMoreSessions = false;
+  /** Answers to global requests that wait for one before them; null: that one. */
+  readonly #answers: { answer: Buffer | null }[] = [];
   /** Keep-alives that have not been answered. */
   unansweredKeepalives = 0;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    const announcement = options.hostKeys.announcement();
+    if (announcement !== null) options.carrier.send(announcement);
   }
 
   get openChannels(): number {
@@ -94,6 +101,11 @@ export class Connection {
       default:
         this.#options.sendUnimplemented();
     }
+  }
+
+  /** No more channels from here on. */
+  refuseNew(): void {
+    this.#noMoreSessions = true;
   }
 
   drained(): void {
@@ -220,8 +232,34 @@ export class Connection {
     const wantReply = reader.boolean();
     if (name === 'no-more-sessions@openssh.com') this.#noMoreSessions = true;
     else if (name === 'tcpip-forward' || name === 'streamlocal-forward@openssh.com') this.#options.onRefused(name);
-    if (wantReply) {
-      this.#options.carrier.send(Buffer.from([SSH_MSG_CONNECTION.REQUEST_FAILURE]));
+    if (!wantReply) return;
+    this.#answerInTurn(
+      name === HOSTKEYS_PROVE
+        ? this.#options.hostKeys.prove(reader)
+        : Buffer.from([SSH_MSG_CONNECTION.REQUEST_FAILURE]),
+    );
+  }
+
+  /** RFC 4254 §4: answers name no request, so that they must leave in the order of the requests. */
+  #answerInTurn(answer: Buffer | Promise<Buffer>): void {
+    if (this.#answers.length >= MAX_WAITING_ANSWERS) {
+      throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'too many global requests at once');
+    }
+    const slot: { answer: Buffer | null } = { answer: Buffer.isBuffer(answer) ? answer : null };
+    this.#answers.push(slot);
+    if (Buffer.isBuffer(answer)) this.#sendAnswers();
+    else {
+      void answer.then((made) => {
+        slot.answer = made;
+        this.#sendAnswers();
+      });
+    }
+  }
+
+  #sendAnswers(): void {
+    for (let first = this.#answers[0]; first !== undefined && first.answer !== null; first = this.#answers[0]) {
+      this.#answers.shift();
+      this.#options.carrier.send(first.answer);
     }
   }
 }

@@ -41,3 +41,12 @@ export const DEFAULT_MAX_CHANNELS = 10;
 
 /** Environment variables and other requests that a client may make of a channel before it is absurd. */
 export const MAX_CHANNEL_REQUESTS = 1024;
+
+/** Requests for proofs of host keys on one connection: a client makes one, and one more where it asks its user first. */
+export const MAX_HOST_KEY_PROOFS = 4;
+
+/** A host key that a client asks about: RSA with 16,384 bits is the largest that we could have. */
+export const MAX_HOST_KEY_BLOB_BYTES = 8 * 1024;
+
+/** Answers to global requests that may wait for one that is being signed: clients wait for theirs. */
+export const MAX_WAITING_ANSWERS = 64;

@@ -1,25 +1,29 @@
-import { bitLength, MODP_GROUP_BITS, modpGroup } from './dh-group.ts';
+import { bitLength, GEX_MAX_BITS, GEX_MIN_BITS, MODP_GROUP_BITS, modpGroup } from './dh-group.ts';
 import type { DhGroup, ModpGroupNumber } from './dh-group.ts';
 import { dhGroupKex, modpKex } from './dh-kex.ts';
 import { KexError } from './kex-method.ts';
 import type { KexMethod } from './kex-method.ts';
 
 export type { DhGroup } from './dh-group.ts';
+export { GEX_MAX_BITS, GEX_MIN_BITS } from './dh-group.ts';
 
 export const GEX_METHOD_NAME = 'diffie-hellman-group-exchange-sha256';
-
-/** What either side accepts as a group, in bits of its prime. RFC 8270 §2.1 sets the lower end. */
-export const GEX_MIN_BITS = 2048;
-export const GEX_MAX_BITS = 8192;
 
 const GROUP_NUMBERS: readonly ModpGroupNumber[] = [14, 15, 16, 17, 18];
 
 /**
  * The server's choice for SSH_MSG_KEX_DH_GEX_REQUEST (RFC 4419 §3) among the groups 14–18 of RFC 3526: the smallest that is
- * at least `preferred` bits wide, otherwise the widest that fits; null where none lies within `min` and `max`.
+ * at least `preferred` bits wide, otherwise the widest that fits; null where none lies within `min` and `max`. `floor` is
+ * the server's own least, in bits: what the client would be content with below it does not count.
  */
-export function chooseGexGroup(min: number, preferred: number, max: number): DhGroup | null {
-  const fitting = GROUP_NUMBERS.filter((number) => MODP_GROUP_BITS[number] >= min && MODP_GROUP_BITS[number] <= max);
+export function chooseGexGroup(
+  min: number,
+  preferred: number,
+  max: number,
+  floor: number = GEX_MIN_BITS,
+): DhGroup | null {
+  const least = Math.max(min, floor);
+  const fitting = GROUP_NUMBERS.filter((number) => MODP_GROUP_BITS[number] >= least && MODP_GROUP_BITS[number] <= max);
   const chosen = fitting.find((number) => MODP_GROUP_BITS[number] >= preferred) ?? fitting.at(-1);
   return chosen === undefined ? null : modpGroup(chosen);
 }

@@ -9,6 +9,10 @@ export interface DhGroup {
 /** The groups of RFC 3526 §3–§7 that are wide enough for us. The number is the RFC's. */
 export const MODP_GROUP_BITS = { 14: 2048, 15: 3072, 16: 4096, 17: 6144, 18: 8192 } as const;
 
+/** What either side of group exchange accepts as a group, in bits of its prime. RFC 8270 §2.1 sets the lower end. */
+export const GEX_MIN_BITS = 2048;
+export const GEX_MAX_BITS = 8192;
+
 export type ModpGroupNumber = keyof typeof MODP_GROUP_BITS;
 
 export function modpGroup(number: ModpGroupNumber): DhGroup {

@@ -108,16 +108,16 @@ const ROWS: readonly PresetRow[] = [
   },
   {
     name: 'oqs-openssh',
-    version: 'OpenSSH_10.3-2026-05_ (OQS-v10)',
-    source: 'reconstructed from its source: classical first, then the PQ methods; dozens of other OQS methods left out',
+    version: 'OpenSSH_10.3-2026-05_',
+    source: 'captured from a build of its source (test/vectors/captures)',
     kex: list(
-      'curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,diffie-hellman-group14-sha256,ecdh-nistp256-kyber-512r3-sha256-d00@openquantumsafe.org,x25519-kyber-512r3-sha256-d00@amazon.com,ecdh-nistp384-kyber-768r3-sha384-d00@openquantumsafe.org,ecdh-nistp521-kyber-1024r3-sha512-d00@openquantumsafe.org,mlkem512-sha256,mlkem768-sha256,mlkem768x25519-sha256,mlkem1024-sha384,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,mlkem768nistp256-sha256,mlkem1024nistp384-sha384,ext-info-c,kex-strict-c-v00@openssh.com',
+      'curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,diffie-hellman-group14-sha256,frodokem-640-aes-sha256,ecdh-nistp256-frodokem-640-aesr2-sha256@openquantumsafe.org,x25519-frodokem-640-aesr2-sha256@openquantumsafe.org,frodokem-976-aes-sha384,ecdh-nistp384-frodokem-976-aesr2-sha384@openquantumsafe.org,frodokem-1344-aes-sha512,ecdh-nistp521-frodokem-1344-aesr2-sha512@openquantumsafe.org,frodokem-640-shake-sha256,ecdh-nistp256-frodokem-640-shaker2-sha256@openquantumsafe.org,x25519-frodokem-640-shaker2-sha256@openquantumsafe.org,frodokem-976-shake-sha384,ecdh-nistp384-frodokem-976-shaker2-sha384@openquantumsafe.org,frodokem-1344-shake-sha512,ecdh-nistp521-frodokem-1344-shaker2-sha512@openquantumsafe.org,kyber-512-sha256,ecdh-nistp256-kyber-512r3-sha256-d00@openquantumsafe.org,x25519-kyber-512r3-sha256-d00@amazon.com,kyber-768-sha384,ecdh-nistp384-kyber-768r3-sha384-d00@openquantumsafe.org,kyber-1024-sha512,ecdh-nistp521-kyber-1024r3-sha512-d00@openquantumsafe.org,bike-l1-sha512,ecdh-nistp256-bike-l1r4-sha512@openquantumsafe.org,x25519-bike-l1r4-sha512@openquantumsafe.org,bike-l3-sha512,ecdh-nistp384-bike-l3r4-sha512@openquantumsafe.org,bike-l5-sha512,ecdh-nistp521-bike-l5r4-sha512@openquantumsafe.org,classic-mceliece-348864-sha256,ecdh-nistp256-classic-mceliece-348864r4-sha256@openquantumsafe.org,x25519-classic-mceliece-348864r4-sha256@openquantumsafe.org,classic-mceliece-348864f-sha256,ecdh-nistp256-classic-mceliece-348864fr4-sha256@openquantumsafe.org,x25519-classic-mceliece-348864fr4-sha256@openquantumsafe.org,classic-mceliece-460896-sha512,ecdh-nistp384-classic-mceliece-460896r4-sha512@openquantumsafe.org,classic-mceliece-460896f-sha512,ecdh-nistp384-classic-mceliece-460896fr4-sha512@openquantumsafe.org,classic-mceliece-6688128-sha512,ecdh-nistp521-classic-mceliece-6688128r4-sha512@openquantumsafe.org,classic-mceliece-6688128f-sha512,ecdh-nistp521-classic-mceliece-6688128fr4-sha512@openquantumsafe.org,classic-mceliece-6960119-sha512,ecdh-nistp521-classic-mceliece-6960119r4-sha512@openquantumsafe.org,classic-mceliece-6960119f-sha512,ecdh-nistp521-classic-mceliece-6960119fr4-sha512@openquantumsafe.org,classic-mceliece-8192128-sha512,ecdh-nistp521-classic-mceliece-8192128r4-sha512@openquantumsafe.org,classic-mceliece-8192128f-sha512,ecdh-nistp521-classic-mceliece-8192128fr4-sha512@openquantumsafe.org,mlkem512-sha256,ecdh-nistp256-ml-kem-512-sha256@openquantumsafe.org,x25519-ml-kem-512-sha256@openquantumsafe.org,mlkem768-sha256,mlkem768nistp256-sha256,mlkem768x25519-sha256,mlkem1024-sha384,mlkem1024nistp384-sha384,sntrup761-sha512,sntrup761x25519-sha512@openssh.com,ext-info-c,kex-strict-c-v00@openssh.com',
     ),
     hostKeys: list(
       'ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,ecdsa-sha2-nistp384-cert-v01@openssh.com,ecdsa-sha2-nistp521-cert-v01@openssh.com,sk-ssh-ed25519-cert-v01@openssh.com,sk-ecdsa-sha2-nistp256-cert-v01@openssh.com,webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com,rsa-sha2-512-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com,ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com,webauthn-sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256',
     ),
     ciphers: list(
-      'chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr',
+      'chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr,aes128-gcm@openssh.com,aes256-gcm@openssh.com',
     ),
     macs: list(
       'umac-64-etm@openssh.com,umac-128-etm@openssh.com,hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha1-etm@openssh.com,umac-64@openssh.com,umac-128@openssh.com,hmac-sha2-256,hmac-sha2-512,hmac-sha1',
@@ -128,11 +128,11 @@ const ROWS: readonly PresetRow[] = [
   {
     name: 'wolfssh-1.4',
     version: 'wolfSSHv1.4.20',
-    source: 'reconstructed from its source and notes of a live run, built with Ed25519 and AES-CTR',
+    source: 'captured from a build of its source (test/vectors/captures)',
     kex: list(
-      'ecdh-nistp256-kyber-512r3-sha256-d00@openquantumsafe.org,curve25519-sha256,ecdh-sha2-nistp521,ecdh-sha2-nistp384,ecdh-sha2-nistp256,diffie-hellman-group14-sha256,diffie-hellman-group-exchange-sha256,ext-info-c',
+      'ecdh-nistp256-kyber-512r3-sha256-d00@openquantumsafe.org,ecdh-sha2-nistp521,ecdh-sha2-nistp384,ecdh-sha2-nistp256,diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group-exchange-sha256,ext-info-c',
     ),
-    hostKeys: list('ssh-ed25519,rsa-sha2-256,ecdsa-sha2-nistp256'),
+    hostKeys: list('rsa-sha2-256,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521'),
     ciphers: list(
       'aes256-gcm@openssh.com,aes192-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr,aes256-cbc,aes192-cbc,aes128-cbc',
     ),
@@ -143,11 +143,13 @@ const ROWS: readonly PresetRow[] = [
   {
     name: 'wolfssh-1.5',
     version: 'wolfSSHv1.5.0',
-    source: 'reconstructed from its source and notes of a live run, built with Ed25519 and AES-CTR',
+    source: 'captured from a build of its main branch (test/vectors/captures)',
     kex: list(
-      'mlkem768x25519-sha256,mlkem1024nistp384-sha384,mlkem768nistp256-sha256,curve25519-sha256,ecdh-sha2-nistp521,ecdh-sha2-nistp384,ecdh-sha2-nistp256,diffie-hellman-group14-sha256,diffie-hellman-group-exchange-sha256,ext-info-c',
+      'mlkem768x25519-sha256,mlkem1024nistp384-sha384,mlkem768nistp256-sha256,curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp521,ecdh-sha2-nistp384,ecdh-sha2-nistp256,diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group-exchange-sha256,ext-info-c',
     ),
-    hostKeys: list('ssh-ed25519,rsa-sha2-256,ecdsa-sha2-nistp256'),
+    hostKeys: list(
+      'ssh-mldsa87-es384@wolfssl.com,ssh-mldsa65-es256@wolfssl.com,ssh-mldsa44-es256@wolfssl.com,ssh-mldsa-87,ssh-mldsa-65,ssh-mldsa-44,rsa-sha2-256,rsa-sha2-512,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521',
+    ),
     ciphers: list(
       'aes256-gcm@openssh.com,aes192-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr',
     ),

@@ -15,6 +15,8 @@ export interface PolicyDifference {
   readonly to: string;
   /** Null where both policies agree. */
   readonly fips: { readonly from: boolean; readonly to: boolean } | null;
+  /** The least group of group exchange, in bits; null where both policies agree. */
+  readonly groupExchangeMinBits: { readonly from: number; readonly to: number } | null;
   /** Lists that differ. */
   readonly lists: readonly ListDifference[];
 }
@@ -38,6 +40,10 @@ export function diffPolicies(from: SecurityPolicy, to: SecurityPolicy): PolicyDi
     from: from.name,
     to: to.name,
     fips: from.fips === to.fips ? null : { from: from.fips, to: to.fips },
+    groupExchangeMinBits:
+      from.groupExchangeMinBits === to.groupExchangeMinBits
+        ? null
+        : { from: from.groupExchangeMinBits, to: to.groupExchangeMinBits },
     lists: lists.filter(({ removed, added, reordered }) => removed.length > 0 || added.length > 0 || reordered),
   };
 }

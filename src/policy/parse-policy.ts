@@ -6,6 +6,7 @@ import {
   MAC_BY_NAME,
   type Algorithm,
 } from '../crypto/algorithm-table.ts';
+import { GEX_MIN_BITS } from '../crypto/dh-group.ts';
 import { ConfigError, jsonPathOf, quoted, type ConfigProblem } from './config-error.ts';
 import { fipsObjection } from './fips-rules.ts';
 import { nearestNames } from './nearest-names.ts';
@@ -57,6 +58,7 @@ export function parsePolicy(file: string, text: string): SecurityPolicy {
       macs: Object.freeze(policy.SshMacs),
       hostKeys: Object.freeze(hostKeys ?? [...DEFAULT_HOST_KEY_ALGORITHMS]),
     }),
+    groupExchangeMinBits: parsed.data.GroupExchangeMinBits ?? GEX_MIN_BITS,
     listsHostKeys: hostKeys !== null,
   });
 }

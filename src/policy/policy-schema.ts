@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GEX_MAX_BITS, GEX_MIN_BITS } from '../crypto/dh-group.ts';
 import { CIPHER_ALGORITHMS, HOST_KEY_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS } from '../crypto/algorithm-table.ts';
 
 /**
@@ -59,6 +60,9 @@ export const policyFileSchema = z
       .max(200)
       .optional()
       .meta({ description: 'Where the lists come from: documented, derived, reconstructed, or who wrote them.' }),
+    GroupExchangeMinBits: z.int().min(GEX_MIN_BITS).max(GEX_MAX_BITS).optional().meta({
+      description: 'The least group that diffie-hellman-group-exchange-sha256 gives out, in bits. Default: 2048.',
+    }),
     SecurityPolicy: securityPolicySchema,
   })
   .meta({ title: 'Latticeport security policy' });

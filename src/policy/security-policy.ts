@@ -18,6 +18,8 @@ export interface SecurityPolicy {
   /** "documented", "derived …", "reconstructed", or who wrote it; empty where the file does not say. */
   readonly origin: string;
   readonly algorithms: AlgorithmLists;
+  /** The least group that group exchange gives out, in bits. */
+  readonly groupExchangeMinBits: number;
   /** False where the file lists no host key algorithms and DEFAULT_HOST_KEY_ALGORITHMS stand in. */
   readonly listsHostKeys: boolean;
 }

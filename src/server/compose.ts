@@ -16,7 +16,7 @@ import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
-import { checkReplacement, offeredAlgorithms, usableHostKeys } from './prepared-config.ts';
+import { checkReplacement, offeredAlgorithms, unusedHostKeys, usableHostKeys } from './prepared-config.ts';
 import { SftpServer } from './server.ts';
 import type { SessionEnvironment } from './session.ts';
 import type { SftpShared } from './sftp-sessions.ts';
@@ -74,6 +74,12 @@ export class RunningServer {
     this.#prepared = prepared;
     this.#apply();
     this.#watcher = this.#watch();
+    await this.endRevoked(prepared);
+  }
+
+  /** Ends the sessions of those who could not log in under another configuration, where that says so. */
+  endRevoked({ users, loaded: { config } }: PreparedConfig): Promise<void> {
+    return this.server.endRevoked({ users, config });
   }
 
   /** Looks for changed policy files now, without waiting for the system to report them. */
@@ -193,6 +199,9 @@ function environmentOf(
   log: Logger,
 ): SessionEnvironment {
   const { config, file } = prepared.loaded;
+  for (const { why, ...key } of unusedHostKeys(prepared)) {
+    log.warn({ event: 'host-key.unused', ...key }, `host key ${key.file} is not used: ${why}`);
+  }
   if (shared.metrics !== undefined) announceKeyExchanges(shared.metrics, prepared.policy.algorithms.kex);
   const sftpSessions = new SftpSessions(store, config, shared);
   return {
@@ -200,6 +209,7 @@ function environmentOf(
     version: SSH_VERSION,
     algorithms: offeredAlgorithms(prepared.policy, prepared.hostKeys, file),
     hostKeys: usableHostKeys(prepared),
+    groupExchangeMinBits: prepared.policy.groupExchangeMinBits,
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
     users: prepared.users,
     windows: shared.windows,

@@ -76,8 +76,36 @@ export function offeredAlgorithms(
   return { ...policy.algorithms, hostKeys: selectHostKeyAlgorithms(policy, configured, file, '$.hostKeys') };
 }
 
-/** Under a FIPS policy RSA keys that are too short do not sign, even where another RSA key makes the type available. */
+/**
+ * The host keys that may sign: of a type that the policy lists, and under a FIPS policy RSA keys that are long enough, even
+ * where another RSA key makes the type available.
+ */
 export function usableHostKeys({ policy, hostKeys }: PreparedConfig): PrivateKey[] {
+  return hostKeys.filter((key) => whyUnused(key, policy) === null);
+}
+
+/** A configured host key that the policy in force leaves unused, in words for the operator. */
+export interface UnusedHostKey {
+  readonly file: string;
+  readonly keyType: string;
+  readonly fingerprint: string;
+  readonly why: string;
+}
+
+export function unusedHostKeys({ policy, hostKeys, loaded }: PreparedConfig): UnusedHostKey[] {
+  return hostKeys.flatMap((key, index) => {
+    const why = whyUnused(key, policy);
+    const { type: keyType, fingerprint } = key.publicKey;
+    return why === null ? [] : [{ file: loaded.config.hostKeys[index] ?? '', keyType, fingerprint, why }];
+  });
+}
+
+function whyUnused({ publicKey }: PrivateKey, policy: SecurityPolicy): string | null {
   const { minRsaBits } = fipsRules(policy);
-  return hostKeys.filter(({ publicKey }) => publicKey.type !== 'ssh-rsa' || publicKey.bits >= minRsaBits);
+  const listed: readonly string[] = policy.algorithms.hostKeys;
+  if (!publicKey.signatureAlgorithms.some((name) => listed.includes(name))) {
+    return `${policy.name} lists none of its algorithms (${publicKey.signatureAlgorithms.join(', ')})`;
+  }
+  if (publicKey.type !== 'ssh-rsa' || publicKey.bits >= minRsaBits) return null;
+  return `${policy.name} needs RSA keys of ${minRsaBits} bits, and it has ${publicKey.bits}`;
 }

@@ -5,15 +5,21 @@ import { DISCONNECT_REASON } from '../transport/disconnect.ts';
 import type { Admission } from './admission.ts';
 import { sourceOf } from './connection-throttle.ts';
 import { remoteAddressOf } from './remote-address.ts';
+import { revocationOf } from './revocation.ts';
 import type { SessionEnvironment } from './session.ts';
 import { Session } from './session.ts';
 
 /** The kernel's queue of connections not accepted yet. */
 const BACKLOG = 1024;
 
+/** What decides who may log in. */
+export type LoginRules = Pick<SessionEnvironment, 'users' | 'config'>;
+
 /** Listens, and turns connections into sessions. */
 export class SftpServer {
   #environment: SessionEnvironment;
+  /** Who may log in, by the newest configuration. */
+  #loginRules: LoginRules;
   readonly #log: Logger;
   readonly #listener = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
   readonly #admission: Admission;
@@ -25,6 +31,7 @@ export class SftpServer {
 
   constructor(environment: SessionEnvironment, admission: Admission) {
     this.#environment = environment;
+    this.#loginRules = environment;
     this.#log = environment.log;
     this.#admission = admission;
     this.#listener.on('connection', (socket) => {
@@ -45,6 +52,28 @@ export class SftpServer {
   /** New connections use it; those that are there keep what they began with. */
   use(environment: SessionEnvironment): void {
     this.#environment = environment;
+    this.#loginRules = environment;
+  }
+
+  /**
+   * Ends the sessions of those who could not log in under `rules`, also of those who are about to do so under older ones.
+   * Open files have the drain's time. Resolves when all have been looked at.
+   */
+  async endRevoked(rules: LoginRules): Promise<void> {
+    this.#loginRules = rules;
+    await Promise.all([...this.#sessions].map((session) => this.#endIfRevoked(session)));
+  }
+
+  async #endIfRevoked(session: Session): Promise<void> {
+    const { users, config } = this.#loginRules;
+    const { credential, remoteAddress } = session;
+    if (credential === null || !config.reload.endRevokedSessions) return;
+    try {
+      const reason = await revocationOf(credential, remoteAddress, users, config.auth.methods);
+      if (reason !== null) session.revoke(reason, config.shutdown.drainSeconds);
+    } catch (error) {
+      this.#log.error({ event: 'session.revocation-failed', err: error }, 'users cannot be looked up');
+    }
   }
 
   listen(host: string, port: number): Promise<AddressInfo> {
@@ -188,9 +217,11 @@ export class SftpServer {
       return;
     }
     this.#environment.metrics?.ssh.connectionAccepted();
-    const session = new Session(socket, this.#environment, {
+    const environment = this.#environment;
+    const session = new Session(socket, environment, {
       onAuthenticated: () => {
         this.#unauthenticated.delete(session);
+        if (this.#loginRules !== environment) void this.#endIfRevoked(session);
       },
       onClosed: () => {
         this.#unauthenticated.delete(session);

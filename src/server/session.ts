@@ -19,9 +19,13 @@ import type { KeyExchangeInfo, TransportHandler } from '../transport/transport.t
 import { Transport } from '../transport/transport.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
+import { hostKeyRotation } from './host-keys-for-client.ts';
 import { keyExchangeFailure } from './key-exchange-failure.ts';
 import { LoginLog } from './login-log.ts';
 import { remoteAddressOf } from './remote-address.ts';
+import type { Credential, Revocation } from './revocation.ts';
+import type { SessionObserver } from './session-observer.ts';
+import type { SftpUser } from './sftp-sessions.ts';
 import type { User } from './users.ts';
 
 /** What every session of a server shares. */
@@ -31,6 +35,7 @@ export interface SessionEnvironment {
   readonly version: string;
   readonly algorithms: AlgorithmLists;
   readonly hostKeys: readonly PrivateKey[];
+  readonly groupExchangeMinBits: number;
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   readonly users: IdentityProvider<User>;
   readonly windows: ReceiveWindows;
@@ -50,22 +55,14 @@ const DRAIN_CHECK_MS = 100;
 /** A person at a password prompt needs time; a key exchange needs none. */
 const KEX_SECONDS = 20;
 
-/** Whoever counts sessions. */
-export interface SessionObserver {
-  onAuthenticated(): void;
-  onClosed(): void;
-}
-
-/** An SFTP session on a channel. `idle` tells a drain whether it may be cut off. */
-export interface SftpUser extends ChannelUser {
-  readonly idle: boolean;
-}
+/** Keep-alives (global requests) that are answered before the login: one a second through the default login time. */
+const MAX_REQUESTS_BEFORE_LOGIN = 120;
 
 type Phase =
   | { readonly name: 'kex' }
   | { readonly name: 'service' }
   | { readonly name: 'auth'; readonly auth: ServerAuth<User> }
-  | { readonly name: 'open'; readonly user: User; readonly connection: Connection }
+  | { readonly name: 'open'; readonly credential: Credential; readonly connection: Connection }
   | { readonly name: 'closed' };
 
 /** One client's connection, from its first byte to its last. */
@@ -85,6 +82,9 @@ export class Session implements TransportHandler {
   #lastActivity = performance.now();
   #bytesReceivedBefore = 0;
   #timedOut = false;
+  #earlyRequests = 0;
+  #revoked = false;
+  #hostKeyAlgorithm = '';
 
   constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
     this.#environment = environment;
@@ -100,6 +100,7 @@ export class Session implements TransportHandler {
       version: environment.version,
       algorithms: environment.algorithms,
       hostKeys: environment.hostKeys,
+      groupExchangeMinBits: environment.groupExchangeMinBits,
       userKeyAlgorithms: environment.userKeyAlgorithms,
       rekey: config.rekey,
       handler: this,
@@ -126,11 +127,30 @@ export class Session implements TransportHandler {
   }
 
   /** Ends the session now if it is idle, otherwise soon after its open files are closed. */
-  drain(): void {
+  drain(message = 'the server is shutting down'): void {
     this.#drainTimer ??= setInterval(() => {
-      this.#endIfDrained();
+      this.#endIfDrained(message);
     }, DRAIN_CHECK_MS).unref();
-    this.#endIfDrained();
+    this.#endIfDrained(message);
+  }
+
+  /** How the user logged in; null before that and after the end. */
+  get credential(): Credential | null {
+    return this.#phase.name === 'open' ? this.#phase.credential : null;
+  }
+
+  /** The user may not log in any more: what is open has `seconds` to be brought to its end. */
+  revoke(reason: Revocation, seconds: number): void {
+    if (this.#phase.name !== 'open' || this.#revoked) return;
+    this.#revoked = true;
+    this.#log.warn({ event: 'session.revoked', reason }, 'may not log in any more');
+    this.#phase.connection.refuseNew();
+    for (const sftp of this.#sftp) sftp.refuseNew();
+    const message = 'your access has been withdrawn';
+    setTimeout(() => {
+      this.end(DISCONNECT_REASON.BY_APPLICATION, message);
+    }, seconds * 1000).unref();
+    this.drain(message);
   }
 
   onKeyExchange(info: KeyExchangeInfo): void {
@@ -141,6 +161,7 @@ export class Session implements TransportHandler {
       algorithms,
     );
     const { metrics } = this.#environment;
+    this.#hostKeyAlgorithm = info.negotiated.hostKey;
     if (info.number === 1) {
       metrics?.ssh.keyExchange(kex.method, kex.family === 'pq-hybrid');
       this.#phase = { name: 'service' };
@@ -176,13 +197,15 @@ export class Session implements TransportHandler {
         else if (message === SSH_MSG.EXT_INFO) return;
         else if (message === SSH_MSG.SERVICE_REQUEST)
           phase.auth.serviceRequestedAgain(() => this.#acceptService(payload));
-        else if (message >= SSH_MSG_CONNECTION.GLOBAL_REQUEST) throw outOfPlace(message);
+        else if (message === SSH_MSG_CONNECTION.GLOBAL_REQUEST) this.#requestBeforeLogin();
+        else if (message > SSH_MSG_CONNECTION.GLOBAL_REQUEST) throw outOfPlace(message);
         else this.#transport.sendUnimplemented();
         return;
       case 'service':
         if (message === SSH_MSG.EXT_INFO) return;
-        if (message !== SSH_MSG.SERVICE_REQUEST) throw outOfPlace(message);
-        this.#serviceRequest(payload);
+        if (message === SSH_MSG.SERVICE_REQUEST) this.#serviceRequest(payload);
+        else if (message === SSH_MSG_CONNECTION.GLOBAL_REQUEST) this.#requestBeforeLogin();
+        else throw outOfPlace(message);
         return;
       case 'kex':
       case 'closed':
@@ -252,6 +275,13 @@ export class Session implements TransportHandler {
     this.#transport.send(new SshWriter(32).byte(SSH_MSG.SERVICE_ACCEPT).string(service).finish());
   }
 
+  /** A keep-alive while its user looks for the password: as OpenSSH, we do not know it yet. Bounded, like all before login. */
+  #requestBeforeLogin(): void {
+    this.#earlyRequests += 1;
+    if (this.#earlyRequests > MAX_REQUESTS_BEFORE_LOGIN) throw outOfPlace(SSH_MSG_CONNECTION.GLOBAL_REQUEST);
+    this.#transport.sendUnimplemented();
+  }
+
   #serviceRequest(payload: Buffer): void {
     this.#acceptService(payload);
     const { config, users, userKeyAlgorithms } = this.#environment;
@@ -286,13 +316,13 @@ export class Session implements TransportHandler {
     const { config } = this.#environment;
     const user = success.identity;
     this.#login.succeeded(success);
-    this.#observer.onAuthenticated();
     this.#transport.peerAuthenticated();
     this.#lastActivity = performance.now();
     const connection = new Connection({
       carrier: this.#transport,
       maxChannels: config.limits.sessionsPerConnection,
       windows: this.#environment.windows,
+      hostKeys: hostKeyRotation(this.#environment, this.#transport, this.#hostKeyAlgorithm, this.#log, user.name),
       sendUnimplemented: () => {
         this.#transport.sendUnimplemented();
       },
@@ -301,7 +331,8 @@ export class Session implements TransportHandler {
         this.#log.info({ event: 'session.refused', request: what.slice(0, 200) }, 'request refused');
       },
     });
-    this.#phase = { name: 'open', user, connection };
+    this.#phase = { name: 'open', credential: success, connection };
+    this.#observer.onAuthenticated();
     this.#keepaliveTimer = setInterval(() => {
       this.#checkLiveness(connection);
     }, config.limits.keepaliveSeconds * 1000).unref();
@@ -342,11 +373,11 @@ export class Session implements TransportHandler {
     }
   }
 
-  #endIfDrained(): void {
+  #endIfDrained(message: string): void {
     const now = performance.now();
     if (!this.idle) this.#lastActivity = now;
     if (now - this.#lastActivity < DRAIN_QUIET_MS) return;
-    this.end(DISCONNECT_REASON.BY_APPLICATION, 'the server is shutting down');
+    this.end(DISCONNECT_REASON.BY_APPLICATION, message);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import type { Channel } from '../connection/channel.ts';
+import type { Channel, ChannelUser } from '../connection/channel.ts';
 import type { SftpObserver } from '../sftp/events.ts';
 import { DEFAULT_SFTP_LIMITS } from '../sftp/limits.ts';
 import type { StatusCode } from '../sftp/protocol.ts';
@@ -9,7 +9,6 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { UserView } from '../vfs/user-view.ts';
-import type { SftpUser } from './session.ts';
 import { viewOf } from './user-views.ts';
 import type { User } from './users.ts';
 
@@ -20,6 +19,13 @@ export interface SftpShared {
   /** Those that are over and have not let go of their files yet. */
   readonly ending: Set<Promise<void>>;
   readonly metrics?: Metrics | undefined;
+}
+
+/** An SFTP session on a channel. `idle` tells a drain whether it may be cut off. */
+export interface SftpUser extends ChannelUser {
+  readonly idle: boolean;
+  /** What is open may be brought to its end, and nothing else. */
+  refuseNew(): void;
 }
 
 /** Starts SFTP sessions on channels. */
@@ -86,6 +92,9 @@ export class SftpSessions {
     return {
       get idle() {
         return session.openHandles === 0 && session.requestsInFlight === 0;
+      },
+      refuseNew: () => {
+        session.refuseNew();
       },
       onData: (chunk) => {
         if (state === 'running') session.receive(chunk);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Identity, IdentityProvider } from '../auth/identity.ts';
 import { decoyHash, parsePasswordHash, PasswordHashError } from '../auth/password-hash.ts';
 import type { UserConfig } from '../config/schema.ts';
@@ -40,7 +41,8 @@ export class ConfiguredUsers implements IdentityProvider<User> {
   }
 
   find(userName: string): Promise<User | null> {
-    return Promise.resolve(this.#users.get(userName) ?? null);
+    const user = this.#users.get(userName);
+    return Promise.resolve(user === undefined || user.settings.disabled ? null : user);
   }
 }
 
@@ -55,10 +57,10 @@ function parseUser(settings: UserConfig, at: string, file: string, fipsMode: boo
       throw error;
     }
   });
-  const passwordHash = settings.passwordHash ?? null;
+  const { setting, passwordHash } = passwordHashOf(settings, at, file);
   if (passwordHash !== null) {
     const problem = passwordHashProblem(settings.name, passwordHash, fipsMode);
-    if (problem !== null) throw new ConfigError(file, `${at}.passwordHash`, problem);
+    if (problem !== null) throw new ConfigError(file, `${at}.${setting}`, problem);
   }
   if (publicKeys.length === 0 && passwordHash === null) {
     throw new ConfigError(
@@ -68,6 +70,29 @@ function parseUser(settings: UserConfig, at: string, file: string, fipsMode: boo
     );
   }
   return { name: settings.name, publicKeys, passwordHash, settings };
+}
+
+/** The hash, from wherever it is, and the setting that says so. */
+function passwordHashOf(
+  { name, passwordHash, passwordHashFile }: UserConfig,
+  at: string,
+  file: string,
+): { readonly setting: string; readonly passwordHash: string | null } {
+  if (passwordHashFile === undefined) return { setting: 'passwordHash', passwordHash: passwordHash ?? null };
+  const setting = 'passwordHashFile';
+  if (passwordHash !== undefined) {
+    throw new ConfigError(
+      file,
+      `${at}.${setting}`,
+      `user "${name}" has a passwordHash too: only one of them can count`,
+    );
+  }
+  try {
+    // Editors and `kubectl create secret --from-file` leave the line's end in.
+    return { setting, passwordHash: readFileSync(passwordHashFile, 'utf8').trim() };
+  } catch (error) {
+    throw new ConfigError(file, `${at}.${setting}`, `cannot be read: ${(error as Error).message}`);
+  }
 }
 
 function passwordHashProblem(user: string, passwordHash: string, fipsMode: boolean): string | null {

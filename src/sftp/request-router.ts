@@ -12,7 +12,7 @@ const MAX_EXTENSION_NAME_BYTES = 256;
 export class RequestRouter {
   readonly #context: RequestContext;
   readonly #allowed: ReadonlySet<string> | undefined;
-  readonly #denied: ReadonlySet<string>;
+  readonly #denied: Set<string>;
   readonly #extensions: ReadonlyMap<string, ExtensionRow>;
 
   constructor(context: RequestContext, allowed: readonly string[] | undefined, denied: readonly string[] | undefined) {
@@ -21,6 +21,11 @@ export class RequestRouter {
     this.#denied = new Set(denied);
     const available = EXTENSIONS.filter((row) => row.available(context.view));
     this.#extensions = new Map(available.map((row) => [row.extensionName, row]));
+  }
+
+  /** Refuses requests of these names from here on. */
+  deny(names: readonly string[]): void {
+    for (const name of names) this.#denied.add(name);
   }
 
   /** The extensions for SSH_FXP_VERSION: those that a store can do and that the session may use. */

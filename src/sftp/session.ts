@@ -100,6 +100,14 @@ export class SftpSession {
     return this.#slots.length;
   }
 
+  /**
+   * Nothing new from here on: no file is opened, no directory listed, nothing made or removed. What is open can be read and
+   * written to its end, and given its name, mode and times.
+   */
+  refuseNew(): void {
+    this.#router.deny(['open', 'opendir', 'remove', 'mkdir', 'rmdir', 'symlink', 'hardlink']);
+  }
+
   /** Bytes from the client, in order. The buffer is the session's from now on. */
   receive(chunk: Buffer): void {
     if (this.#state === 'closed' || this.#endReceived) return;

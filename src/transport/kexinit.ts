@@ -24,14 +24,14 @@ export const EXT_INFO_SERVER = 'ext-info-s';
 export const STRICT_KEX_CLIENT = 'kex-strict-c-v00@openssh.com';
 export const STRICT_KEX_SERVER = 'kex-strict-s-v00@openssh.com';
 
-const SIGNALS = {
-  server: [STRICT_KEX_SERVER],
-  client: [EXT_INFO_CLIENT, STRICT_KEX_CLIENT],
-} as const;
-
-/** A role's first KEXINIT as it goes over the wire. The signals are no methods: the negotiation does without them. */
-export function withSignals(init: KexInit, role: keyof typeof SIGNALS): KexInit {
-  return { ...init, kex: [...init.kex, ...SIGNALS[role]] };
+/**
+ * A role's KEXINIT as it goes over the wire. The signals are no methods: the negotiation does without them. That of strict
+ * key exchange counts in the first KEXINIT only, but it is repeated in later ones as OpenSSH does: phpseclib looks for it
+ * each time, and loses count of its packets where it is missing. RFC 8308 §2.1 allows its own signal in the first only.
+ */
+export function withSignals(init: KexInit, role: 'server' | 'client', isFirst: boolean): KexInit {
+  const extInfo = role === 'client' && isFirst ? [EXT_INFO_CLIENT] : [];
+  return { ...init, kex: [...init.kex, ...extInfo, role === 'server' ? STRICT_KEX_SERVER : STRICT_KEX_CLIENT] };
 }
 
 /** The lists that go into our KEXINIT, in order. */

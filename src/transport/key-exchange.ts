@@ -21,6 +21,13 @@ export interface ExchangeContext {
   readonly method: string;
 }
 
+/** What a server signs with, and how small a group of group exchange may be, in bits. */
+export interface ServerExchangeKeys {
+  readonly hostKey: PrivateKey;
+  readonly signatureAlgorithm: SignatureAlgorithm;
+  readonly groupExchangeMinBits?: number | undefined;
+}
+
 export interface ExchangeResult {
   readonly hash: KexHash;
   /** K in its wire encoding; the taker overwrites it. */
@@ -103,14 +110,16 @@ export class ServerExchange {
   readonly #context: ExchangeContext;
   readonly #hostKey: PrivateKey;
   readonly #signatureAlgorithm: SignatureAlgorithm;
+  readonly #groupExchangeMinBits: number | undefined;
   #method: KexMethod | null;
   #gex: GexValues | null = null;
   #done = false;
 
-  constructor(context: ExchangeContext, hostKey: PrivateKey, signatureAlgorithm: SignatureAlgorithm) {
+  constructor(context: ExchangeContext, { hostKey, signatureAlgorithm, groupExchangeMinBits }: ServerExchangeKeys) {
     this.#context = context;
     this.#hostKey = hostKey;
     this.#signatureAlgorithm = signatureAlgorithm;
+    this.#groupExchangeMinBits = groupExchangeMinBits;
     this.#method = context.method === GEX_SHA256 ? null : createKexMethod(context.method);
   }
 
@@ -133,7 +142,8 @@ export class ServerExchange {
     const sizes = [reader.uint32(), reader.uint32(), reader.uint32()] as const;
     reader.end();
     const [min, preferred, max] = sizes;
-    const group = min <= preferred && preferred <= max ? chooseGexGroup(min, preferred, max) : null;
+    const group =
+      min <= preferred && preferred <= max ? chooseGexGroup(min, preferred, max, this.#groupExchangeMinBits) : null;
     if (group === null) {
       throw new SshDisconnect(DISCONNECT_REASON.KEY_EXCHANGE_FAILED, 'no group of the wanted size for group exchange', {
         detail: { min, preferred, max },

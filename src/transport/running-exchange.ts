@@ -16,7 +16,7 @@ export type ExchangeOptions = {
   readonly version: string;
   readonly algorithms: TransportAlgorithms;
 } & (
-  | { readonly role: 'server'; readonly hostKeys: readonly PrivateKey[] }
+  | { readonly role: 'server'; readonly hostKeys: readonly PrivateKey[]; readonly groupExchangeMinBits?: number }
   | { readonly role: 'client'; readonly verifyHostKey: HostKeyVerifier }
 );
 
@@ -64,11 +64,11 @@ export class RunningExchange {
   #ignoreGuess = false;
   #result: ExchangeResult | null = null;
 
-  /** `isFirst`: the first of a connection, which carries the signals of RFC 8308 and of strict key exchange. */
+  /** `isFirst`: the first of a connection, which carries the signal of RFC 8308. */
   constructor(options: ExchangeOptions, isFirst: boolean) {
     this.#options = options;
     this.#init = ownKexInit(options.algorithms);
-    this.payload = encodeKexInit(isFirst ? withSignals(this.#init, options.role) : this.#init, randomBytes(16));
+    this.payload = encodeKexInit(withSignals(this.#init, options.role, isFirst), randomBytes(16));
   }
 
   /** The peer's KEXINIT has come: until its NEWKEYS nothing else may but the exchange's own messages. */
@@ -106,11 +106,13 @@ export class RunningExchange {
     // The policy's host key list holds only names of this type: negotiate() chose one of them.
     const signatureAlgorithm = negotiated.hostKey as SignatureAlgorithm;
     if (this.#options.role === 'server') {
-      const hostKey = this.#options.hostKeys.find((key) =>
-        key.publicKey.signatureAlgorithms.includes(signatureAlgorithm),
-      );
+      const { hostKeys, groupExchangeMinBits } = this.#options;
+      const hostKey = hostKeys.find((key) => key.publicKey.signatureAlgorithms.includes(signatureAlgorithm));
       if (hostKey === undefined) throw new Error(`no host key signs ${negotiated.hostKey}`);
-      this.#agreement = { negotiated, exchange: new ServerExchange(context, hostKey, signatureAlgorithm) };
+      this.#agreement = {
+        negotiated,
+        exchange: new ServerExchange(context, { hostKey, signatureAlgorithm, groupExchangeMinBits }),
+      };
       return null;
     }
     const exchange = new ClientExchange(context, signatureAlgorithm, this.#options.verifyHostKey);

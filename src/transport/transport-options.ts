@@ -23,6 +23,8 @@ export interface ServerTransportOptions extends CommonOptions {
   readonly hostKeys: readonly PrivateKey[];
   /** For `server-sig-algs` (RFC 8308 §3.1). */
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
+  /** The least group that diffie-hellman-group-exchange-sha256 gives out, in bits: 2048 where it is left out. */
+  readonly groupExchangeMinBits?: number;
 }
 
 export interface ClientTransportOptions extends CommonOptions {

@@ -47,9 +47,8 @@ export class VersionReader {
   #check(line: Buffer): string {
     const text = line.toString('latin1');
     if (!/^[\x20-\x7e]+$/.test(text)) throw this.#notSsh();
-    // RFC 4253 §5.1: a server that also speaks SSH 1 calls itself 1.99.
-    const isVersion2 = text.startsWith('SSH-2.0-') || (this.#peerRole === 'server' && text.startsWith('SSH-1.99-'));
-    if (!isVersion2) {
+    // RFC 4253 §5.1: a server that also speaks SSH 1 calls itself 1.99; there are clients that do the same.
+    if (!text.startsWith('SSH-2.0-') && !text.startsWith('SSH-1.99-')) {
       throw new SshDisconnect(
         DISCONNECT_REASON.PROTOCOL_VERSION_NOT_SUPPORTED,
         `protocol version not supported: ${printable(line, 32)}`,

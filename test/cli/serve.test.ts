@@ -3,12 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { hashPassword } from '../../src/auth/password-hash.ts';
 import { login, SftpChannel } from '../client/sftp-channel.ts';
 import type { Identity } from '../interop/identity.ts';
 import { makeIdentity } from '../interop/identity.ts';
@@ -416,3 +417,67 @@ async function ended(server: RunningServer): Promise<string> {
   }
   return server.process.end ?? '';
 }
+
+describe('with reload.watch, as in a container', () => {
+  /** What kubelet does: a new folder, then the link `..data` turned to it, then the old folder is gone. */
+  function mount(volume: string, day: string, files: Readonly<Record<string, string>>): void {
+    mkdirSync(path.join(volume, day), { recursive: true });
+    for (const [name, text] of Object.entries(files)) writeFileSync(path.join(volume, day, name), text);
+    symlinkSync(day, path.join(volume, '..data_tmp'));
+    renameSync(path.join(volume, '..data_tmp'), path.join(volume, '..data'));
+    for (const name of Object.keys(files)) {
+      if (!existsSync(path.join(volume, name))) symlinkSync(`..data/${name}`, path.join(volume, name));
+    }
+    for (const old of readdirSync(volume).filter((name) => name.startsWith('..2') && name !== day)) {
+      rmSync(path.join(volume, old), { recursive: true });
+    }
+  }
+
+  test('a changed ConfigMap, then a changed Secret, is in force within a minute, without a signal', async () => {
+    const [etc, secrets] = [path.join(folder, 'etc'), path.join(folder, 'secrets')];
+    const [passwordHash, other] = await Promise.all([hashPassword('first secret'), hashPassword('second secret')]);
+    mount(secrets, '..2026_1', { acme: passwordHash });
+    const config = (...users: string[]): string =>
+      JSON.stringify({
+        listen: { host: '127.0.0.1', port: 0 },
+        hostKeys: [identity.hostKeys.ed25519.path],
+        storage: { type: 'memory' },
+        users: users.map((name) => ({ name, passwordHashFile: path.join(secrets, 'acme') })),
+        limits: { connectionsPerSecondPerSource: 0 },
+        log: { format: 'json' },
+        reload: { watch: true },
+      });
+    mount(etc, '..2026_1', { 'latticeport.json': config('acme') });
+    const server = new ServerProcess([...SERVE, '--config', path.join(etc, 'latticeport.json')]);
+    try {
+      const listening = JSON.parse(await server.line((line) => line.includes('"server.listening"'))) as {
+        port: number;
+      };
+      const may = async (user: string, password: string): Promise<boolean> =>
+        login(listening.port, user, password).then(
+          (client) => {
+            client.end();
+            return true;
+          },
+          () => false,
+        );
+      expect(await may('newcomer', 'first secret')).toBe(false);
+      const reloaded = async (from: number): Promise<void> => {
+        await server.line((line) => line.includes('"config.reloaded"'), { from, timeoutMs: 60_000 });
+      };
+
+      let from = server.lines.length;
+      mount(etc, '..2026_2', { 'latticeport.json': config('acme', 'newcomer') });
+      await reloaded(from);
+      expect(await may('newcomer', 'first secret')).toBe(true);
+
+      from = server.lines.length;
+      mount(secrets, '..2026_2', { acme: other });
+      await reloaded(from);
+      expect(await may('newcomer', 'first secret')).toBe(false);
+      expect(await may('newcomer', 'second secret')).toBe(true);
+    } finally {
+      expect(await server.stop()).toBe('exit status 0');
+    }
+  }, 180_000);
+});

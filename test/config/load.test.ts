@@ -27,6 +27,9 @@ describe('a good configuration', () => {
     const { config } = parseConfig(JSON.stringify(minimal), '/etc/lp/latticeport.json');
     expect(config.hostKeys).toEqual(['/etc/lp/keys/a']);
     expect(config.storage).toMatchObject({ root: '/etc/lp/data' });
+    const users = [{ name: 'x', passwordHashFile: 'secrets/x' }, { name: 'y' }];
+    const { config: other } = parseConfig(JSON.stringify({ ...minimal, users }), '/etc/lp/latticeport.json');
+    expect(other.users.map(({ passwordHashFile }) => passwordHashFile)).toEqual(['/etc/lp/secrets/x', undefined]);
   });
 });
 

@@ -171,6 +171,15 @@ describe('group exchange, RFC 4419', () => {
     expect(bits(min, preferred, max)).toBe(expected);
   });
 
+  test.each([
+    [1024, 1024, 8192, 3072],
+    [2048, 2048, 8192, 3072],
+    [2048, 4096, 8192, 4096],
+    [2048, 2048, 2048, null],
+  ])('min %d, preferred %d, max %d, where we give out no less than 3072: %s', (min, preferred, max, expected) => {
+    expect((chooseGexGroup(min, preferred, max, 3072)?.p.length ?? 0) * 8 || null).toBe(expected);
+  });
+
   test('both roles agree over a chosen group', async () => {
     const group = chooseGexGroup(2048, 3072, 8192)!;
     const method = createGexMethod(group);

@@ -56,9 +56,10 @@ test('the schema does refuse what is wrong', () => {
 
 describe('the manifests fit together', () => {
   interface PodSpec {
+    readonly volumes: readonly { readonly name: string; readonly secret?: { readonly secretName: string } }[];
     readonly terminationGracePeriodSeconds: number;
     readonly containers: readonly {
-      readonly volumeMounts: readonly { readonly mountPath: string }[];
+      readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
       readonly securityContext: Readonly<Record<string, unknown>>;
       readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
       readonly startupProbe: Probe;
@@ -88,6 +89,26 @@ describe('the manifests fit together', () => {
     for (const key of config.hostKeys) expect(mounts).toContain(key.slice(0, key.lastIndexOf('/')));
     const secret = only('Secret') as { stringData: object };
     expect(Object.keys(secret.stringData)).toEqual(config.hostKeys.map((key) => key.slice(key.lastIndexOf('/') + 1)));
+  });
+
+  test('a change of the configuration or of a secret is seen: it is watched, and mounted so that kubelet can change it', () => {
+    expect(config.reload.watch).toBe(true);
+    for (const mount of spec.containers.flatMap(({ volumeMounts }) => volumeMounts)) {
+      expect(mount).not.toHaveProperty('subPath');
+    }
+  });
+
+  test('password hashes are in a secret, and nowhere else', () => {
+    expect(config.users.length).toBeGreaterThan(0);
+    const secrets = manifests.map(({ manifest }) => manifest as Manifest & { stringData?: object });
+    const hashes = secrets.find(({ metadata }) => metadata.name === 'latticeport-users')?.stringData ?? {};
+    const volume = spec.volumes.find(({ secret }) => secret?.secretName === 'latticeport-users');
+    const mounts = spec.containers.flatMap(({ volumeMounts }) => volumeMounts);
+    const folder = mounts.find(({ name }) => name === volume?.name)?.mountPath ?? 'nowhere';
+    for (const { passwordHash, passwordHashFile } of config.users) {
+      expect(passwordHash).toBeUndefined();
+      expect(Object.keys(hashes).map((name) => `${folder}/${name}`)).toContain(passwordHashFile);
+    }
   });
 
   test('a node is given the time to drain', () => {

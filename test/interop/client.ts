@@ -36,6 +36,11 @@ export interface InteropClient {
   readonly origin: string;
   /** True where CI must have it: it can be had from Debian or npm. */
   readonly obtainable: boolean;
+  /**
+   * The key exchange method that it is told to use in every scenario that does not ask for another: it has post-quantum
+   * ones and would not choose them.
+   */
+  readonly usualKex?: string;
   /** Methods that it has but does not offer unless it is asked to. */
   readonly optionalKex: readonly string[];
   readonly userKeys: readonly KeyType[];

@@ -143,7 +143,7 @@ async function runCell(
     password: byKey ? null : identity.password,
     // The one that the server's and the client's orders agree on: see `expectedHostKey`.
     hostKey: expectedHostKey(offer, identity),
-    kex: null,
+    kex: client.usualKex ?? null,
   };
   const run = async (steps: readonly Step[], changes: Partial<Login> = {}): Promise<Finished> => {
     runs += 1;

@@ -12,10 +12,14 @@ import { makeIdentity } from './identity.ts';
 import type { Offer } from './offer.ts';
 import { captureOffer } from './offer.ts';
 import { countsOf, interopMarkdown } from './report.ts';
+import type { ClientRecord } from './record.ts';
+import { merged, recordsOf } from './record.ts';
 import type { RemoteServer } from './run-cells.ts';
 import { runCells } from './run-cells.ts';
 import { allScenarios } from './scenarios/scenarios.ts';
 import { isBuilt } from './server-harness.ts';
+
+const DOCS = resolve(import.meta.dirname, '../../docs');
 
 interface Options {
   readonly client?: string[];
@@ -31,7 +35,7 @@ const options: Options = new Command('interop')
   .option('--client <names...>', 'clients whose name holds one of these')
   .option('--scenario <names...>', 'scenarios')
   .option('--out <directory>', 'where report.md and report.json go', import.meta.dirname)
-  .option('--docs', 'write docs/interop.md too')
+  .option('--docs', 'bring docs/interop.json and docs/interop.md up to date too')
   .option('--server <host:port>', 'a server that runs already, instead of starting our own')
   .option('--identity <file>', 'with --server: its keys and user, as JSON')
   .parse()
@@ -93,9 +97,9 @@ async function main(): Promise<number> {
     },
   });
   const date = new Date().toISOString().slice(0, 10);
-  const markdown = interopMarkdown({ date, clients, offers, scenarios, results });
+  const fresh = recordsOf(date, clients, offers, results);
   await mkdir(options.out, { recursive: true });
-  await writeFile(join(options.out, 'report.md'), markdown);
+  await writeFile(join(options.out, 'report.md'), interopMarkdown({ records: fresh, clients, scenarios }));
   const described = clients.map(({ name, version, origin }) => ({
     name,
     version,
@@ -106,13 +110,24 @@ async function main(): Promise<number> {
     join(options.out, 'report.json'),
     `${JSON.stringify({ date, clients: described, results }, null, 2)}\n`,
   );
-  if (options.docs === true) await writeFile(resolve(import.meta.dirname, '../../docs/interop.md'), markdown);
+  if (options.docs === true) await writeDocs(fresh);
   for (const { client, scenario, variant, output } of results.filter(({ outcome }) => outcome === 'failed')) {
     console.log(`--- ${client}, ${scenario} ${variant}\n${output.slice(-2500)}`);
   }
   const { passed, failed, skipped } = countsOf(results);
   console.log(`${passed} passed, ${failed + broken.length} failed, ${skipped} skipped`);
   return failed + broken.length === 0 && passed > 0 ? 0 : 1;
+}
+
+/** What this run has shown, with what is known of clients and scenarios that were not part of it. */
+async function writeDocs(fresh: readonly ClientRecord[]): Promise<void> {
+  const json = join(DOCS, 'interop.json');
+  const before = JSON.parse(readFileSync(json, 'utf8')) as ClientRecord[];
+  const everyone = allClients();
+  const names = everyone.map(({ name }) => name);
+  const records = merged(before, fresh, names);
+  await writeFile(json, `${JSON.stringify(records, null, 2)}\n`);
+  await writeFile(join(DOCS, 'interop.md'), interopMarkdown({ records, clients: everyone, scenarios: allScenarios }));
 }
 
 /** `--server` and `--identity`: in the containers the server is another one's. */

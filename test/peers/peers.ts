@@ -14,6 +14,8 @@ export interface Peer {
   readonly home: PeerHome;
   /** As the program itself says it, such as "10.0p2". */
   readonly version: string;
+  /** The folder that its programs have to be started in, where they look for their files from there. */
+  readonly directory?: string;
   /** The peer's main program, ready to be started with arguments appended. */
   readonly command: readonly string[];
   /** Another program of the same home, such as `ssh-keygen` beside `ssh`; `null` where it does not exist. */
@@ -133,18 +135,24 @@ export function findProgram(home: PeerHome, program: string): readonly string[] 
         program,
       );
     case 'oqs-openssh': {
-      const directory = process.env['OQS_OPENSSH_DIR'] ?? '';
-      return directory === '' ? null : withOwnSsh([directory, join(directory, 'bin')], program);
+      const directory = namedFolder('OQS_OPENSSH_DIR');
+      return directory === null ? null : withOwnSsh([directory, join(directory, 'bin')], program);
     }
     case 'wolfssh-client': {
       const client = process.env['WOLFSSH_CLIENT'];
       return client === undefined ? null : existing([client]);
     }
     case 'wolfssh': {
-      const directory = process.env['WOLFSSH_DIR'] ?? '';
-      return directory === '' ? null : existing([join(directory, program)]);
+      const directory = namedFolder('WOLFSSH_DIR');
+      return directory === null ? null : existing([join(directory, program)]);
     }
   }
+}
+
+/** A folder that somebody names in the environment, absolute: programs are started elsewhere. */
+function namedFolder(variable: string): string | null {
+  const named = process.env[variable] ?? '';
+  return named === '' ? null : resolve(named);
 }
 
 const found = new Map<PeerName, Peer | null>();
@@ -168,10 +176,14 @@ function look(name: PeerName): Peer | null {
   if (asked === null) return null;
   const [file, ...first] = asked;
   if (file === undefined) return null;
-  const answer = spawnSync(file, [...first, ...row.versionArguments], { encoding: 'utf8', timeout: 20_000 });
+  // wolfSSH's examples look for the root of their source, and end without a word where they do not find it.
+  const directory = row.home === 'wolfssh' ? namedFolder('WOLFSSH_DIR') : null;
+  const where = directory === null ? {} : { cwd: directory };
+  const answer = spawnSync(file, [...first, ...row.versionArguments], { encoding: 'utf8', timeout: 20_000, ...where });
   const version = row.pattern.exec(`${answer.stdout}\n${answer.stderr}\n`)?.[1] ?? (named ? 'unknown' : undefined);
   if (version === undefined) return null;
-  return { name, home: row.home, version, command, program: (other) => findProgram(row.home, other) };
+  const program: Peer['program'] = (other) => findProgram(row.home, other);
+  return { name, home: row.home, version, command, program, ...(directory === null ? {} : { directory }) };
 }
 
 function existing(paths: readonly string[]): readonly string[] | null {

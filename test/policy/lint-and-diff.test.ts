@@ -40,12 +40,12 @@ describe('lintPolicy', () => {
     ],
     [
       'nothing for wolfSSH',
-      { SshCiphers: ['chacha20-poly1305@openssh.com'] },
+      { SshCiphers: ['chacha20-poly1305@openssh.com'], SshHostKeyAlgorithms: ['rsa-sha2-512'] },
       /SshCiphers: wolfssh-1.5 cannot connect: no common cipher/,
     ],
     [
       'nothing for wolfSSH without GCM',
-      { SshCiphers: ['aes256-ctr'] },
+      { SshCiphers: ['aes256-ctr'], SshHostKeyAlgorithms: ['rsa-sha2-512'] },
       /SshMacs: wolfssh-1.5 cannot connect: no common MAC/,
     ],
     [
@@ -60,8 +60,8 @@ describe('lintPolicy', () => {
     ],
     [
       'no common host key',
-      { SshHostKeyAlgorithms: ['ecdsa-sha2-nistp521'] },
-      /SshHostKeyAlgorithms: wolfssh-1.4 cannot connect: no common host key algorithm/,
+      { SshHostKeyAlgorithms: ['ssh-ed25519'] },
+      /SshHostKeyAlgorithms: wolfssh-1.5 cannot connect: no common host key algorithm/,
     ],
   ])('advises on %s', (_what, changes, advice) => {
     expect(lint(changes)).toContainEqual(expect.stringMatching(advice));
@@ -82,7 +82,18 @@ describe('diffPolicies', () => {
 
   test('finds nothing between a policy and itself', () => {
     const name = 'TransferSecurityPolicy-2025-03';
-    expect(diff(name, name)).toEqual({ from: name, to: name, fips: null, lists: [] });
+    expect(diff(name, name)).toEqual({ from: name, to: name, fips: null, groupExchangeMinBits: null, lists: [] });
+  });
+
+  test('finds another least group of group exchange', () => {
+    const [from, to] = [policyJson({}), { ...policyJson({}), GroupExchangeMinBits: 4096 }].map((file) =>
+      parsePolicy('x.json', JSON.stringify(file)),
+    );
+    expect(from && to && diffPolicies(from, to)).toMatchObject({
+      fips: null,
+      groupExchangeMinBits: { from: 2048, to: 4096 },
+      lists: [],
+    });
   });
 
   test('finds the documented differences', () => {

@@ -21,6 +21,7 @@ describe('a sound policy file', () => {
         macs: ['hmac-sha2-256-etm@openssh.com'],
         hostKeys: ['ssh-ed25519'],
       },
+      groupExchangeMinBits: 2048,
       listsHostKeys: true,
     });
     expect(Object.isFrozen(policy) && Object.isFrozen(policy.algorithms.kex)).toBe(true);

@@ -66,6 +66,21 @@ function client(
   };
 }
 
+/** wolfSSH's example, of the version that is there; it looks for its source around it. */
+function wolfssh(): RealClient[] {
+  const peer = findPeer('wolfssh');
+  if (peer?.directory === undefined) return [];
+  const isOld = peer.version.startsWith('1.4.');
+  return [
+    {
+      preset: isOld ? 'wolfssh-1.4' : 'wolfssh-1.5',
+      version: peer.version,
+      isPresetVersion: isOld ? peer.version === '1.4.20' : peer.version.startsWith('1.5'),
+      command: ['env', '-C', peer.directory, ...peer.command, '-u', 'x', '-P', 'x', '-h', '127.0.0.1', '-p', '{port}'],
+    },
+  ];
+}
+
 export const REAL_CLIENTS: readonly RealClient[] = [
   client('openssh-9.2', 'openssh-machine', /^9\.2/, 'ssh', OPENSSH),
   client('openssh-10', 'openssh-sid', /^10\.6/, 'ssh', OPENSSH),
@@ -75,6 +90,9 @@ export const REAL_CLIENTS: readonly RealClient[] = [
   },
   // Twice -y: it neither asks about host keys nor remembers them.
   client('dropbear', 'dropbear', /^2026\.94/, 'dbclient', ['-y', '-y', '-T', '-p', '{port}', 'x@127.0.0.1', 'true']),
+  // In no package registry: only where somebody names a folder.
+  ...(findPeer('openssh-oqs') === null ? [] : [client('oqs-openssh', 'openssh-oqs', /^10\.3/, 'ssh', OPENSSH)]),
+  ...wolfssh(),
   client('paramiko', 'paramiko', /^5\.0/, 'python3', [script('paramiko-client.py', PARAMIKO), '{port}']),
   client('asyncssh', 'asyncssh', /^2\.24/, 'python3', [script('asyncssh-client.py', ASYNCSSH), '{port}']),
   client('libssh2', 'curl', /^8/, 'curl', ['-sk', 'sftp://x:x@127.0.0.1:{port}/']),

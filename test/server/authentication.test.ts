@@ -233,3 +233,40 @@ test('a login that takes too long is ended', async () => {
   expect((await silent.whenClosed()).message).toContain('login took too long');
   await slow.stop();
 });
+
+describe('a global request before the login', () => {
+  const keepAlive = (): Buffer => new SshWriter().byte(80).string('keepalive@openssh.com').boolean(true).finish();
+
+  /** SSH_MSG_UNIMPLEMENTED under AES-GCM: length, 16 bytes (padding length, message, number, padding), tag. */
+  const ANSWER_BYTES = 4 + 16 + 16;
+
+  test('is answered UNIMPLEMENTED, and the login goes on (russh, Tabby, libssh2)', async () => {
+    await client.keyExchange();
+    await client.take(7); // EXT_INFO, the last message of the exchange
+    for (const phase of ['before the service request', 'while the user looks for the password']) {
+      const before = client.transport.bytesReceived;
+      client.transport.send(keepAlive());
+      await until(() => client.transport.bytesReceived === before + ANSWER_BYTES, `an answer ${phase}`);
+      if (phase.startsWith('before')) await client.startAuth();
+    }
+    expect(await client.publicKey('demo', keys.ed25519, 'ssh-ed25519')).toBe(52);
+    client.transport.send(keepAlive());
+    expect(await client.take(82)).toEqual(Buffer.from([82]));
+    client.end();
+  });
+
+  test('is answered a bounded number of times', async () => {
+    await client.startAuth();
+    const before = client.transport.bytesReceived;
+    for (let i = 0; i < 120; i += 1) client.transport.send(keepAlive());
+    await until(() => client.transport.bytesReceived === before + 120 * ANSWER_BYTES, '120 answers');
+    client.transport.send(keepAlive());
+    expect(await client.whenClosed()).toMatchObject({ reason: 2, message: 'unexpected message 80 at this point' });
+  });
+
+  test('does not open the door for other messages of the connection layer', async () => {
+    await client.startAuth();
+    client.transport.send(new SshWriter().byte(90).string('session').uint32(0).uint32(1000).uint32(1000).finish());
+    expect(await client.whenClosed()).toMatchObject({ reason: 2, message: 'unexpected message 90 at this point' });
+  });
+});

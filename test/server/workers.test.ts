@@ -350,6 +350,29 @@ describe('SIGHUP', () => {
   });
 });
 
+describe('a reload that withdraws access', () => {
+  test('ends the sessions on every worker, also on one that an earlier reload has left behind', async () => {
+    await start();
+    const left = await login(server.port, identity.user, identity.password);
+    expect(await reload(withUser('another'))).toMatchObject({ event: 'config.reloaded' });
+    const gone = await session();
+    const stays = await session('another');
+
+    const leave = (config: Record<string, unknown>): void => {
+      const users = config['users'] as { name: string }[];
+      config['users'] = users.filter(({ name }) => name !== identity.user);
+    };
+    expect(await reload(leave)).toMatchObject({ event: 'config.reloaded' });
+    for (const client of [left, gone.sftp.client]) {
+      const end = await client.whenClosed(60_000);
+      expect(end).toMatchObject({ reason: 11, message: 'your access has been withdrawn' });
+    }
+    const revoked = server.log().filter(({ event }) => event === 'session.revoked');
+    expect(new Set(revoked.map(workerOf)).size).toBe(2);
+    await stays.sftp.put('/stays', Buffer.from('x'));
+  }, 120_000);
+});
+
 describe('the end', () => {
   test('SIGTERM drains every worker, also one that a reload has left behind', async () => {
     await start();

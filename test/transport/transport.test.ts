@@ -103,6 +103,15 @@ describe('rekey', () => {
     await exchangeData(both);
   });
 
+  test('strict key exchange is told again, as phpseclib expects and OpenSSH does; ext-info-c is not (RFC 8308)', async () => {
+    const both = await connected();
+    both.server.transport.rekey();
+    await until(() => both.client.exchanges.length > 1 && both.server.exchanges.length > 1, 'new keys');
+    for (const { server } of both.client.exchanges) expect(server.kex.at(-1)).toBe('kex-strict-s-v00@openssh.com');
+    const signals = both.server.exchanges.map(({ client }) => client.kex.slice(1));
+    expect(signals).toEqual([['ext-info-c', 'kex-strict-c-v00@openssh.com'], ['kex-strict-c-v00@openssh.com']]);
+  });
+
   test('without strict key exchange (wolfSSH) the sequence numbers run on', async () => {
     const [a, b] = duplexPair();
     const server = serverSide(a, { serverRekey: { bytes: 50_000, seconds: 86_400 } });
@@ -255,6 +264,16 @@ describe('what a hostile client may try before encryption', () => {
     raw('SSH-1.5-old\r\n');
     await until(() => server.closed.length > 0, 'the server has ended it');
     expect(server.closed[0]).toMatchObject({ reason: 8 });
+  });
+
+  test('a client that says 1.99 is let in (RFC 4253 §5.1 knows it of servers)', async () => {
+    const { raw, send, server, received } = rawClient();
+    raw('SSH-1.99-old but able\r\n');
+    send(clientKexInit());
+    send(new SshWriter().byte(30).string(randomBytes(32)).finish());
+    await until(() => received.some((payload) => payload[0] === 31), 'the reply has come');
+    expect(server.transport.peerVersion).toBe('SSH-1.99-old but able');
+    expect(server.closed).toEqual([]);
   });
 
   test('a version line without end', async () => {

@@ -15,6 +15,8 @@ export type ToWorker =
   | { readonly type: 'admitted'; readonly id: number; readonly wait: number | null }
   /** Say your metrics. */
   | { readonly type: 'measure'; readonly round: number }
+  /** The configuration has changed: whoever could not log in any more has to go. */
+  | { readonly type: 'reloaded' }
   /** Another has taken its place: no new connections, and an end when the last session has ended by itself. */
   | { readonly type: 'retire' }
   /** The server stops: no new connections, idle sessions end, transfers may finish within the deadline. */
@@ -27,7 +29,13 @@ const TO_PRIMARY: readonly unknown[] = [
   'failed',
   'measured',
 ] satisfies ToPrimary['type'][];
-const TO_WORKER: readonly unknown[] = ['admitted', 'measure', 'retire', 'drain'] satisfies ToWorker['type'][];
+const TO_WORKER: readonly unknown[] = [
+  'admitted',
+  'measure',
+  'reloaded',
+  'retire',
+  'drain',
+] satisfies ToWorker['type'][];
 
 export function isToPrimary(message: unknown): message is ToPrimary {
   return hasType(message) && TO_PRIMARY.includes(message.type);

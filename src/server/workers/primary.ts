@@ -92,11 +92,14 @@ export class Primary {
    */
   async reload(options: PrimaryOptions): Promise<void> {
     const old = this.#current();
+    const before = this.#living();
     await this.#forkAll(options.workers);
     if (options.connectionsPerSecondPerSource !== this.#options.connectionsPerSecondPerSource) {
       this.#throttle = new ConnectionThrottle(options.connectionsPerSecondPerSource);
     }
     this.#options = options;
+    // Also those that an earlier reload has left behind with their sessions.
+    for (const worker of before) send(worker, { type: 'reloaded' });
     for (const worker of old) this.#end(worker, { type: 'retire' });
   }
 

@@ -7,6 +7,8 @@ import { isToWorker } from './messages.ts';
 
 /** What the primary tells a worker to do. */
 export interface WorkerOrders {
+  /** End the sessions of those who could not log in under the configuration as it is now. */
+  reloaded(): void;
   /** Finish when the last session has ended by itself. */
   retire(): void;
   /** Finish within the deadline. */
@@ -34,6 +36,9 @@ export class PrimaryLink implements Admission {
           break;
         case 'measure':
           void this.#report(message.round);
+          break;
+        case 'reloaded':
+          orders.reloaded();
           break;
         case 'retire':
           orders.retire();

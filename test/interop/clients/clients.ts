@@ -13,12 +13,15 @@ import { scripted, scriptedPeer } from './scripted.ts';
 import { sshfs } from './sshfs.ts';
 import { wolfssh, wolfsshLibrary } from './wolfssh.ts';
 
+/** By itself it takes its first method, which is classical; this is the one that no other client has. */
+export const OQS_KEX = 'ecdh-nistp384-kyber-768r3-sha384-d00@openquantumsafe.org';
+
 export function allClients(): InteropClient[] {
   return [
     openssh('OpenSSH (this machine)', 'openssh-machine', 'the distribution', true),
     openssh('OpenSSH 10 (backports)', 'openssh-10', 'Debian 12 backports', true),
     openssh('OpenSSH 10 (sid)', 'openssh-sid', 'Debian sid', true),
-    openssh('OQS OpenSSH', 'openssh-oqs', 'OQS_OPENSSH_DIR', false),
+    openssh('OQS OpenSSH', 'openssh-oqs', 'OQS_OPENSSH_DIR', false, OQS_KEX),
     wolfssh(),
     wolfsshLibrary(),
     psftp(),

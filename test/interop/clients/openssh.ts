@@ -9,7 +9,13 @@ import { missing } from '../client.ts';
 import { KEY_TYPES } from '../identity.ts';
 
 /** OpenSSH's `sftp` in batch mode, of any version and of the OQS project's fork. */
-export function openssh(name: string, peerName: PeerName, origin: string, obtainable: boolean): InteropClient {
+export function openssh(
+  name: string,
+  peerName: PeerName,
+  origin: string,
+  obtainable: boolean,
+  usualKex?: string,
+): InteropClient {
   const peer = findPeer(peerName);
   if (peer === null) return missing(name, origin, obtainable);
   const ssh = peer.program('ssh') ?? ['ssh'];
@@ -18,6 +24,7 @@ export function openssh(name: string, peerName: PeerName, origin: string, obtain
     version: peer.version,
     origin,
     obtainable,
+    ...(usualKex === undefined ? {} : { usualKex }),
     optionalKex: queryKex(ssh),
     userKeys: KEY_TYPES,
     // `sftp -b` never asks, and OpenSSH takes a password from a terminal or a program that asks: SSH_ASKPASS.

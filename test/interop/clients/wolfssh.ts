@@ -27,7 +27,7 @@ export function wolfssh(): InteropClient {
         {
           input: `${steps.flatMap(commands).concat('quit').join('\n')}\n`,
           timeoutMs,
-          cwd: process.env['WOLFSSH_DIR'] ?? '.',
+          cwd: peer.directory ?? '.',
         },
       );
       return finished.code === 0 && COMPLAINT.test(finished.stdout) ? { ...finished, code: 1 } : finished;

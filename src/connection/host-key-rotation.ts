@@ -1,0 +1,101 @@
+import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
+import type { SshReader } from '../wire/reader.ts';
+import { SshWriter } from '../wire/writer.ts';
+import { MAX_HOST_KEY_BLOB_BYTES, MAX_HOST_KEY_PROOFS } from './limits.ts';
+import { SSH_MSG_CONNECTION } from './messages.ts';
+
+/** The request by which a client asks for proofs (OpenSSH PROTOCOL §2.5). */
+export const HOSTKEYS_PROVE = 'hostkeys-prove-00@openssh.com';
+
+const HOSTKEYS = 'hostkeys-00@openssh.com';
+
+/** Clients that end the connection at a global request that they do not know; OpenSSH's server spares them too. */
+const DOES_NOT_WANT_TO_KNOW = /^SSH-[\d.]+-(Cisco-1\.|TeraTerm SSH|TTSSH\/(1\.5\.|2\.[1-6]|2\.7[0-2]))/;
+
+export interface HostKeyRotationOptions {
+  /** Those that may sign, in the order of the configuration. */
+  readonly hostKeys: readonly PrivateKey[];
+  /** Host key algorithms that may be used, the preferred one first. */
+  readonly algorithms: readonly string[];
+  /** Of the key exchange. */
+  readonly negotiated: string;
+  readonly sessionId: Buffer;
+  readonly clientVersion: string;
+  /** The client has been given proofs of these keys: it is about to remember them. */
+  onProved(fingerprints: readonly string[]): void;
+  /** A key does not sign although it should. */
+  onError(error: unknown): void;
+}
+
+/**
+ * Tells a client of all host keys, and proves that they are ours, so that one which remembers keys learns a new key before
+ * the old one goes (OpenSSH PROTOCOL §2.5; OpenSSH's client does it with UpdateHostKeys).
+ */
+export class HostKeyRotation {
+  readonly #options: HostKeyRotationOptions;
+  readonly #keys: ReadonlyMap<string, PrivateKey>;
+  #requests = 0;
+
+  constructor(options: HostKeyRotationOptions) {
+    this.#options = options;
+    // By blob: a client refuses a list that has a key twice.
+    this.#keys = new Map(options.hostKeys.map((key) => [key.publicKey.blob.toString('latin1'), key]));
+  }
+
+  /** `hostkeys-00@openssh.com` with every key, or null for a client that cannot bear it. */
+  announcement(): Buffer | null {
+    if (DOES_NOT_WANT_TO_KNOW.test(this.#options.clientVersion)) return null;
+    const writer = new SshWriter(2048).byte(SSH_MSG_CONNECTION.GLOBAL_REQUEST).string(HOSTKEYS).boolean(false);
+    for (const { publicKey } of this.#keys.values()) writer.string(publicKey.blob);
+    return writer.finish();
+  }
+
+  /**
+   * The answer to `hostkeys-prove-00@openssh.com`: a signature for each key asked about, or a failure where one of them is
+   * not ours or is asked about twice, and after MAX_HOST_KEY_PROOFS requests: signatures cost time. `reader` stands behind
+   * "want reply". Throws WireError; the promise never rejects.
+   */
+  prove(reader: SshReader): Promise<Buffer> {
+    const asked = new Set<PrivateKey>();
+    let blobs = 0;
+    let ours = true;
+    while (reader.remaining > 0 && ours) {
+      const key = this.#keys.get(reader.string(MAX_HOST_KEY_BLOB_BYTES).toString('latin1'));
+      blobs += 1;
+      if (key !== undefined) asked.add(key);
+      ours = asked.size === blobs;
+    }
+    this.#requests += 1;
+    if (!ours || blobs === 0 || this.#requests > MAX_HOST_KEY_PROOFS) return Promise.resolve(FAILURE);
+    return this.#sign([...asked]).catch((error: unknown) => {
+      this.#options.onError(error);
+      return FAILURE;
+    });
+  }
+
+  async #sign(keys: readonly PrivateKey[]): Promise<Buffer> {
+    const writer = new SshWriter(2048).byte(SSH_MSG_CONNECTION.REQUEST_SUCCESS);
+    for (const key of keys) {
+      const data = new SshWriter(2048)
+        .string(HOSTKEYS_PROVE)
+        .string(this.#options.sessionId)
+        .string(key.publicKey.blob)
+        .finish();
+      writer.string(await key.sign(this.#algorithmFor(key), data));
+    }
+    this.#options.onProved(keys.map(({ publicKey }) => publicKey.fingerprint));
+    return writer.finish();
+  }
+
+  /** RSA keys have several: a client that negotiated one of them takes no other here. */
+  #algorithmFor({ publicKey }: PrivateKey): SignatureAlgorithm {
+    const { algorithms, negotiated } = this.#options;
+    for (const name of [negotiated, ...algorithms]) {
+      const found = publicKey.signatureAlgorithms.find((algorithm) => algorithm === name);
+      if (found !== undefined) return found;
+    }
+    throw new Error(`no algorithm for a host key of type ${publicKey.type}`);
+  }
+}
+
+const FAILURE = Buffer.from([SSH_MSG_CONNECTION.REQUEST_FAILURE]);

@@ -1,0 +1,5 @@
+/** What a session tells whoever counts it. */
+export interface SessionObserver {
+  onAuthenticated(): void;
+  onClosed(): void;
+}
