@@ -54,19 +54,29 @@ export function describeRenames(context: ContractContext): void {
         expect(await driver.exists('a')).toBe(false);
       });
 
-      test(`a directory onto anything that is there is refused, ${overwrite ? 'with' : 'without'} overwrite`, async () => {
+      test(`a directory onto a file or a full one is refused, ${overwrite ? 'with' : 'without'} overwrite`, async () => {
         const { driver } = context;
         await driver.mkdir('a');
         await driver.put('a/f', 'kept');
         await driver.mkdir('full');
         await driver.put('full/g', 'kept too');
-        await driver.mkdir('empty');
         await driver.put('file', 'a file');
-        for (const target of ['full', 'empty', 'file'])
-          await expectError(driver.rename('a', target, overwrite), 'exists');
+        await expectError(driver.rename('a', 'full', overwrite), 'exists', 'not-empty');
+        await expectError(driver.rename('a', 'file', overwrite), 'exists', 'not-a-directory');
         expect(await driver.text('a/f')).toBe('kept');
         expect(await driver.text('full/g')).toBe('kept too');
         expect(await driver.text('file')).toBe('a file');
+      });
+
+      test(`a directory onto an empty one, ${overwrite ? 'with' : 'without'} overwrite`, async () => {
+        const { driver } = context;
+        await driver.mkdir('a');
+        await driver.put('a/f', 'kept');
+        await driver.mkdir('empty');
+        if (overwrite) await driver.rename('a', 'empty', overwrite);
+        else await expectError(driver.rename('a', 'empty', overwrite), 'exists');
+        expect(await driver.names()).toEqual(overwrite ? ['empty'] : ['a', 'empty']);
+        expect(await driver.text(overwrite ? 'empty/f' : 'a/f')).toBe('kept');
       });
 
       test(`a directory into itself is refused, ${overwrite ? 'with' : 'without'} overwrite`, async () => {
