@@ -126,6 +126,10 @@ const s3Settings = z.strictObject({
   owners,
   partialUploads: z.enum(['store', 'discard']).default('store'),
   setStat: z.enum(['store', 'ignore', 'refuse']).default('store'),
+  listTimes: z
+    .enum(['stored', 'upload'])
+    .default('stored')
+    .describe('Times of files: those that clients set (a request for each entry not yet known), or of the upload.'),
   renameMaxEntries: z.int().min(0).default(100_000).describe('Largest directory that a rename copies.'),
   renameConcurrency: z.int().min(1).max(64).default(8),
 });

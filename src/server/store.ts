@@ -13,7 +13,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 /** Events that an operator should look at: something is lost, left, or not as it seems. */
-const PROBLEM = /(_FAILED|_GIVE_UP|_LEFT|_INTERRUPTED|_HIDDEN|_UNKNOWN)$/;
+const PROBLEM = /(_FAILED|_GIVE_UP|_LEFT|_INTERRUPTED|_HIDDEN|_UNKNOWN|_UNSUPPORTED)$/;
 
 /** Writes a store's events to the log, and counts them. */
 export function storeEvents(log: Logger, metrics?: Metrics): StoreEventSink {
@@ -104,6 +104,7 @@ export function s3Options(storage: Extract<StorageConfig, { type: 's3' }>, event
     maxSparseBytes: storage.maxSparseBytes,
     partialUploads: storage.partialUploads,
     setStat: storage.setStat,
+    listTimes: storage.listTimes,
     events,
   };
 }

@@ -116,6 +116,12 @@ export interface WriteHandle {
    */
   read(offset: number, length: number): Promise<Buffer>;
   truncate(size: number): Promise<void>;
+  /**
+   * Optional: the whole content becomes that of `source`, a handle of the same store, by a copy inside the store that moves no
+   * byte through this process; of the version that `source` has open, when the handle is committed at the latest. Answers
+   * the size in bytes; undefined where that cannot be done (something was written already, or kept), and nothing has changed.
+   */
+  copyWhole?(source: ReadHandle): Promise<number | undefined>;
   /** Kept and applied when the file is committed. */
   setAttributes(change: AttributeChange): Promise<void>;
   /** Resolves when every byte taken so far is safe from a crash of this process (as temporary file or parts). */

@@ -39,6 +39,8 @@ describe('the S3 settings of a configuration', () => {
     [{ maxSparseBytes: 1000 }, 'maxSparseBytes', 1000],
     [{ partialUploads: 'discard' }, 'partialUploads', 'discard'],
     [{ setStat: 'refuse' }, 'setStat', 'refuse'],
+    [{}, 'listTimes', 'stored'],
+    [{ listTimes: 'upload' }, 'listTimes', 'upload'],
     [{ renameMaxEntries: 12 }, 'rename.maxEntries', 12],
     [{ renameConcurrency: 3 }, 'rename.concurrency', 3],
   ])('%j reaches the store', (storage, name, value) => {

@@ -4,7 +4,8 @@
 //   string read-from-handle, uint64 read-from-offset, uint64 read-data-length,
 //   string write-to-handle, uint64 write-to-offset
 //
-// A length of zero copies up to the end of the file. Answered with STATUS; EOF where the file ends before the length.
+// A length of zero copies up to the end of the file. Answered with STATUS; EOF where the file ends before the length. A whole
+// file is copied inside the store where that can do it.
 import { SSH_FX } from '../protocol.ts';
 import { END_OF_FILE, OK } from '../reply.ts';
 import { readHandle, type ExtensionRow } from '../request.ts';
@@ -40,6 +41,15 @@ export const copyData: ExtensionRow = {
       handles: [source, target],
       action: () => ({ kind: 'copy', path: source.path, target: target.path, bytes: copied }),
       run: async () => {
+        if (source.kind === 'read' && from === 0 && length === 0 && to === 0) {
+          const size = await target.file.copyWhole?.(source.file);
+          if (size !== undefined) {
+            copied = size;
+            source.bytesRead += size;
+            target.bytesWritten += size;
+            return OK;
+          }
+        }
         const wanted = length === 0 ? Infinity : length;
         while (copied < wanted) {
           const bytes = await source.file.read(from + copied, Math.min(COPY_BYTES, wanted - copied));

@@ -359,9 +359,12 @@ export class LocalWriteHandle implements WriteHandle {
 
   /** Whether nobody has put another file at the name since. A part never takes the place of somebody's whole file. */
   async #isUndisturbed(): Promise<boolean> {
-    if (this.#published) return true;
     const { directory, name, existing } = this.#place;
     const path = directory.path(name);
+    if (this.#published && this.#temporary !== undefined) {
+      const [own, now] = [await statDescriptor(this.#temporary.fd), await lstatOrUndefined(path)];
+      return now?.ino === own.ino && now.dev === own.dev;
+    }
     return existing === undefined ? (await lstatOrUndefined(path)) === undefined : isUnchanged(path, existing);
   }
 

@@ -1,5 +1,6 @@
-import type { AttributeChange, Entry, OpenWriteOptions, WriteHandle } from '../object-store.ts';
+import type { AttributeChange, Entry, OpenWriteOptions, ReadHandle, WriteHandle } from '../object-store.ts';
 import { StorageError } from '../object-store.ts';
+import { FollowingReadHandle } from './following-read-handle.ts';
 import type { SessionKey } from './open-files.ts';
 import type { OpenVersion } from './open-version.ts';
 import type { StoreRegistry } from './store-registry.ts';
@@ -34,6 +35,13 @@ export class SharedWriteHandle implements WriteHandle {
 
   async read(offset: number, length: number): Promise<Buffer> {
     return this.#inner().read(offset, length);
+  }
+
+  async copyWhole(source: ReadHandle): Promise<number | undefined> {
+    const inner = this.#inner();
+    const size = await inner.copyWhole?.(source instanceof FollowingReadHandle ? source.inner : source);
+    if (size !== undefined) this.#version.dirty = true;
+    return size;
   }
 
   async truncate(size: number): Promise<void> {

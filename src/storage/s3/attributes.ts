@@ -49,6 +49,21 @@ export function attributesFrom(
   };
 }
 
+/**
+ * Which times are shown, everywhere the same: those that were set, which are in the object's metadata, or that of storing,
+ * which a listing has by itself.
+ */
+export type ListedTimes = 'stored' | 'upload';
+
+/** A file's entry from its object. */
+export function fileEntry(
+  object: { readonly size: number; readonly lastModified: number; readonly metadata: ObjectMetadata },
+  { times, defaults }: { readonly times: ListedTimes; readonly defaults: AttributeDefaults },
+): Entry {
+  const metadata = times === 'stored' ? object.metadata : withoutTimes(object.metadata);
+  return { kind: 'file', attributes: attributesFrom('file', object.size, object.lastModified, metadata, defaults) };
+}
+
 /** An entry with every attribute at its default. */
 export function plainEntry(
   kind: 'file' | 'directory',

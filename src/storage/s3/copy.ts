@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { VersionReference } from './delete-in-one.ts';
-import { bareEtag, UPLOAD_TAG, type ObjectApi, type ObjectInfo, type ObjectProperties } from './object-api.ts';
+import { bareEtag } from './etag.ts';
+import type { ObjectApi, ObjectInfo } from './object-api.ts';
+import { UPLOAD_TAG, type ObjectProperties, type WriteCondition } from './object-fields.ts';
 import { checkUnchanged } from './upload/assemble.ts';
 import { MultipartUpload, type MultipartTools } from './upload/multipart.ts';
 import { planParts, type PartPlan } from './upload/part-plan.ts';
@@ -19,19 +21,37 @@ export const DEFAULT_SINGLE_COPY_BYTES = MAX_SINGLE_COPY_BYTES;
 
 /**
  * Copies an object inside the store; `replace` gives the copy other properties. The source is pinned: 'changed' if it
- * is not the given version any more. With `exclusive` an existing target is 'exists' where the store checks that.
+ * is not the given version any more. Where the target is not what `condition` wants: 'exists' or 'changed', as far as the
+ * store checks that. Answers the copy.
  */
 export async function copyObject(
   tools: CopyTools,
   source: ObjectInfo,
   target: string,
   replace: ObjectProperties | undefined,
-  condition: { readonly exclusive: boolean },
-): Promise<void> {
+  condition: WriteCondition,
+): Promise<VersionReference> {
   if (source.size <= tools.singleCopyBytes) {
-    await tools.objects.copy(source, target, replace, condition);
-    return;
+    const { etag } = await tools.objects.copy(source, target, replace, condition);
+    return { key: target, etag };
   }
+  if (source.key !== target) return copyInParts(tools, source, target, replace, condition);
+  // Onto itself: other properties for this version, and not this version over a later one.
+  const { sameBytes } = tools.objects;
+  return sameBytes.during(target, async () => {
+    const copied = await copyInParts(tools, source, target, replace, { ...condition, replaces: source.etag });
+    sameBytes.note(source, copied);
+    return copied;
+  });
+}
+
+async function copyInParts(
+  tools: CopyTools,
+  source: ObjectInfo,
+  target: string,
+  replace: ObjectProperties | undefined,
+  condition: WriteCondition,
+): Promise<VersionReference> {
   const tag = replace === undefined ? copyTag(source) : randomBytes(16).toString('hex');
   const kept = replace ?? source.properties;
   const properties = { ...kept, metadata: { ...kept.metadata, [UPLOAD_TAG]: tag } };
@@ -41,9 +61,7 @@ export async function copyObject(
     for (const { number, from, to } of parts) await upload.copy(number, source, from, to);
     await upload.drain();
     await checkUnchanged(tools.objects, source);
-    // Onto itself: other properties for this version, and not this version over a later one.
-    const replaces = source.key === target ? source.etag : undefined;
-    await upload.complete(parts.length, source.size, { ...condition, replaces });
+    return await upload.complete(parts.length, source.size, condition);
   } catch (error) {
     await upload.abort();
     throw error;

@@ -2,15 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { StorageError, type AttributeChange, type StorePath } from '../object-store.ts';
 import { parentOf } from '../store-path.ts';
 import { applyChange } from './attributes.ts';
+import type { NameClaims } from './claims/name-claims.ts';
 import type { Clock } from './clock.ts';
 import type { KeySpace } from './keys.ts';
 import { Lane } from './lane.ts';
-import { UPLOAD_TAG, type ObjectApi, type ObjectInfo } from './object-api.ts';
+import type { ObjectApi, ObjectInfo } from './object-api.ts';
+import { UPLOAD_TAG } from './object-fields.ts';
 
 /** What tools that know directory markers look for. */
 const MARKER_TYPE = 'application/x-directory';
 
-/** A directory that was seen is taken to be there for so long: a client writes many files into one. */
+/**
+ * An OPEN takes a directory that was seen to be there for so long: a client writes many files into one. Whether it is
+ * there when something is put into it is asked anew.
+ */
 const SEEN_MS = 30_000;
 const MAX_SEEN = 10_000;
 
@@ -25,6 +30,7 @@ const MAX_SEEN = 10_000;
 export class Directories {
   readonly #keys: KeySpace;
   readonly #objects: ObjectApi;
+  readonly #claims: NameClaims;
   readonly #clock: Clock;
   /** Paths of directories seen lately, and until when that counts. */
   readonly #seen = new Map<StorePath, number>();
@@ -33,15 +39,17 @@ export class Directories {
   /** Removals from a directory without a marker go one by one, or two could each leave the marker to the other. */
   readonly #lanes = new Map<StorePath, { readonly lane: Lane; users: number }>();
 
-  constructor(keys: KeySpace, objects: ObjectApi, clock: Clock) {
+  constructor(keys: KeySpace, objects: ObjectApi, claims: NameClaims, clock: Clock) {
     this.#keys = keys;
     this.#objects = objects;
+    this.#claims = claims;
     this.#clock = clock;
   }
 
   /** Whether any key is under the path's prefix. Costs one list request of one key. */
   async hasKeys(path: StorePath): Promise<boolean> {
     if (path === '') return true;
+    if (!this.#keys.canBeDirectory(path)) return false;
     const prefix = this.#keys.directoryPrefix(path);
     const page = await this.#objects.list({ prefix, maxKeys: 1 });
     if (page.objects[0]?.key === prefix) this.#note(this.#marked, path);
@@ -52,6 +60,7 @@ export class Directories {
 
   /** The marker object with its metadata, if there is one. */
   async marker(path: StorePath): Promise<ObjectInfo | undefined> {
+    if (!this.#keys.canBeDirectory(path)) return undefined;
     const marker = await this.#objects.head(this.#keys.directoryPrefix(path));
     if (marker !== undefined) {
       this.#note(this.#marked, path);
@@ -60,24 +69,42 @@ export class Directories {
     return marker;
   }
 
-  /** Throws 'not-found' or 'not-a-directory' unless the path's parent is a directory. */
+  /** Throws 'not-found' or 'not-a-directory' unless the path's parent is a directory, or was one not long ago. */
   async requireParent(path: StorePath): Promise<void> {
     const parent = parentOf(path);
     if (parent === '' || this.#isNoted(this.#seen, parent) || (await this.hasKeys(parent))) return;
-    const file = await this.#objects.head(this.#keys.fileKey(parent));
-    if (file !== undefined) throw new StorageError('not-a-directory', 'A part of the path is not a directory.');
-    throw new StorageError('not-found', 'No such directory.');
+    throw await this.#noDirectory(parent);
   }
 
-  /** Throws 'exists', 'not-found' (the parent), 'not-a-directory'. */
+  /**
+   * As `requireParent`, by what is there now. The path's own key does not count: a new file must not be what makes its
+   * directory. To be asked under the claim on the path.
+   */
+  async requireParentNow(path: StorePath): Promise<void> {
+    const parent = parentOf(path);
+    if (parent === '' || (await this.marker(parent)) !== undefined) return;
+    if (await this.#hasOthers(parent, this.#keys.newKey(path))) return;
+    this.forget(parent);
+    throw await this.#noDirectory(parent);
+  }
+
+  /**
+   * Throws 'is-a-directory', 'not-found' or 'not-a-directory' unless a new file can be made at the path, where there was no
+   * directory when it was opened: one that was made since has its marker. To be asked under the claim on the path.
+   */
+  async requirePlace(path: StorePath): Promise<void> {
+    const [directory] = await Promise.all([this.marker(path), this.requireParentNow(path)]);
+    if (directory !== undefined) throw new StorageError('is-a-directory', 'This is a directory.');
+  }
+
+  /** Throws 'exists', 'not-found' (the parent), 'not-a-directory'. Under the claim on the path. */
   async make(path: StorePath, change: AttributeChange): Promise<void> {
     const exists = new StorageError('exists', 'The name exists already.');
     if (path === '') throw exists;
-    const key = this.#keys.fileKey(path);
-    const [, file, directory] = await Promise.all([
-      this.requireParent(path),
-      this.#objects.head(key),
+    const [file, directory] = await Promise.all([
+      this.#objects.head(this.#keys.newKey(path)),
       this.hasKeys(path),
+      this.requireParentNow(path),
     ]);
     if (file !== undefined || directory) throw exists;
     // The tag tells the marker of a try whose answer was lost from that of another client.
@@ -96,21 +123,28 @@ export class Directories {
     this.#note(this.#seen, path);
   }
 
-  /** Throws 'not-found', 'not-a-directory', 'not-empty'. Keys that listings hide count too. */
+  /** Throws 'not-found', 'not-a-directory', 'not-empty'. Keys that listings hide count too. Under the claim on the path. */
   async remove(path: StorePath): Promise<void> {
     if (path === '') throw new StorageError('permission-denied', 'The root directory cannot be removed.');
+    if (!this.#keys.canBeDirectory(path)) throw await this.#noDirectory(path);
     const prefix = this.#keys.directoryPrefix(path);
-    const [file, page] = await Promise.all([
+    const [file, page, marker] = await Promise.all([
       this.#objects.head(this.#keys.fileKey(path)),
       this.#objects.list({ prefix, maxKeys: 2 }),
+      this.#objects.head(prefix),
     ]);
     if (file !== undefined) throw new StorageError('not-a-directory', 'This is not a directory.');
     if (page.count === 0) throw new StorageError('not-found', 'No such directory.');
-    if (page.count > 1 || page.objects[0]?.key !== prefix) {
-      throw new StorageError('not-empty', 'The directory is not empty.');
-    }
+    const notEmpty = new StorageError('not-empty', 'The directory is not empty.');
+    if (page.count > 1 || page.objects[0]?.key !== prefix) throw notEmpty;
     this.forget(path);
     await this.removeEntry(path, async () => this.#objects.delete(prefix));
+    // Whoever has found the directory there before it went is still at work, and has the claim on what it makes in it.
+    await this.#claims.othersEnded(path);
+    if (!(await this.hasKeys(path))) return;
+    const { [UPLOAD_TAG]: _, ...metadata } = marker?.properties.metadata ?? {};
+    await this.writeMarker(path, metadata, { exclusive: false });
+    throw notEmpty;
   }
 
   /** Runs `remove`, which takes the file or directory `path` away, and keeps the directory that it was in. */
@@ -140,6 +174,18 @@ export class Directories {
       known.delete(path);
       for (const other of known.keys()) if (other.startsWith(`${path}/`)) known.delete(other);
     }
+  }
+
+  /** Whether there is any key in the directory beside this one. */
+  async #hasOthers(directory: StorePath, key: string): Promise<boolean> {
+    const page = await this.#objects.list({ prefix: this.#keys.directoryPrefix(directory), maxKeys: 2 });
+    return page.count > 1 || (page.count === 1 && page.objects[0]?.key !== key);
+  }
+
+  async #noDirectory(path: StorePath): Promise<StorageError> {
+    const file = await this.#objects.head(this.#keys.fileKey(path));
+    if (file !== undefined) return new StorageError('not-a-directory', 'A part of the path is not a directory.');
+    return new StorageError('not-found', 'No such directory.');
   }
 
   /** Writes the parent's marker if it has none and nothing but `path` is in it. */

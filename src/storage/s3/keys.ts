@@ -37,16 +37,34 @@ export class KeySpace {
   fileKey(path: StorePath): string {
     if (path === '') throw new StorageError('is-a-directory', 'This is a directory.');
     const key = this.prefix + checkPath(path);
-    // One byte is kept for the marker's '/', so that a file can be replaced by a directory of the same name.
-    if (Buffer.byteLength(key) >= MAX_KEY_BYTES) {
-      throw new StorageError('invalid-name', `The path is longer than the store allows (${MAX_KEY_BYTES} bytes).`);
-    }
+    if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw tooLong();
     return key;
   }
 
-  /** The prefix of everything in a directory, and the key of its marker. The root's is the store's own prefix. */
+  /** The key of a file or directory that is to be made. Throws as `fileKey`. */
+  newKey(path: StorePath): string {
+    const key = this.fileKey(path);
+    // One byte is kept for the marker's '/', so that a file can be replaced by a directory of the same name.
+    if (Buffer.byteLength(key) === MAX_KEY_BYTES) throw tooLong();
+    return key;
+  }
+
+  /** False for a path whose key has no room for what would be in it: another program's file. */
+  canBeDirectory(path: StorePath): boolean {
+    return path === '' || Buffer.byteLength(this.fileKey(path)) < MAX_KEY_BYTES;
+  }
+
+  /**
+   * The prefix of everything in a directory, and the key of its marker. The root's is the store's own prefix. Throws as
+   * `newKey`.
+   */
   directoryPrefix(path: StorePath): string {
-    return path === '' ? this.prefix : `${this.fileKey(path)}/`;
+    return path === '' ? this.prefix : `${this.newKey(path)}/`;
+  }
+
+  /** The path of a file's key. */
+  pathOf(key: string): StorePath {
+    return key.slice(this.prefix.length);
   }
 
   /** A key among our own records. */
@@ -58,6 +76,10 @@ export class KeySpace {
   isReserved(key: string): boolean {
     return key.startsWith(`${this.prefix}${RESERVED_NAME}/`) || key === `${this.prefix}${RESERVED_NAME}`;
   }
+}
+
+function tooLong(): StorageError {
+  return new StorageError('invalid-name', `The path is longer than the store allows (${MAX_KEY_BYTES} bytes).`);
 }
 
 /** Throws 'invalid-name' for what is no store path (the vfs never sends one), or is hidden in listings. */

@@ -1,24 +1,28 @@
-import type { DirectoryEntry, StoreEventSink, StorePath } from '../object-store.ts';
+import { StorageError, type DirectoryEntry, type Entry, type StoreEventSink, type StorePath } from '../object-store.ts';
 import type { AttributeMemory } from './attribute-memory.ts';
-import { attributesFrom, plainEntry, type AttributeDefaults } from './attributes.ts';
+import { attributesFrom, fileEntry, withoutTimes, type AttributeDefaults, type ListedTimes } from './attributes.ts';
 import { listedName, RESERVED_NAME, type KeySpace } from './keys.ts';
 import type { ListPage } from './list-parser.ts';
-import type { ObjectApi } from './object-api.ts';
+import type { ObjectApi, ObjectInfo } from './object-api.ts';
+import { inParallel } from './pool.ts';
 
 export interface ListingTools {
   readonly keys: KeySpace;
-  readonly objects: Pick<ObjectApi, 'list'>;
+  readonly objects: Pick<ObjectApi, 'list' | 'head'>;
   readonly defaults: AttributeDefaults;
   readonly memory: AttributeMemory;
+  readonly times: ListedTimes;
+  /** Requests in flight for the entries of one listing. */
+  readonly requests: number;
   readonly events: StoreEventSink;
-  /** Seconds since the epoch: what directories show, for which a listing has no time. */
+  /** Seconds since the epoch: what directories show that have no marker, or whose marker is not asked. */
   readonly directoryTime: number;
 }
 
 /**
  * A directory's entries, one page for each of the store's, in the order of the names' UTF-8 bytes (with `/` after a
- * directory's name). Sizes and times come from the listing itself or from what is remembered, never from a request
- * for each entry. The next page is
+ * directory's name). Sizes come from the listing itself. Times that were set come from what is remembered, or from a request
+ * for each entry that is not known yet. The next page is
  * asked for while the caller has the last one. `found` is false if there was no key at all under the prefix.
  */
 export async function* listDirectory(
@@ -46,29 +50,59 @@ export async function* listDirectory(
       }
       return true;
     };
+    const looked = await lookAt(tools, page);
     for (const item of merge(page)) {
       if (item.key === prefix) continue;
       if (item.object === undefined) {
         const name = listedName(item.key.slice(prefix.length, -1));
         if (!shown(name) || files.has(name)) continue;
-        entries.push({ name, ...plainEntry('directory', 0, tools.directoryTime, tools.defaults) });
+        entries.push({ name, ...directoryEntry(looked.get(item.key), tools) });
       } else {
         const name = listedName(item.key.slice(prefix.length));
         if (!shown(name)) continue;
         files.add(name);
         const { key, size, etag, lastModified } = item.object;
-        const metadata = tools.memory.find(key, etag, lastModified) ?? {};
-        entries.push({
-          name,
-          kind: 'file',
-          attributes: attributesFrom('file', size, lastModified, metadata, tools.defaults),
-        });
+        const now = looked.get(key);
+        const metadata = now?.properties.metadata ?? tools.memory.find(key, etag, lastModified) ?? {};
+        entries.push({ name, ...fileEntry({ ...(now ?? { size, lastModified }), metadata }, tools) });
       }
     }
     if (entries.length > 0) yield entries;
   }
   if (hidden > 0) tools.events('KEYS_HIDDEN', { path, count: hidden });
   return { found };
+}
+
+/** A directory as its marker has it. */
+export function directoryEntry(
+  marker: ObjectInfo | undefined,
+  { times, defaults, directoryTime }: Pick<ListingTools, 'times' | 'defaults' | 'directoryTime'>,
+): Entry {
+  const metadata = marker?.properties.metadata ?? {};
+  if (marker === undefined || times === 'upload') {
+    const attributes = attributesFrom('directory', 0, directoryTime, withoutTimes(metadata), defaults);
+    return { kind: 'directory', attributes };
+  }
+  return { kind: 'directory', attributes: attributesFrom('directory', 0, marker.lastModified, metadata, defaults) };
+}
+
+/** What is at the keys of the page whose attributes are not known. One that may not be looked at is shown as it is listed. */
+async function lookAt(tools: ListingTools, page: ListPage): Promise<Map<string, ObjectInfo>> {
+  const looked = new Map<string, ObjectInfo>();
+  if (tools.times === 'upload') return looked;
+  const unknown = page.objects
+    .filter(({ key, etag, lastModified }) => tools.memory.find(key, etag, lastModified) === undefined)
+    .map(({ key }) => key);
+  await inParallel([...unknown, ...page.prefixes], tools.requests, async (key) => {
+    if (tools.keys.isReserved(key)) return;
+    try {
+      const object = await tools.objects.head(key);
+      if (object !== undefined) looked.set(key, object);
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code === 'unavailable') throw error;
+    }
+  });
+  return looked;
 }
 
 interface ListedItem {

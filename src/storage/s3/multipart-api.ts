@@ -10,19 +10,17 @@ import {
 import { StorageError } from '../object-store.ts';
 import { classify, codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
 import { decodeListedKey } from './keys.ts';
+import { changed, type ObjectApi, type ObjectInfo } from './object-api.ts';
 import {
-  changed,
   conditionFields,
   copySource,
   propertyFields,
   storedAs,
   UPLOAD_TAG,
-  type ObjectApi,
-  type ObjectInfo,
   type ObjectProperties,
   type StorageClassOptions,
   type WriteCondition,
-} from './object-api.ts';
+} from './object-fields.ts';
 import type { Requester } from './requester.ts';
 import type { PartBody } from './upload/open-part.ts';
 import { fileDigest, sendBody, signDigest } from './upload/send-body.ts';

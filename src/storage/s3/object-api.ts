@@ -10,26 +10,23 @@ import {
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../object-store.ts';
 import type { AttributeMemory } from './attribute-memory.ts';
-import type { ObjectMetadata } from './attributes.ts';
 import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
 import { deleteInOne, type VersionReference } from './delete-in-one.ts';
+import { sameEtag } from './etag.ts';
 import { interceptListing, listPage } from './list-answer.ts';
 import type { ListPage } from './list-parser.ts';
+import {
+  conditionFields,
+  copySource,
+  propertyFields,
+  storedAs,
+  UPLOAD_TAG,
+  type ObjectProperties,
+  type StorageClassOptions,
+  type WriteCondition,
+} from './object-fields.ts';
 import type { Requester } from './requester.ts';
-
-/** The metadata name of the random tag by which a finished upload is recognised as ours when its answer was lost. */
-export const UPLOAD_TAG = 'latticeport-upload';
-
-/** What is kept beside an object's bytes, as far as a copy must carry it over by hand. */
-export interface ObjectProperties {
-  readonly metadata: ObjectMetadata;
-  readonly contentType?: string;
-  readonly contentEncoding?: string;
-  readonly contentLanguage?: string;
-  readonly contentDisposition?: string;
-  readonly cacheControl?: string;
-  readonly expires?: Date;
-}
+import { SameBytes } from './same-bytes.ts';
 
 export interface ObjectInfo {
   readonly key: string;
@@ -48,13 +45,6 @@ export interface ListRequest {
   readonly token?: string | undefined;
 }
 
-/** What new objects are stored with, by configuration. */
-export interface StorageClassOptions {
-  readonly storageClass?: string;
-  readonly serverSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse';
-  readonly kmsKeyId?: string;
-}
-
 export interface ObjectIdentity {
   readonly etag: string;
   readonly tag: string | undefined;
@@ -62,16 +52,10 @@ export interface ObjectIdentity {
   readonly checksums: readonly string[];
 }
 
-/** What must be at a key for an object to be stored there. */
-export interface WriteCondition {
-  /** Nothing. */
-  readonly exclusive: boolean;
-  /** The object with this ETag. */
-  readonly replaces?: string | undefined;
-}
-
 /** Requests on whole objects. Every method throws StorageError. */
 export class ObjectApi {
+  /** Where versions are whose metadata or name this process has changed. */
+  readonly sameBytes = new SameBytes();
   readonly #requester: Requester;
   readonly #stored: ReturnType<typeof storedAs>;
   readonly #memory: AttributeMemory;
@@ -104,10 +88,27 @@ export class ObjectApi {
   }
 
   /**
-   * One try of a ranged GET of bytes `from` to `to` (exclusive), pinned to `etag`. The caller ends or destroys the
-   * stream. Throws the SDK's error: a reader that goes on where the stream broke makes its own retries.
+   * One try of a ranged GET of bytes `from` to `to` (exclusive) of the version `etag`, which is looked for where this
+   * process has moved it. The caller ends or destroys the stream. Throws the SDK's error: a reader that goes on where the
+   * stream broke makes its own retries.
    */
   async getRangeOnce(key: string, etag: string, from: number, to: number, signal: AbortSignal): Promise<Readable> {
+    const pinned = { key, etag };
+    for (let version = this.sameBytes.latest(pinned); ;) {
+      try {
+        return await this.#getRange(version, from, to, signal);
+      } catch (error) {
+        if (!isMissing(error) && !isPreconditionFailure(error) && !isChanged(error)) throw error;
+        // The copy may have been made in this moment, and not be noted yet.
+        await this.sameBytes.settled(version.key);
+        const now = this.sameBytes.latest(pinned);
+        if (now.key === version.key && sameEtag(now.etag, version.etag)) throw error;
+        version = now;
+      }
+    }
+  }
+
+  async #getRange({ key, etag }: VersionReference, from: number, to: number, signal: AbortSignal): Promise<Readable> {
     const answer = await this.#requester.context.client().send(
       new GetObjectCommand({
         Bucket: this.#requester.bucket,
@@ -162,6 +163,7 @@ export class ObjectApi {
     properties: ObjectProperties,
     condition: WriteCondition,
     signal?: AbortSignal,
+    isSecondTry = false,
   ): Promise<{ readonly etag: string }> {
     const { exclusive, replaces } = condition;
     try {
@@ -182,16 +184,21 @@ export class ObjectApi {
           ),
         signal,
       );
-      this.#memory.learn(key, answer.ETag ?? '', undefined, properties.metadata);
+      this.#memory.forget(key);
       return { etag: answer.ETag ?? '' };
     } catch (error) {
       const isUnknown = replaces !== undefined && codeOf(error) === 'NotImplemented';
-      if (!isUnknown && !((exclusive || replaces !== undefined) && isPreconditionFailure(error))) {
+      // Some stores say 404 where there is nothing that the condition could hold for, or where it went in this moment.
+      const isRefused = isPreconditionFailure(error) || isMissing(error);
+      if (!isUnknown && !((exclusive || replaces !== undefined) && isRefused)) {
         throw toStorageError(error, 'PutObject');
       }
       const there = await this.head(key, signal);
       const tag = properties.metadata[UPLOAD_TAG];
       if (tag !== undefined && there?.properties.metadata[UPLOAD_TAG] === tag) return { etag: there.etag };
+      if (exclusive && there === undefined && !isSecondTry) {
+        return this.put(key, body, properties, condition, signal, true);
+      }
       if (exclusive) throw new StorageError('exists', 'The file exists already.', { cause: error });
       if (there === undefined || replaces === undefined || !sameEtag(there.etag, replaces)) throw changed(error);
       return this.put(key, body, properties, { exclusive }, signal);
@@ -314,14 +321,30 @@ export class ObjectApi {
 
   /**
    * One CopyObject (up to 5 GiB; larger ones are copy.ts's). `replace` gives the copy other properties, otherwise it
-   * takes the source's. 'changed' if the source is another one by now; 'exists' if `exclusive` and the target is there.
+   * takes the source's. 'changed' if the source is another one by now, or the target is not the version that `condition`
+   * names; 'exists' if it must not be there and is. Not every store heeds these conditions.
    */
   async copy(
-    source: { readonly key: string; readonly etag: string },
+    source: VersionReference,
     target: string,
     replace: ObjectProperties | undefined,
-    condition: { readonly exclusive: boolean },
+    condition: WriteCondition,
   ): Promise<{ readonly etag: string; readonly lastModified: number }> {
+    if (source.key !== target) return this.#copy(source, target, replace, condition);
+    return this.sameBytes.during(target, async () => {
+      const copied = await this.#copy(source, target, replace, condition);
+      this.sameBytes.note(source, { key: target, etag: copied.etag });
+      return copied;
+    });
+  }
+
+  async #copy(
+    source: VersionReference,
+    target: string,
+    replace: ObjectProperties | undefined,
+    condition: WriteCondition,
+  ): Promise<{ readonly etag: string; readonly lastModified: number }> {
+    const isConditional = condition.exclusive || condition.replaces !== undefined;
     try {
       const answer = await this.#requester.runRaw('CopyObject', async ({ client, options }) =>
         client.send(
@@ -333,7 +356,7 @@ export class ObjectApi {
             MetadataDirective: replace === undefined ? 'COPY' : 'REPLACE',
             ...(replace === undefined ? {} : propertyFields(replace)),
             ...this.#stored,
-            ...(condition.exclusive ? { IfNoneMatch: '*' } : {}),
+            ...conditionFields(condition),
           }),
           options,
         ),
@@ -341,82 +364,39 @@ export class ObjectApi {
       const etag = answer.CopyObjectResult?.ETag;
       if (etag === undefined) throw new SyntaxError('CopyObject without a result');
       const lastModified = seconds(answer.CopyObjectResult?.LastModified);
-      if (replace === undefined) this.#memory.learnCopy(source, target, etag, lastModified);
-      else this.#memory.learn(target, etag, lastModified, replace.metadata);
+      this.#memory.forget(target);
       return { etag, lastModified };
     } catch (error) {
-      if (!condition.exclusive || !isPreconditionFailure(error)) throw toStorageError(error, 'CopyObject');
-      // One of two conditions did not hold: the source is another one, or the target is there.
+      if (isConditional && codeOf(error) === 'NotImplemented') {
+        return this.#copy(source, target, replace, { exclusive: false });
+      }
+      if (!isConditional || !isPreconditionFailure(error)) throw toStorageError(error, 'CopyObject');
+      // One of two conditions did not hold: the source is another one, or what is at the target.
       const [now, there] = [await this.head(source.key), await this.head(target)];
-      if (there === undefined || now === undefined || !sameEtag(now.etag, source.etag)) {
+      // Our own copy, whose answer was lost. Not every store gives a copy the ETag of its source: then both stay.
+      if (there !== undefined && isCopyOf(there, source, replace)) {
+        return { etag: there.etag, lastModified: there.lastModified };
+      }
+      if (!condition.exclusive || there === undefined || now === undefined || !sameEtag(now.etag, source.etag)) {
         throw toStorageError(error, 'CopyObject');
       }
-      // Our own copy, whose answer was lost. Not every store gives a copy the ETag of its source: then both stay.
-      if (sameEtag(there.etag, source.etag)) return { etag: there.etag, lastModified: there.lastModified };
       throw new StorageError('exists', 'The target exists already.', { cause: error });
     }
   }
 }
 
-/** The request fields of a condition. Without the quotes the ETag is understood everywhere, with them not by radosgw. */
-export function conditionFields({ exclusive, replaces }: WriteCondition): { IfNoneMatch?: string; IfMatch?: string } {
-  return {
-    ...(exclusive ? { IfNoneMatch: '*' } : {}),
-    ...(replaces === undefined ? {} : { IfMatch: bareEtag(replaces) }),
-  };
+function isChanged(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'changed';
+}
+
+/** Whether an object that stands where a copy was to be made is that copy. */
+function isCopyOf(there: ObjectInfo, source: VersionReference, replace: ObjectProperties | undefined): boolean {
+  if (there.key !== source.key) return sameEtag(there.etag, source.etag);
+  return Object.entries(replace?.metadata ?? {}).every(([name, value]) => there.properties.metadata[name] === value);
 }
 
 export function changed(cause?: unknown): StorageError {
   return new StorageError('changed', 'The file has changed in the meantime.', { cause });
-}
-
-/** ETags come with quotes or without, even from one and the same store. */
-export function sameEtag(a: string, b: string): boolean {
-  return bareEtag(a) === bareEtag(b);
-}
-
-export function bareEtag(etag: string): string {
-  return etag.replaceAll('"', '');
-}
-
-/** The CopySource of a request: bucket and key, each byte that needs it percent-encoded. */
-export function copySource(bucket: string, key: string): string {
-  return `${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
-}
-
-/** The request fields of an object's properties. */
-export function propertyFields(properties: ObjectProperties): {
-  Metadata: Record<string, string>;
-  ContentType?: string;
-  ContentEncoding?: string;
-  ContentLanguage?: string;
-  ContentDisposition?: string;
-  CacheControl?: string;
-  Expires?: Date;
-} {
-  return {
-    Metadata: { ...properties.metadata },
-    ...(properties.contentType === undefined ? {} : { ContentType: properties.contentType }),
-    ...(properties.contentEncoding === undefined ? {} : { ContentEncoding: properties.contentEncoding }),
-    ...(properties.contentLanguage === undefined ? {} : { ContentLanguage: properties.contentLanguage }),
-    ...(properties.contentDisposition === undefined ? {} : { ContentDisposition: properties.contentDisposition }),
-    ...(properties.cacheControl === undefined ? {} : { CacheControl: properties.cacheControl }),
-    ...(properties.expires === undefined ? {} : { Expires: properties.expires }),
-  };
-}
-
-/** The request fields of the configured storage class and encryption. */
-export function storedAs(options: StorageClassOptions): {
-  StorageClass?: 'STANDARD';
-  ServerSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse';
-  SSEKMSKeyId?: string;
-} {
-  return {
-    // The SDK's type lists AWS's classes; other stores have their own names.
-    ...(options.storageClass === undefined ? {} : { StorageClass: options.storageClass as 'STANDARD' }),
-    ...(options.serverSideEncryption === undefined ? {} : { ServerSideEncryption: options.serverSideEncryption }),
-    ...(options.kmsKeyId === undefined ? {} : { SSEKMSKeyId: options.kmsKeyId }),
-  };
 }
 
 function objectInfo(key: string, answer: HeadObjectCommandOutput): ObjectInfo {

@@ -14,6 +14,14 @@ export function ownIdentity(): ProcessIdentity {
   return { host: ownHost(), pid: process.pid, start: startOf(process.pid) ?? '' };
 }
 
+/** Of what another process has written; undefined if that is no identity. */
+export function parseIdentity(value: unknown): ProcessIdentity | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { host, pid, start } = value as Readonly<Record<string, unknown>>;
+  if (typeof host !== 'string' || typeof pid !== 'number' || typeof start !== 'string') return undefined;
+  return Number.isSafeInteger(pid) && pid > 0 ? { host, pid, start } : undefined;
+}
+
 /** False only if it is certain; undefined if the process is of another machine, container or run of the system. */
 export function isRunning(identity: ProcessIdentity): boolean | undefined {
   if (identity.host !== ownHost()) return undefined;

@@ -1,42 +1,22 @@
-import { createHash } from 'node:crypto';
-import { StorageError, type StoreEventSink, type StorePath } from '../object-store.ts';
+import { StorageError, type StorePath } from '../object-store.ts';
 import { isWithin } from '../store-path.ts';
-import type { Clock } from './clock.ts';
-import { copyObject, copyTag, type CopyTools } from './copy.ts';
-import type { Directories } from './directories.ts';
-import { MAX_KEY_BYTES, type KeySpace } from './keys.ts';
-import type { ListedObject } from './list-parser.ts';
-import { sameEtag, type ObjectApi, type ObjectInfo } from './object-api.ts';
-import { inParallel } from './pool.ts';
+import type { HeldNames } from './claims/name-claims.ts';
+import { copyObject } from './copy.ts';
+import { DirectoryRename, type DirectoryRenameTools } from './directory-rename.ts';
+import { sameEtag } from './etag.ts';
+import type { ObjectInfo } from './object-api.ts';
+import type { WriteCondition } from './object-fields.ts';
+import { outcomeOf } from './pool.ts';
 
-/** How directories are renamed, which S3 can only do file by file. */
-export interface RenameOptions {
-  /** A directory with more keys is refused. */
-  readonly maxEntries: number;
-  /** Copies in flight. */
-  readonly concurrency: number;
-}
-
-export const DEFAULT_RENAME: RenameOptions = { maxEntries: 100_000, concurrency: 16 };
-
-export interface RenameTools {
-  readonly keys: KeySpace;
-  readonly objects: ObjectApi;
-  readonly directories: Directories;
-  readonly copy: CopyTools;
-  readonly options: RenameOptions;
-  readonly clock: Clock;
-  readonly events: StoreEventSink;
-}
+export type RenameTools = DirectoryRenameTools;
 
 /** A source that is written to all the time is given up after so many rounds. */
 const MAX_ROUNDS = 5;
-const PROGRESS_MS = 5_000;
-const DELETE_BATCH = 1_000;
 
 /**
- * Copies first and deletes after, for a file as for a directory: whatever interrupts it, every file is whole in at least
- * one of the two places. What is deleted is what was copied: a source that was overwritten meanwhile is copied again.
+ * Under the claims on both names. Copies first and deletes after, for a file as for a directory: whatever interrupts it,
+ * every file is whole in at least one of the two places. What is deleted is what was copied: a source that another program
+ * has overwritten meanwhile is copied again.
  */
 export async function rename(
   tools: RenameTools,
@@ -47,268 +27,75 @@ export async function rename(
   if (from === '') throw new StorageError('permission-denied', 'The root directory cannot be renamed.');
   const sourceKey = tools.keys.fileKey(from);
   if (to === '') throw new StorageError('exists', 'The target exists already.');
-  const targetKey = tools.keys.fileKey(to);
-  const source = await tools.objects.head(sourceKey);
-  if (source === undefined && !(await tools.directories.hasKeys(from))) {
-    throw new StorageError('not-found', 'No such file or directory.');
-  }
   // Copy and delete of one and the same would lose it.
-  if (from === to) return;
-  const [, target, directory] = await Promise.all([
-    tools.directories.requireParent(to),
-    tools.objects.head(targetKey),
-    tools.directories.hasKeys(to),
-  ]);
-  if (source === undefined) {
-    if (isWithin(from, to)) throw new StorageError('failure', 'A directory cannot be moved into itself.');
-    if (target !== undefined) throw new StorageError('exists', 'The target exists already.');
-    await new DirectoryRename(tools, from, to).run({ targetExists: directory });
-    return;
+  if (from === to) {
+    if ((await tools.objects.head(sourceKey)) !== undefined || (await tools.directories.hasKeys(from))) return;
+    throw noSource();
   }
-  if (target !== undefined && !options.overwrite) throw new StorageError('exists', 'The target exists already.');
-  if (target === undefined && directory) {
-    throw new StorageError(options.overwrite ? 'is-a-directory' : 'exists', 'The target is a directory.');
-  }
-  await renameFile(tools, from, source, targetKey, options);
+  const targetKey = tools.keys.newKey(to);
+  await tools.claims.hold([from, to], async (held) => {
+    const [source, target, directory, noParent] = await Promise.all([
+      tools.objects.head(sourceKey),
+      tools.objects.head(targetKey),
+      tools.directories.hasKeys(to),
+      outcomeOf(tools.directories.requireParentNow(to)),
+    ]);
+    if (source === undefined && !(await tools.directories.hasKeys(from))) throw noSource();
+    if (target === undefined && noParent !== undefined) throw noParent;
+    held.check();
+    if (source === undefined) {
+      if (isWithin(from, to)) throw new StorageError('failure', 'A directory cannot be moved into itself.');
+      if (target !== undefined) {
+        throw new StorageError(options.overwrite ? 'not-a-directory' : 'exists', 'The target exists already.');
+      }
+      await new DirectoryRename(tools, from, to).run({ targetExists: directory, overwrite: options.overwrite });
+      return;
+    }
+    if (target !== undefined && !options.overwrite) throw new StorageError('exists', 'The target exists already.');
+    if (target === undefined && directory) {
+      throw new StorageError(options.overwrite ? 'is-a-directory' : 'exists', 'The target is a directory.');
+    }
+    await renameFile(tools, held, from, source, targetKey, { exclusive: target === undefined, replaces: target?.etag });
+  });
 }
 
 async function renameFile(
   tools: RenameTools,
+  held: HeldNames,
   from: StorePath,
   first: ObjectInfo,
   target: string,
-  options: { readonly overwrite: boolean },
+  condition: WriteCondition,
 ): Promise<void> {
   let source: ObjectInfo | undefined = first;
-  let targetIsOurs = false;
+  let there = condition;
+  const { sameBytes } = tools.objects;
   for (let round = 0; round < MAX_ROUNDS && source !== undefined; round += 1) {
-    const { key }: ObjectInfo = source;
+    const version: ObjectInfo = source;
     try {
-      await copyObject(tools.copy, source, target, undefined, { exclusive: !options.overwrite && !targetIsOurs });
-      targetIsOurs = true;
-      const copied: ObjectInfo = source;
-      source = await tools.objects.head(key);
+      const copied = await copyObject(tools.copy, version, target, undefined, there);
+      there = { exclusive: false, replaces: copied.etag };
+      source = await tools.objects.head(version.key);
       if (source === undefined) return;
-      if (!sameEtag(source.etag, copied.etag)) continue;
-      await tools.directories.removeEntry(from, async () => tools.objects.deleteVersion(copied.key, copied.etag));
+      if (!sameEtag(source.etag, version.etag)) continue;
+      held.check();
+      await sameBytes.during(version.key, async () => {
+        // Noted before it is gone: whoever reads it finds it at the new name.
+        sameBytes.note(version, copied);
+        await tools.directories.removeEntry(from, async () => tools.objects.deleteVersion(version.key, version.etag));
+      });
       return;
     } catch (error) {
       if (!(error instanceof StorageError) || error.code !== 'changed') throw error;
-      source = await tools.objects.head(key);
+      source = await tools.objects.head(version.key);
+      // The target, and not the source: another program has made it what it is now.
+      if (source !== undefined && sameEtag(source.etag, version.etag)) throw error;
     }
   }
-  if (source === undefined) throw new StorageError('not-found', 'No such file.');
+  if (source === undefined) throw noSource();
   throw new StorageError('changed', 'The file is being written to and was not moved.');
 }
 
-/** One directory's way from one prefix to another. */
-class DirectoryRename {
-  readonly #tools: RenameTools;
-  readonly #from: StorePath;
-  readonly #to: StorePath;
-  readonly #source: string;
-  readonly #target: string;
-  /** Says that the rename was begun, so that the same rename, asked for again, goes on where it was interrupted. */
-  readonly #record: string;
-  /** Source keys whose copy is complete, and of which version. */
-  readonly #copied = new Map<string, string>();
-  #deleted = 0;
-  #lastProgress: number;
-
-  constructor(tools: RenameTools, from: StorePath, to: StorePath) {
-    this.#tools = tools;
-    this.#from = from;
-    this.#to = to;
-    this.#source = tools.keys.directoryPrefix(from);
-    this.#target = tools.keys.directoryPrefix(to);
-    const name = createHash('sha256')
-      .update(JSON.stringify([from, to]))
-      .digest('hex');
-    this.#record = tools.keys.reservedKey('renames', name);
-    this.#lastProgress = tools.clock.now();
-  }
-
-  async run(state: { readonly targetExists: boolean }): Promise<void> {
-    const { events, objects, directories } = this.#tools;
-    const resumed = state.targetExists && (await objects.head(this.#record)) !== undefined;
-    if (state.targetExists && !resumed) throw new StorageError('exists', 'The target exists already.');
-    const entries = await this.#listSource();
-    this.#checkNames(entries);
-    const fields = { from: this.#from, to: this.#to };
-    await objects.put(this.#record, Buffer.from(JSON.stringify(fields)), { metadata: {} }, { exclusive: false });
-    events('RENAME_BEGIN', { ...fields, entries: entries.length, resumed });
-    try {
-      if (resumed) await this.#skipWhatIsThere(entries);
-      await this.#copyAll(entries);
-      await directories.removeEntry(this.#from, async () => this.#deleteAll(entries));
-    } catch (error) {
-      // Every file is in at least one of the two directories; the same rename can be repeated.
-      events('RENAME_INTERRUPTED', {
-        ...fields,
-        entries: entries.length,
-        copied: this.#copied.size,
-        deleted: this.#deleted,
-        error,
-      });
-      throw error;
-    } finally {
-      directories.forget(this.#from);
-      directories.forget(this.#to);
-    }
-    await objects.delete(this.#record);
-    events('RENAME_END', { ...fields, entries: this.#copied.size });
-  }
-
-  async #listSource(): Promise<ListedObject[]> {
-    const entries: ListedObject[] = [];
-    const { maxEntries } = this.#tools.options;
-    let token: string | undefined;
-    do {
-      const page = await this.#tools.objects.list({ prefix: this.#source, token });
-      entries.push(...page.objects);
-      if (page.objects.length < page.count) {
-        throw new StorageError('failure', 'The directory holds names that the server cannot move.');
-      }
-      if (entries.length > maxEntries) {
-        throw new StorageError('too-large', `The directory has more than ${maxEntries} entries and is not moved.`);
-      }
-      token = page.next;
-    } while (token !== undefined);
-    return entries;
-  }
-
-  #checkNames(entries: readonly ListedObject[]): void {
-    const added = Buffer.byteLength(this.#target) - Buffer.byteLength(this.#source);
-    if (added > 0 && entries.some(({ key }) => Buffer.byteLength(key) + added > MAX_KEY_BYTES)) {
-      throw new StorageError('invalid-name', 'A path in the directory would be longer than the store allows.');
-    }
-  }
-
-  /** After an interruption: what the earlier run has copied, and what somebody wrote into the target since. */
-  async #skipWhatIsThere(entries: readonly ListedObject[]): Promise<void> {
-    const there = new Map<string, ListedObject>();
-    let token: string | undefined;
-    do {
-      const page = await this.#tools.objects.list({ prefix: this.#target, token });
-      for (const object of page.objects) there.set(object.key, object);
-      token = page.next;
-    } while (token !== undefined);
-    const pairs = entries.flatMap((entry) => {
-      const copy = there.get(this.#targetOf(entry.key));
-      return copy === undefined || copy.lastModified < entry.lastModified ? [] : { entry, copy };
-    });
-    await inParallel(pairs, this.#tools.options.concurrency, async ({ entry, copy }) => {
-      if (copy.size !== entry.size || !(await this.#isCopy(entry, copy))) {
-        throw new StorageError('exists', 'The target has files that are not from this directory.');
-      }
-      this.#copied.set(entry.key, entry.etag);
-    });
-  }
-
-  /** Whether an object of the same length is a copy. Copies that are encrypted, or of what came in parts, have other ETags. */
-  async #isCopy(entry: ListedObject, copy: ListedObject): Promise<boolean> {
-    if (sameEtag(copy.etag, entry.etag)) return true;
-    const { objects } = this.#tools;
-    const [source, target] = [await objects.identity(entry.key), await objects.identity(copy.key)];
-    if (source === undefined || target === undefined) return false;
-    if (!sameEtag(source.etag, entry.etag) || !sameEtag(target.etag, copy.etag)) return false;
-    if (target.tag === copyTag(entry)) return true;
-    if (source.tag !== undefined && source.tag === target.tag) return true;
-    return source.checksums.some((checksum) => target.checksums.includes(checksum));
-  }
-
-  async #copyAll(entries: readonly ListedObject[]): Promise<void> {
-    const missing = entries.filter(({ key, etag }) => this.#copied.get(key) !== etag);
-    await inParallel(missing, this.#tools.options.concurrency, async (entry) => {
-      await this.#copyOne(entry);
-      this.#progress(entries.length);
-    });
-  }
-
-  async #copyOne(entry: ListedObject): Promise<void> {
-    const { objects, copy } = this.#tools;
-    const target = this.#targetOf(entry.key);
-    try {
-      if (entry.size <= copy.singleCopyBytes) {
-        await objects.copy(entry, target, undefined, { exclusive: false });
-      } else {
-        const source = await objects.head(entry.key);
-        if (source === undefined || !sameEtag(source.etag, entry.etag)) return;
-        await copyObject(copy, source, target, undefined, { exclusive: false });
-      }
-      this.#copied.set(entry.key, entry.etag);
-    } catch (error) {
-      // Removed or overwritten since it was listed: the next look at the source says what there is now.
-      if (!(error instanceof StorageError) || (error.code !== 'not-found' && error.code !== 'changed')) throw error;
-    }
-  }
-
-  /**
-   * Deletes the source page by page. What a page shows in another version than the copied one is copied again and left for
-   * the next pass: a file that was written while the directory moved must not be deleted unseen. The deletion itself
-   * names the version too; where the store does not heed that, one request is between the look and the deletion.
-   */
-  async #deleteAll(entries: readonly ListedObject[]): Promise<void> {
-    for (let pass = 0; pass <= MAX_ROUNDS; pass += 1) {
-      const markers: ListedObject[] = [];
-      let changed = 0;
-      let token: string | undefined;
-      do {
-        const page = await this.#tools.objects.list({ prefix: this.#source, token });
-        if (page.objects.length < page.count) {
-          throw new StorageError('failure', 'The directory holds names that the server cannot move.');
-        }
-        const isCopied = ({ key, etag }: ListedObject): boolean => this.#copied.get(key) === etag;
-        const copied = page.objects.filter(isCopied);
-        markers.push(...copied.filter(isMarker));
-        changed += await this.#deleteCopied(
-          copied.filter((object) => !isMarker(object)),
-          entries.length,
-        );
-        const others = page.objects.filter((object) => !isCopied(object));
-        changed += others.length;
-        await this.#copyAll(others);
-        token = page.next;
-      } while (token !== undefined);
-      if (changed > 0) continue;
-      // Backwards, so that a directory's marker goes after those of what is in it.
-      if ((await this.#deleteCopied(markers.reverse(), entries.length)) === 0) return;
-    }
-    throw new StorageError('changed', 'The directory is being written to and was not moved.');
-  }
-
-  /** Answers how many were not deleted since they are other versions by now. */
-  async #deleteCopied(copied: readonly ListedObject[], entries: number): Promise<number> {
-    let others = 0;
-    for (let i = 0; i < copied.length; i += DELETE_BATCH) {
-      const batch = copied.slice(i, i + DELETE_BATCH);
-      const left = await this.#tools.objects.deleteVersions(batch);
-      others += left.length;
-      this.#deleted += batch.length - left.length;
-      this.#progress(entries);
-    }
-    return others;
-  }
-
-  #targetOf(key: string): string {
-    return this.#target + key.slice(this.#source.length);
-  }
-
-  #progress(entries: number): void {
-    const now = this.#tools.clock.now();
-    if (now - this.#lastProgress < PROGRESS_MS) return;
-    this.#lastProgress = now;
-    this.#tools.events('RENAME_PROGRESS', {
-      from: this.#from,
-      to: this.#to,
-      entries,
-      copied: this.#copied.size,
-      deleted: this.#deleted,
-    });
-  }
-}
-
-/** A directory's marker: its key ends in the separator. */
-function isMarker({ key }: ListedObject): boolean {
-  return key.endsWith('/');
+function noSource(): StorageError {
+  return new StorageError('not-found', 'No such file or directory.');
 }

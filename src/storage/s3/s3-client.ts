@@ -46,6 +46,7 @@ export class S3Connections {
   readonly #handler: NodeHttpHandler;
   readonly #agents: readonly HttpAgent[];
   #client: S3Client;
+  #clockOffsetMs = 0;
 
   constructor(options: S3ConnectionOptions) {
     this.#options = options;
@@ -63,6 +64,11 @@ export class S3Connections {
 
   get client(): S3Client {
     return this.#client;
+  }
+
+  /** What the store's clock, as its last answer told it in whole seconds, is ahead of ours. Milliseconds. */
+  get clockOffsetMs(): number {
+    return this.#clockOffsetMs;
   }
 
   /** The next request reads its credentials anew, past whatever the SDK remembers. */
@@ -94,6 +100,17 @@ export class S3Connections {
     if (endpoint !== undefined) config.endpoint = endpoint;
     if (forcePathStyle !== undefined) config.forcePathStyle = forcePathStyle;
     if (credentials !== undefined) config.credentials = { ...credentials };
-    return new S3Client(config);
+    const client = new S3Client(config);
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        const { headers } = result.response as { readonly headers?: Readonly<Record<string, string>> };
+        const time = Date.parse(headers?.['date'] ?? '');
+        if (!Number.isNaN(time)) this.#clockOffsetMs = time - Date.now();
+        return result;
+      },
+      { step: 'deserialize', priority: 'low', name: 'latticeportClock' },
+    );
+    return client;
   }
 }

@@ -1,10 +1,10 @@
 import type { StoreEventSink, StoreStatistics } from '../object-store.ts';
-import { DEFAULT_ATTRIBUTES, type AttributeDefaults } from './attributes.ts';
+import { DEFAULT_ATTRIBUTES, type AttributeDefaults, type ListedTimes } from './attributes.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { ReadAheadOptions } from './download/read-ahead.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import type { StorageClassOptions } from './object-api.ts';
-import { DEFAULT_RENAME, type RenameOptions } from './rename.ts';
+import type { StorageClassOptions } from './object-fields.ts';
+import { DEFAULT_RENAME, type RenameOptions } from './directory-rename.ts';
 import { DEFAULT_RETRY, type RequestTry, type RetryOptions } from './retry.ts';
 import type { ChecksumMode, S3Credentials } from './s3-client.ts';
 import { DEFAULT_SWEEP, type SweepOptions } from './sweeper.ts';
@@ -56,6 +56,18 @@ export interface S3StoreOptions extends StorageClassOptions {
   readonly partialUploads?: PartialUploadPolicy;
   /** What becomes of times, modes and owners that a client sets. Default 'store'. */
   readonly setStat?: SetStatPolicy;
+  /**
+   * Which times are shown. `stored` (the default): those that clients have set, for which a listing asks for each entry that
+   * is not known yet. `upload`: when an object was stored, which needs no request.
+   */
+  readonly listTimes?: ListedTimes;
+  /** Requests in flight for the entries of one listing. Default 64. */
+  readonly listRequests?: number;
+  /**
+   * A claim of another process on a name that has not been renewed for so long is taken over. Milliseconds; default
+   * 15,000.
+   */
+  readonly claimLeaseMs?: number;
   /** What an object shows that says nothing else. Default 0644, 0755, 0, 0. */
   readonly attributeDefaults?: Partial<AttributeDefaults>;
   /** What statvfs says: S3 has no figures of its own. */
@@ -95,6 +107,9 @@ export interface ResolvedOptions {
   readonly maxSparseBytes: number;
   readonly partialUploads: PartialUploadPolicy;
   readonly setStat: SetStatPolicy;
+  readonly listTimes: ListedTimes;
+  readonly listRequests: number;
+  readonly claimLeaseMs: number;
   readonly attributeDefaults: AttributeDefaults;
   readonly statistics: StoreStatistics;
   readonly readAhead: ReadAheadOptions & { readonly budgetBytes: number };
@@ -114,6 +129,9 @@ export function resolveOptions(options: S3StoreOptions): ResolvedOptions {
     maxSparseBytes: options.maxSparseBytes ?? 1024 * MIB,
     partialUploads: options.partialUploads ?? 'store',
     setStat: options.setStat ?? 'store',
+    listTimes: options.listTimes ?? 'stored',
+    listRequests: options.listRequests ?? 64,
+    claimLeaseMs: options.claimLeaseMs ?? 15_000,
     attributeDefaults: { ...DEFAULT_ATTRIBUTES, ...options.attributeDefaults },
     statistics: { ...STATISTICS, ...options.statistics },
     readAhead: { rangeBytes: 4 * MIB, inFlight: 3, budgetBytes: 128 * MIB, ...options.readAhead },

@@ -13,17 +13,22 @@ import {
   type WriteHandle,
 } from '../object-store.ts';
 import { AttributeMemory } from './attribute-memory.ts';
-import { applyChange, attributesFrom, isNoChange, plainEntry, withoutTimes } from './attributes.ts';
+import { applyChange, fileEntry, isNoChange, withoutTimes } from './attributes.ts';
+import { ClaimObjects } from './claims/claim-objects.ts';
+import { NameClaims } from './claims/name-claims.ts';
 import { copyObject, DEFAULT_SINGLE_COPY_BYTES, type CopyTools } from './copy.ts';
+import type { VersionReference } from './delete-in-one.ts';
 import { Directories } from './directories.ts';
 import { WindowBuffers } from './download/window-buffers.ts';
 import { DownloadHandle, type DownloadTools } from './download/download-handle.ts';
 import { fetchInto } from './download/range-fetch.ts';
 import { KeySpace } from './keys.ts';
-import { listDirectory, type ListingTools } from './listing.ts';
+import { directoryEntry, listDirectory, type ListingTools } from './listing.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { MultipartApi } from './multipart-api.ts';
-import { ObjectApi, UPLOAD_TAG, type ObjectInfo } from './object-api.ts';
+import { ObjectApi, type ObjectInfo } from './object-api.ts';
+import { UPLOAD_TAG } from './object-fields.ts';
+import { rewriteMetadata } from './metadata.ts';
 import { rename, type RenameTools } from './rename.ts';
 import { Requester } from './requester.ts';
 import { S3Connections } from './s3-client.ts';
@@ -31,6 +36,7 @@ import { resolveOptions, type ResolvedOptions, type S3StoreOptions } from './s3-
 import { journalPrefix, Sweeper } from './sweeper.ts';
 import { BucketJournal, noJournal } from './upload-journal.ts';
 import { assemble, checkSparse } from './upload/assemble.ts';
+import { commitVersion, type Commit, type StoreVersion } from './upload/commit.ts';
 import { Overlay } from './upload/overlay.ts';
 import { PartBuffers } from './upload/part-buffers.ts';
 import { PartPlan } from './upload/part-plan.ts';
@@ -47,6 +53,7 @@ export class S3Store implements ObjectStore {
   readonly #keys: KeySpace;
   readonly #objects: ObjectApi;
   readonly #directories: Directories;
+  readonly #claims: NameClaims;
   readonly #uploadTools: UploadHandleTools;
   readonly #copyTools: CopyTools;
   readonly #renameTools: RenameTools;
@@ -81,9 +88,15 @@ export class S3Store implements ObjectStore {
       },
     };
     const requester = new Requester(options.bucket, context);
-    const memory = new AttributeMemory();
+    const memory = new AttributeMemory({
+      storeTime: () => clock.now() + connections.clockOffsetMs,
+      isHidden: (key) => key.endsWith('/') || this.#keys.isReserved(key),
+    });
     this.#objects = new ObjectApi(requester, options, memory);
-    this.#directories = new Directories(this.#keys, this.#objects, clock);
+    const leaseMs = resolved.claimLeaseMs;
+    const claims = new ClaimObjects({ objects: this.#objects, keys: this.#keys, clock, events, leaseMs });
+    this.#claims = new NameClaims({ claims, keys: this.#keys, clock, random, events, leaseMs });
+    this.#directories = new Directories(this.#keys, this.#objects, this.#claims, clock);
     const journals = journalPrefix(this.#keys);
     const owner = randomBytes(12).toString('hex');
     this.#journal =
@@ -104,6 +117,7 @@ export class S3Store implements ObjectStore {
       keys: this.#keys,
       objects: this.#objects,
       directories: this.#directories,
+      claims: this.#claims,
       copy: this.#copyTools,
       options: resolved.rename,
       clock,
@@ -115,12 +129,14 @@ export class S3Store implements ObjectStore {
       spool,
       copy: this.#copyTools,
       keys: this.#keys,
+      claims: this.#claims,
+      directories: this.#directories,
       readBase: async (base, from, into) =>
         fetchInto(this.#objects, context, base, from, into, new AbortController().signal),
-      rewriteMetadata: async (key, change) => this.#rewriteMetadata(key, change),
       maxSparseBytes: resolved.maxSparseBytes,
       partialUploads: resolved.partialUploads,
       setStat: resolved.setStat,
+      times: resolved.listTimes,
       defaults: resolved.attributeDefaults,
       events,
     };
@@ -128,6 +144,7 @@ export class S3Store implements ObjectStore {
       this.#sweeper = new Sweeper({
         ...this.#renameTools,
         multipart: parts.multipart,
+        claimObjects: claims,
         journal: this.#journal,
         options: resolved.sweep,
         random,
@@ -136,6 +153,9 @@ export class S3Store implements ObjectStore {
     const readBudget = options.readBudget ?? new MemoryBudget(resolved.readAhead.budgetBytes);
     this.#downloadTools = {
       objects: this.#objects,
+      times: resolved.listTimes,
+      defaults: resolved.attributeDefaults,
+      setAttributes: async (version, change) => this.#setOpenAttributes(version, change),
       retry: context,
       readAhead: resolved.readAhead,
       budget: readBudget,
@@ -145,6 +165,8 @@ export class S3Store implements ObjectStore {
       keys: this.#keys,
       objects: this.#objects,
       defaults: resolved.attributeDefaults,
+      times: resolved.listTimes,
+      requests: resolved.listRequests,
       events,
       memory,
       directoryTime: Math.floor(clock.now() / 1000),
@@ -166,23 +188,18 @@ export class S3Store implements ObjectStore {
   }
 
   async stat(path: StorePath, _options: { followSymlinks: boolean }): Promise<Entry> {
-    const { directoryTime, defaults } = this.#listingTools;
-    if (path === '') return plainEntry('directory', 0, directoryTime, defaults);
+    if (path === '') return directoryEntry(undefined, this.#listingTools);
     const file = await this.#objects.head(this.#keys.fileKey(path));
     if (file !== undefined) return this.#fileEntry(file);
     const [marker, exists] = await Promise.all([this.#directories.marker(path), this.#directories.hasKeys(path)]);
-    if (marker !== undefined) {
-      return {
-        kind: 'directory',
-        attributes: attributesFrom('directory', 0, marker.lastModified, marker.properties.metadata, defaults),
-      };
-    }
-    if (exists) return plainEntry('directory', 0, directoryTime, defaults);
+    if (exists || marker !== undefined) return directoryEntry(marker, this.#listingTools);
     throw new StorageError('not-found', 'No such file or directory.');
   }
 
   async *list(path: StorePath): AsyncIterable<readonly DirectoryEntry[]> {
-    const { found } = yield* listDirectory(this.#listingTools, path);
+    const { found } = this.#keys.canBeDirectory(path)
+      ? yield* listDirectory(this.#listingTools, path)
+      : { found: false };
     if (found || path === '') return;
     if ((await this.#objects.head(this.#keys.fileKey(path))) !== undefined) {
       throw new StorageError('not-a-directory', 'This is not a directory.');
@@ -193,7 +210,7 @@ export class S3Store implements ObjectStore {
   async openRead(path: StorePath): Promise<ReadHandle> {
     const file = await this.#requireFile(path);
     this.#openReads += 1;
-    return new DownloadHandle(this.#downloadTools, file, this.#fileEntry(file), () => {
+    return new DownloadHandle(this.#downloadTools, file, () => {
       this.#openReads -= 1;
     });
   }
@@ -210,7 +227,12 @@ export class S3Store implements ObjectStore {
     if (exclusive && (existing !== undefined || this.#reserved.has(key))) {
       throw new StorageError('exists', 'The file exists already.');
     }
-    if (!options.create && existing === undefined) throw new StorageError('not-found', 'No such file.');
+    if (existing === undefined) {
+      if (!options.create) throw new StorageError('not-found', 'No such file.');
+      this.#keys.newKey(path);
+    }
+    // It is here when the first bytes are; who writes for longer takes it again.
+    this.#claims.ahead(path);
     if (exclusive) this.#reserved.add(key);
     this.#openWrites += 1;
     return new UploadHandle(this.#uploadTools, { path, key, existing }, { ...options, exclusive }, () => {
@@ -220,16 +242,21 @@ export class S3Store implements ObjectStore {
   }
 
   async remove(path: StorePath): Promise<void> {
-    const file = await this.#requireFile(path);
-    await this.#directories.removeEntry(path, async () => this.#objects.delete(file.key));
+    this.#keys.fileKey(path);
+    await this.#claims.hold([path], async (held) => {
+      const { key } = await this.#requireFile(path);
+      held.check();
+      await this.#directories.removeEntry(path, async () => this.#objects.delete(key));
+    });
   }
 
   async mkdir(path: StorePath, attributes: AttributeChange): Promise<void> {
-    await this.#directories.make(path, this.#options.setStat === 'store' ? attributes : {});
+    const change = this.#options.setStat === 'store' ? attributes : {};
+    await this.#claims.hold([path], async () => this.#directories.make(path, change));
   }
 
   async rmdir(path: StorePath): Promise<void> {
-    await this.#directories.remove(path);
+    await this.#claims.hold([path], async () => this.#directories.remove(path));
   }
 
   async rename(from: StorePath, to: StorePath, options: { overwrite: boolean }): Promise<void> {
@@ -237,35 +264,39 @@ export class S3Store implements ObjectStore {
   }
 
   async setAttributes(path: StorePath, change: AttributeChange, _options: { followSymlinks: boolean }): Promise<void> {
-    if (this.#options.setStat === 'refuse') {
-      throw new StorageError('unsupported', 'This server does not set file attributes.');
-    }
-    const { kind } = await this.stat(path, { followSymlinks: true });
-    if (this.#options.setStat === 'ignore' || path === '') return;
-    if (kind === 'file') {
-      await this.#rewriteMetadata(this.#keys.fileKey(path), change);
+    this.#refuseIfSo();
+    if (this.#options.setStat === 'ignore' || path === '') {
+      await this.stat(path, { followSymlinks: true });
       return;
     }
-    const marker = await this.#directories.marker(path);
-    const { [UPLOAD_TAG]: _, ...metadata } = marker?.properties.metadata ?? {};
-    if (isNoChange('directory', metadata, change)) return;
-    await this.#directories.writeMarker(path, applyChange('directory', metadata, change), { exclusive: false });
+    await this.#claims.hold([path], async (held) => {
+      const { kind } = await this.stat(path, { followSymlinks: true });
+      held.check();
+      if (kind === 'file') {
+        await rewriteMetadata(this.#copyTools, { key: this.#keys.fileKey(path) }, change);
+        return;
+      }
+      const marker = await this.#directories.marker(path);
+      const { [UPLOAD_TAG]: _, ...metadata } = marker?.properties.metadata ?? {};
+      if (isNoChange('directory', metadata, change)) return;
+      await this.#directories.writeMarker(path, applyChange('directory', metadata, change), { exclusive: false });
+    });
   }
 
   async truncate(path: StorePath, size: number, signal = new AbortController().signal): Promise<void> {
     const file = await this.#requireFile(path);
     if (file.size === size) return;
     const overlay = new Overlay(file, this.#uploadTools.readBase, this.#uploadTools.spool);
+    const { key } = file;
     const tag = randomBytes(16).toString('hex');
-    const properties = {
-      ...file.properties,
-      metadata: { ...withoutTimes(file.properties.metadata), [UPLOAD_TAG]: tag },
-    };
-    const target = { key: file.key, properties, tag, exclusive: false, replaces: file.etag };
+    const metadata = { ...withoutTimes(file.properties.metadata), [UPLOAD_TAG]: tag };
+    const target = { path, key, base: file, onlyOverBase: true, exclusive: false };
+    const commit: Commit = async (store, how) => commitVersion(this.#uploadTools, target, store, how);
     try {
       await overlay.truncate(size);
       checkSparse(overlay.holes, this.#uploadTools.maxSparseBytes);
-      await assemble(this.#uploadTools, overlay, target, signal);
+      const properties = { ...file.properties, metadata };
+      await assemble(this.#uploadTools, overlay, { key, properties, tag }, commit, signal);
     } finally {
       await overlay.release();
     }
@@ -273,13 +304,14 @@ export class S3Store implements ObjectStore {
 
   async copyFile(from: StorePath, to: StorePath): Promise<void> {
     const source = await this.#requireFile(from);
-    const target = this.#keys.fileKey(to);
+    const key = this.#keys.newKey(to);
     if (from === to) return;
-    const [directory] = await Promise.all([this.#directories.hasKeys(to), this.#directories.requireParent(to)]);
-    if (directory && (await this.#objects.head(target)) === undefined) {
+    if ((await this.#objects.head(key)) === undefined && (await this.#directories.hasKeys(to))) {
       throw new StorageError('is-a-directory', 'The target is a directory.');
     }
-    await copyObject(this.#copyTools, source, target, undefined, { exclusive: false });
+    const target = { path: to, key, base: undefined, onlyOverBase: false, exclusive: false };
+    const copy: StoreVersion = async (condition) => copyObject(this.#copyTools, source, key, undefined, condition);
+    await commitVersion(this.#uploadTools, target, copy, { looksFirst: true });
   }
 
   async statistics(path: StorePath): Promise<StoreStatistics> {
@@ -314,6 +346,7 @@ export class S3Store implements ObjectStore {
 
   async close(): Promise<void> {
     await this.#sweeper?.stop();
+    await this.#claims.close();
     await this.#journal?.close();
     this.#connections.close();
   }
@@ -323,17 +356,8 @@ export class S3Store implements ObjectStore {
     await this.#sweeper?.sweep();
   }
 
-  #fileEntry(file: ObjectInfo): Entry {
-    return {
-      kind: 'file',
-      attributes: attributesFrom(
-        'file',
-        file.size,
-        file.lastModified,
-        file.properties.metadata,
-        this.#options.attributeDefaults,
-      ),
-    };
+  #fileEntry({ size, lastModified, properties: { metadata } }: ObjectInfo): Entry {
+    return fileEntry({ size, lastModified, metadata }, this.#listingTools);
   }
 
   /** Throws 'not-found' or 'is-a-directory'. */
@@ -344,11 +368,23 @@ export class S3Store implements ObjectStore {
     throw new StorageError('not-found', 'No such file.');
   }
 
-  async #rewriteMetadata(key: string, change: AttributeChange): Promise<void> {
-    const file = await this.#objects.head(key);
-    if (file === undefined) throw new StorageError('not-found', 'No such file.');
-    if (isNoChange('file', file.properties.metadata, change)) return;
-    const { [UPLOAD_TAG]: _, ...metadata } = applyChange('file', file.properties.metadata, change);
-    await copyObject(this.#copyTools, file, key, { ...file.properties, metadata }, { exclusive: false });
+  #refuseIfSo(): void {
+    if (this.#options.setStat !== 'refuse') return;
+    throw new StorageError('unsupported', 'This server does not set file attributes.');
+  }
+
+  /** Of a file that is open: nothing happens where its name has gone to another one, or is gone. */
+  async #setOpenAttributes(version: VersionReference, change: AttributeChange): Promise<void> {
+    this.#refuseIfSo();
+    if (this.#options.setStat === 'ignore') return;
+    const { sameBytes } = this.#objects;
+    const path = this.#keys.pathOf(sameBytes.latest(version).key);
+    await this.#claims.hold([path], async () => {
+      try {
+        await rewriteMetadata(this.#copyTools, sameBytes.latest(version), change);
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code !== 'changed') throw error;
+      }
+    });
   }
 }

@@ -1,5 +1,6 @@
 import type { StoreEventSink } from '../object-store.ts';
 import type { Clock } from './clock.ts';
+import type { ClaimObjects } from './claims/claim-objects.ts';
 import { restoreObject, type CopyTools } from './copy.ts';
 import type { KeySpace } from './keys.ts';
 import { Lane } from './lane.ts';
@@ -33,6 +34,7 @@ export interface SweeperTools {
   readonly objects: ObjectApi;
   readonly multipart: MultipartApi;
   readonly copy: CopyTools;
+  readonly claimObjects: ClaimObjects;
   readonly journal: BucketJournal;
   readonly options: SweepOptions;
   readonly clock: Clock;
@@ -83,7 +85,9 @@ export class Sweeper {
   }
 
   async #sweep(): Promise<void> {
-    const { objects, keys, journal, clock } = this.#tools;
+    const { objects, keys, journal, clock, claimObjects } = this.#tools;
+    // Those of dead processes go as they are seen.
+    await claimObjects.others('', () => false);
     for (const { record, done } of journal.left()) {
       if (await this.#undo(record, record.kind === 'upload' ? record.at : clock.now(), new Set())) done();
     }

@@ -3,7 +3,7 @@ import type { StoreEventSink } from '../object-store.ts';
 import type { Clock } from './clock.ts';
 import type { ListedObject } from './list-parser.ts';
 import type { ObjectApi } from './object-api.ts';
-import { ownIdentity, type ProcessIdentity } from './process-identity.ts';
+import { ownIdentity, parseIdentity, type ProcessIdentity } from './process-identity.ts';
 
 /** What must be undone if this process ends before it does so itself. */
 export type JournalRecord =
@@ -262,19 +262,11 @@ export function parseJournal(bytes: Buffer): JournalContent | undefined {
   } catch {
     return undefined;
   }
-  const process = identityOf(field(value, 'process'));
+  const process = parseIdentity(field(value, 'process'));
   const list = field(value, 'records');
   if (process === undefined || !Array.isArray(list)) return undefined;
   const records = list.map(recordOf).filter((record) => record !== undefined);
   return records.length === list.length ? { process, records } : undefined;
-}
-
-function identityOf(value: unknown): ProcessIdentity | undefined {
-  const host = field(value, 'host');
-  const pid = field(value, 'pid');
-  const start = field(value, 'start');
-  if (typeof host !== 'string' || typeof pid !== 'number' || typeof start !== 'string') return undefined;
-  return Number.isSafeInteger(pid) && pid > 0 ? { host, pid, start } : undefined;
 }
 
 function recordOf(value: unknown): JournalRecord | undefined {

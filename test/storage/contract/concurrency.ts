@@ -28,6 +28,7 @@ export function describeConcurrency(context: ContractContext): void {
       await writeAt(second, 9, 'B');
       await first.close();
       expect(await driver.text('f')).toBe('A.........');
+      // Its base is not there any more: the change of a file that nobody has is told, and not lost or made twice.
       await expectError(second.close(), 'changed');
       expect(await driver.text('f')).toBe('A.........');
     });

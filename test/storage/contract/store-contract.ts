@@ -9,6 +9,7 @@ import { describeOpening } from './opening.ts';
 import { describeReading } from './reading.ts';
 import { describeRenames } from './renames.ts';
 import { describeResuming } from './resuming.ts';
+import { describeVersions } from './versions.ts';
 import { describeWriting } from './writing.ts';
 import { StoreDriver } from './store-driver.ts';
 import type { OpenedStore, OpenStore, StoreTraits } from './store-driver.ts';
@@ -88,5 +89,6 @@ export function describeStoreContract(name: string, traits: StoreTraits, open: O
     describeAttributes(context);
     describeConcurrency(context);
     describeInterruption(context);
+    describeVersions(context);
   });
 }

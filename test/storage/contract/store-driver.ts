@@ -17,7 +17,7 @@ export interface StoreTraits {
   readonly implicitParents: boolean;
   /** uid and gid can be set (`local` only as root). */
   readonly ownership: boolean;
-  /** A listing shows the mtime and mode that were set; S3 shows when the object was stored. */
+  /** A listing shows the mtime and mode that were set. */
   readonly exactListing: boolean;
   /** Sizes in bytes at which the store changes its way of working, such as its part size. */
   readonly boundaries: readonly number[];

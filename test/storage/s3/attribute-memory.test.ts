@@ -10,37 +10,57 @@ import { S3Connections } from '../../../src/storage/s3/s3-client.ts';
 
 const ETAG = '"e"';
 
+const LATER = { storeTime: () => 1_000_000, isHidden: (key: string) => key.startsWith('hidden/') };
+
 describe('the memory of attributes', () => {
+  test('keeps only what was stored long enough ago to be told from another version of the same second', () => {
+    let now = 100_000;
+    const memory = new AttributeMemory({ ...LATER, storeTime: () => now });
+    memory.learn('k', ETAG, 99, { mtime: '5' });
+    expect(memory.find('k', ETAG, 99)).toBeUndefined();
+    now = 102_000;
+    memory.learn('k', ETAG, 99, { mtime: '5' });
+    expect(memory.find('k', ETAG, 99)).toEqual({ mtime: '5' });
+    expect(memory.find('k', ETAG, 100)).toBeUndefined();
+  });
+
+  test('keeps that there is nothing to show, and nothing of what no listing shows', () => {
+    const memory = new AttributeMemory(LATER);
+    memory.learn('k', ETAG, 1, { note: 'x' });
+    expect(memory.find('k', ETAG, 1)).toEqual({});
+    memory.learn('hidden/k', ETAG, 1, { mtime: '5' });
+    expect(memory.usage.entries).toBe(1);
+  });
+
   test('keeps of metadata only what listings show', () => {
-    const memory = new AttributeMemory();
+    const memory = new AttributeMemory(LATER);
     memory.learn('k', ETAG, 1, { mtime: '5', note: 'x'.repeat(2000), 'latticeport-upload': 'tag' });
     expect(memory.find('k', ETAG, 1)).toEqual({ mtime: '5' });
-    memory.learn('k', ETAG, 1, { note: 'x' });
-    expect(memory.find('k', ETAG, 1)).toBeUndefined();
     // No time has so many digits: it is not ours, and not worth the room.
     memory.learn('k', ETAG, 1, { mtime: '5'.repeat(2000) });
-    expect(memory.find('k', ETAG, 1)).toBeUndefined();
+    expect(memory.find('k', ETAG, 1)).toEqual({});
+    memory.forget('k');
     expect(memory.usage).toEqual({ entries: 0, bytes: 0 });
   });
 
   test('is bounded by bytes, however long the keys are, and the oldest go first', () => {
-    const memory = new AttributeMemory();
+    const memory = new AttributeMemory(LATER);
     const key = (i: number) => `${i}-`.padEnd(1024, 'k');
-    for (let i = 0; i < 20_000; i += 1) memory.learn(key(i), ETAG, 1, { mtime: '5' });
-    expect(memory.usage.bytes).toBeLessThanOrEqual(16 * 1024 ** 2);
-    expect(memory.usage.entries).toBeGreaterThan(5_000);
-    expect(memory.find(key(19_999), ETAG, 1)).toEqual({ mtime: '5' });
+    for (let i = 0; i < 40_000; i += 1) memory.learn(key(i), ETAG, 1, { mtime: '5' });
+    expect(memory.usage.bytes).toBeLessThanOrEqual(64 * 1024 ** 2);
+    expect(memory.usage.entries).toBeGreaterThan(20_000);
+    expect(memory.find(key(39_999), ETAG, 1)).toEqual({ mtime: '5' });
     expect(memory.find(key(0), ETAG, 1)).toBeUndefined();
-    for (let i = 0; i < 20_000; i += 1) memory.forget(key(i));
+    for (let i = 0; i < 40_000; i += 1) memory.forget(key(i));
     expect(memory.usage).toEqual({ entries: 0, bytes: 0 });
   });
 
-  test('holds 20,000 objects with keys of a usual length', () => {
-    const memory = new AttributeMemory();
-    for (let i = 0; i < 30_000; i += 1) {
+  test('holds 100,000 objects with keys of a usual length', () => {
+    const memory = new AttributeMemory(LATER);
+    for (let i = 0; i < 120_000; i += 1) {
       memory.learn(`home/user/directory/report-${i}.csv`, `"${'e'.repeat(32)}"`, 1, { mtime: '1700000000.123456789' });
     }
-    expect(memory.usage.entries).toBe(20_000);
+    expect(memory.usage.entries).toBe(100_000);
   });
 });
 
@@ -70,7 +90,7 @@ describe('requests', () => {
       connectTimeoutMs: 30_000,
       idleTimeoutMs: 30_000,
     });
-    memory = new AttributeMemory();
+    memory = new AttributeMemory(LATER);
     const requester = new Requester('b', {
       ...DEFAULT_RETRY,
       attempts: 1,

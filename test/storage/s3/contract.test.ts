@@ -9,7 +9,7 @@ const PART = 5 * 1024 ** 2;
 const traits: StoreTraits = {
   implicitParents: false,
   ownership: true,
-  exactListing: false,
+  exactListing: true,
   boundaries: [PART],
   writeFaults: false,
 };

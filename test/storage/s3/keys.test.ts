@@ -26,11 +26,16 @@ describe('paths and keys', () => {
     expect(keys.fileKey('.latticeport2')).toBe('home/.latticeport2');
   });
 
-  test('a key of more than 1,024 bytes with its marker’s slash is refused, in bytes and not in letters', () => {
+  test('a new key of more than 1,024 bytes with its marker’s slash is refused, in bytes and not in letters', () => {
     const keys = new KeySpace('p');
     const room = MAX_KEY_BYTES - 'p/'.length - 1;
-    expect(keys.fileKey('x'.repeat(room))).toHaveLength(MAX_KEY_BYTES - 1);
-    expect(() => keys.fileKey('x'.repeat(room + 1))).toThrow(/longer than the store allows/);
+    expect(keys.newKey('x'.repeat(room))).toHaveLength(MAX_KEY_BYTES - 1);
+    expect(() => keys.newKey('x'.repeat(room + 1))).toThrow(/longer than the store allows/);
+    expect(() => keys.directoryPrefix('x'.repeat(room + 1))).toThrow(/longer than the store allows/);
+    // Another program's.
+    expect(keys.fileKey('x'.repeat(room + 1))).toHaveLength(MAX_KEY_BYTES);
+    expect(keys.canBeDirectory('x'.repeat(room + 1))).toBe(false);
+    expect(() => keys.fileKey('x'.repeat(room + 2))).toThrow(/longer than the store allows/);
     expect(() => keys.fileKey('é'.repeat(600))).toThrow(expect.objectContaining({ code: 'invalid-name' }));
   });
 

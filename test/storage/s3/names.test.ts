@@ -85,7 +85,7 @@ for (const { name, endpoint } of servers) {
       await store.rename(at('a'), at('moved'), { overwrite: false });
       expect(await kind('a')).toBe('directory');
       expect(await names('a')).toEqual(['f b']);
-    }, 60_000);
+    }, 180_000);
 
     test('a prefix is a directory without its marker, and does not vanish when it is emptied', async () => {
       await putKey('implied/sub/f');

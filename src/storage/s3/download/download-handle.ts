@@ -1,16 +1,23 @@
 import { setMaxListeners } from 'node:events';
-import { StorageError, type Entry, type ReadHandle } from '../../object-store.ts';
+import { StorageError, type AttributeChange, type Entry, type ReadHandle } from '../../object-store.ts';
+import { fileEntry, type AttributeDefaults, type ListedTimes } from '../attributes.ts';
 import { toStorageError } from '../errors.ts';
+import { sameEtag } from '../etag.ts';
 import type { MemoryBudget } from '../memory-budget.ts';
-import type { ObjectApi } from '../object-api.ts';
+import type { ObjectApi, ObjectInfo } from '../object-api.ts';
+import type { VersionReference } from '../delete-in-one.ts';
 import type { RetryContext } from '../retry.ts';
 import { BlockCache } from './block-cache.ts';
-import { fetchInto, fetchRange, type PinnedObject } from './range-fetch.ts';
+import { fetchInto, fetchRange } from './range-fetch.ts';
 import { ReadAhead, type ReadAheadOptions } from './read-ahead.ts';
 import type { WindowBuffers } from './window-buffers.ts';
 
 export interface DownloadTools {
-  readonly objects: Pick<ObjectApi, 'getRangeOnce'>;
+  readonly objects: Pick<ObjectApi, 'getRangeOnce' | 'head' | 'sameBytes'>;
+  readonly times: ListedTimes;
+  readonly defaults: AttributeDefaults;
+  /** Changes the attributes of the version, if it is still at its key. Throws StorageError. */
+  readonly setAttributes: (version: VersionReference, change: AttributeChange) => Promise<void>;
   readonly retry: RetryContext;
   readonly readAhead: ReadAheadOptions;
   /** Read-ahead memory of all downloads of the process. */
@@ -25,15 +32,21 @@ const REMEMBERED_ENDS = 64;
 /** A reader that has left its sequence for so many reads will not come back to it. */
 const LOST_AFTER = 16;
 
+/** What is known of the file for so long needs no new look. Milliseconds. */
+const FRESH_MS = 1_000;
+
 /** Read-ahead of a reader that has not asked for so long goes to others who need the memory. Milliseconds. */
 const IDLE_MS = 2_000;
 
 /**
- * An open file that is read. One HEAD at open has told size and ETag: every request is pinned to that ETag, and reads at
- * or past the end are answered here. Reads in order are served from a few large requests ahead, others from small ones.
+ * An open file that is read. One HEAD at open has told size and ETag: every request is pinned to that version, which is
+ * followed where this process gives it another name or other attributes, and reads at or past the end are answered here. Reads in order are served from a few large requests ahead, others from small ones.
  */
 export class DownloadHandle implements ReadHandle {
-  readonly #entry: Entry;
+  /** As it was opened. */
+  readonly #object: ObjectInfo;
+  /** As it was when it was looked at last, when that was, and the count of this process's changes then. */
+  #known: { readonly object: ObjectInfo; readonly at: number; readonly change: number };
   readonly #size: number;
   readonly #ahead: ReadAhead;
   readonly #blocks: BlockCache;
@@ -46,11 +59,12 @@ export class DownloadHandle implements ReadHandle {
   #closed = false;
   #lastRead: number;
 
-  constructor(tools: DownloadTools, object: PinnedObject, entry: Entry, onEnd: () => void) {
+  constructor(tools: DownloadTools, object: ObjectInfo, onEnd: () => void) {
     const { objects, retry, budget, windows } = tools;
     this.#tools = tools;
-    this.#entry = entry;
-    this.#size = entry.attributes.size;
+    this.#object = object;
+    this.#known = { object, at: retry.clock.now(), change: objects.sameBytes.changeOf(object.key) };
+    this.#size = object.size;
     this.#onEnd = onEnd;
     this.#lastRead = retry.clock.now();
     // Each request in flight listens to it.
@@ -69,7 +83,28 @@ export class DownloadHandle implements ReadHandle {
   }
 
   async stat(): Promise<Entry> {
-    return Promise.resolve(this.#entry);
+    const { objects, retry } = this.#tools;
+    const { key, etag } = objects.sameBytes.latest(this.#object);
+    const change = objects.sameBytes.changeOf(key);
+    const at = retry.clock.now();
+    if (change !== this.#known.change || at - this.#known.at >= FRESH_MS) {
+      const now = await objects.head(key, this.#abort.signal);
+      // With its name gone to another file the one that is open stays as it was.
+      if (now !== undefined && sameEtag(now.etag, etag)) this.#known = { object: now, at, change };
+    }
+    const { size, lastModified, properties } = this.#known.object;
+    return fileEntry({ size, lastModified, metadata: properties.metadata }, this.#tools);
+  }
+
+  async setAttributes(change: AttributeChange): Promise<void> {
+    if (this.#closed) throw closed();
+    await this.#tools.setAttributes(this.#object, change);
+  }
+
+  /** The version that is open, where it is one of the store of `objects`. */
+  versionIn(objects: ObjectApi): ObjectInfo | undefined {
+    if (this.#closed || this.#tools.objects !== objects) return undefined;
+    return { ...this.#known.object, ...objects.sameBytes.latest(this.#object) };
   }
 
   async read(offset: number, length: number): Promise<Buffer> {

@@ -1,6 +1,10 @@
 import { StorageError } from '../../object-store.ts';
 import { abortReason } from '../clock.ts';
-import { changed, sameEtag, type ObjectApi, type ObjectProperties, type WriteCondition } from '../object-api.ts';
+import type { VersionReference } from '../delete-in-one.ts';
+import { sameEtag } from '../etag.ts';
+import { changed, type ObjectApi } from '../object-api.ts';
+import type { ObjectProperties } from '../object-fields.ts';
+import type { Commit, StoreVersion } from './commit.ts';
 import { MultipartUpload, type MultipartTools } from './multipart.ts';
 import type { Overlay } from './overlay.ts';
 import type { PartBuffers } from './part-buffers.ts';
@@ -12,7 +16,7 @@ export interface AssembleTools extends MultipartTools {
   readonly plan: PartPlan;
 }
 
-export interface AssembleTarget extends WriteCondition {
+export interface AssembleTarget {
   readonly key: string;
   readonly properties: ObjectProperties;
   /** The tag among the properties' metadata. */
@@ -22,30 +26,32 @@ export interface AssembleTarget extends WriteCondition {
 /**
  * Stores an overlay as an object: in one request if it fits into one part, otherwise as parts, of which those that the
  * base has already are copied inside the store. The base must still be what it was ('changed'): the parts copied are
- * pinned to it, and since not every store heeds the pin it is looked at once more at the end. What is stored replaces
- * that base, or what the target says, and no other object, as far as the store knows such a condition.
+ * pinned to it, and since not every store heeds the pin it is looked at once more at the end: by `commit`, where the
+ * overlay is to replace it. Throws StorageError.
  */
 export async function assemble(
   tools: AssembleTools,
   overlay: Overlay,
   target: AssembleTarget,
+  commit: Commit,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<VersionReference> {
   const { size } = overlay;
-  // Where no byte is the base's, the last to close wins.
-  const used = overlay.cleanRuns().length > 0 ? overlay.base?.etag : undefined;
-  const condition = { exclusive: target.exclusive, replaces: target.replaces ?? used };
   if (size <= tools.plan.sizeOf(1)) {
     const memory = size === 0 ? undefined : await tools.buffers.acquire(tools.plan.sizeOf(1), signal);
     try {
       const body = memory === undefined ? Buffer.alloc(0) : memory.buffer.subarray(0, size);
       await overlay.read(0, body);
-      await tools.objects.put(target.key, body, target.properties, condition, signal);
+      const put: StoreVersion = async (condition) => {
+        const { etag } = await tools.objects.put(target.key, body, target.properties, condition, signal);
+        return { key: target.key, etag };
+      };
+      return await commit(put, { looksFirst: false });
     } finally {
       memory?.release();
     }
-    return;
   }
+  const { sameBytes } = tools.objects;
   // What is put together here goes through memory, so its parts are no larger than what there is.
   const plan = { sizeOf: (number: number) => Math.min(tools.plan.sizeOf(number), tools.buffers.largest) };
   const parts = planParts(size, overlay.cleanRuns(), plan);
@@ -54,7 +60,7 @@ export async function assemble(
     for (const { number, from, to, copy } of parts) {
       if (signal.aborted) throw abortReason(signal);
       if (copy && overlay.base !== undefined) {
-        await upload.copy(number, overlay.base, from, to);
+        await upload.copy(number, sameBytes.latest(overlay.base), from, to);
         continue;
       }
       const memory = await tools.buffers.acquire(plan.sizeOf(number), signal);
@@ -68,10 +74,11 @@ export async function assemble(
       await upload.send(number, body, memory.release);
     }
     await upload.drain();
-    if (condition.replaces !== undefined) {
-      await checkUnchanged(tools.objects, { key: target.key, etag: condition.replaces });
+    const { base } = overlay;
+    if (base !== undefined && base.key !== target.key && overlay.cleanRuns().length > 0) {
+      await checkUnchanged(tools.objects, base);
     }
-    await upload.complete(parts.length, size, condition);
+    return await commit(async (condition) => upload.complete(parts.length, size, condition), { looksFirst: true });
   } catch (error) {
     await upload.abort();
     throw error;
@@ -89,11 +96,9 @@ export function checkSparse(holes: number, most: number): void {
   });
 }
 
-/** Throws 'changed' if the object at the base's key is another one. */
-export async function checkUnchanged(
-  objects: ObjectApi,
-  base: { readonly key: string; readonly etag: string },
-): Promise<void> {
-  const now = await objects.head(base.key);
-  if (now === undefined || !sameEtag(now.etag, base.etag)) throw changed();
+/** Throws 'changed' if the object at the base's key is another one, and nothing is known of where it went. */
+export async function checkUnchanged(objects: ObjectApi, base: VersionReference): Promise<void> {
+  const { key, etag } = objects.sameBytes.latest(base);
+  const now = await objects.head(key);
+  if (now === undefined || !sameEtag(now.etag, etag)) throw changed();
 }

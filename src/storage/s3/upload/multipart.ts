@@ -1,10 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import type { StorageError, StoreEventSink } from '../../object-store.ts';
 import type { Clock } from '../clock.ts';
+import type { VersionReference } from '../delete-in-one.ts';
 import { toStorageError } from '../errors.ts';
 import { abortOrphans } from '../orphans.ts';
 import type { MultipartApi, StoredPart, UploadReference } from '../multipart-api.ts';
-import type { ObjectInfo, ObjectProperties, WriteCondition } from '../object-api.ts';
+import type { ObjectInfo } from '../object-api.ts';
+import type { ObjectProperties, WriteCondition } from '../object-fields.ts';
 import type { PartBody } from './open-part.ts';
 import type { JournalEntry, UploadJournal } from '../upload-journal.ts';
 
@@ -110,7 +112,7 @@ export class MultipartUpload {
   }
 
   /** Copies bytes `from` to `to` of `base` into a part, inside the store. Resolves and throws as `send` does. */
-  async copy(number: number, base: BaseObject, from: number, to: number): Promise<void> {
+  async copy(number: number, base: VersionReference, from: number, to: number): Promise<void> {
     await this.#freeSlot(this.#tools.partsInFlight);
     this.#track(
       this.#tools.multipart.copyPart(

@@ -79,6 +79,15 @@ export class OpenPart {
     this.#filled.add(position, position + piece.length);
   }
 
+  /** Copies what was written from `offset` on to the same places of `into`; leaves the rest of it as it is. */
+  async read(offset: number, into: Buffer): Promise<void> {
+    for (const { from, to } of this.#filled.within(offset, offset + into.length)) {
+      const piece = into.subarray(from - offset, to - offset);
+      if (this.#storage.kind === 'file') await this.#storage.file.read(from - this.start, piece);
+      else this.#storage.memory.buffer.copy(piece, 0, from - this.start, to - this.start);
+    }
+  }
+
   /** Takes bytes over that waited in the spool. */
   async load(spool: SpoolFile, from: number, to: number): Promise<void> {
     if (this.#storage.kind === 'memory') {

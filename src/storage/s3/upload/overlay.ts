@@ -45,6 +45,11 @@ export class Overlay {
     return this.#base;
   }
 
+  /** The base has another name or other metadata by now, and the same bytes. */
+  rebase(base: BaseObject): void {
+    if (this.#base !== undefined) this.#base = base;
+  }
+
   /** True if nothing was written or cut off. */
   get unchanged(): boolean {
     return !this.#changed;

@@ -61,6 +61,11 @@ export class PartStream {
     return this.#size;
   }
 
+  /** Whether nothing was written, and no size set. */
+  get untouched(): boolean {
+    return this.#size === 0 && this.#sent === 0 && this.#open.length === 0 && this.#spool === undefined;
+  }
+
   /** Bytes that were handed to the sink. */
   get sent(): number {
     return this.#sent;
@@ -106,6 +111,25 @@ export class PartStream {
       await this.#releaseOpen();
     }
     this.#size = size;
+  }
+
+  /**
+   * Fills `into` from `offset`; the range must be inside the file. `readSent` is asked for bytes that were handed to the
+   * sink and are not here any more.
+   */
+  async read(offset: number, into: Buffer, readSent: (from: number, into: Buffer) => Promise<void>): Promise<void> {
+    const end = offset + into.length;
+    into.fill(0);
+    const spooled = this.#spool?.within(offset, end) ?? [];
+    const sent = Math.min(end, this.#sent, this.#cut);
+    let position = offset;
+    for (const { from, to } of [...spooled, { from: end, to: end }]) {
+      const until = Math.min(from, sent);
+      if (position < until) await readSent(position, into.subarray(position - offset, until - offset));
+      position = to;
+    }
+    for (const part of this.#open) await part.read(offset, into);
+    for (const { from, to } of spooled) await this.#spool?.read(from, into.subarray(from - offset, to - offset));
   }
 
   /** The first offset that no write has reached. */

@@ -3,7 +3,9 @@ import { StorageError } from '../../object-store.ts';
 import type { Clock } from '../clock.ts';
 import { copyObject, restoreObject, type CopyTools } from '../copy.ts';
 import type { KeySpace } from '../keys.ts';
-import { UPLOAD_TAG } from '../object-api.ts';
+import type { HeldNames } from '../claims/name-claims.ts';
+import type { VersionReference } from '../delete-in-one.ts';
+import { UPLOAD_TAG, type WriteCondition } from '../object-fields.ts';
 import type { JournalEntry } from '../upload-journal.ts';
 import { assemble, type AssembleTarget, type AssembleTools } from './assemble.ts';
 import type { MultipartUpload } from './multipart.ts';
@@ -32,14 +34,16 @@ export interface PatchedUpload {
  * store. For that moment the unpatched file can be seen; the file that was there before is kept aside and comes back if
  * anything fails, or with the sweeper after a crash. Files that are read or changed from the start never come here.
  *
- * Throws StorageError; the upload is ended in any case.
+ * Under the claim on the path; the unpatched object is stored under `condition`. Throws StorageError; the upload is ended in
+ * any case.
  */
 export async function completePatched(
   tools: PatchTools,
   { upload, tag, stream }: PatchedUpload,
   target: AssembleTarget,
+  { condition, held }: { readonly condition: WriteCondition; readonly held: HeldNames },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<VersionReference> {
   const old = await tools.objects.head(target.key);
   const copy = old === undefined ? undefined : tools.keys.reservedKey('kept', randomBytes(16).toString('hex'));
   const entry = await tools.journal.announce({
@@ -48,10 +52,11 @@ export async function completePatched(
     tag,
     ...(copy === undefined ? {} : { copy }),
   });
+  let stored: VersionReference;
   try {
     if (old !== undefined && copy !== undefined)
       await copyObject(tools.copy, old, copy, undefined, { exclusive: false });
-    const unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, target);
+    const unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, condition);
     // Another writer's object: no byte of it belongs into this file.
     if (unpatched.properties.metadata[UPLOAD_TAG] !== tag) {
       throw new StorageError('changed', 'Another client has replaced the file in the meantime.');
@@ -62,7 +67,8 @@ export async function completePatched(
       baseEnd: Math.min(stream.sent, patches?.cut ?? stream.sent, stream.size),
       size: stream.size,
     });
-    await assemble(tools, overlay, { ...target, exclusive: false }, signal);
+    const over = { exclusive: false, replaces: unpatched.etag };
+    stored = await assemble(tools, overlay, target, async (store) => store(over, held), signal);
   } catch (error) {
     // First: a completion that the store still has under way would undo what is put back.
     if (await upload.abort()) await putBack(tools, target.key, tag, copy, entry);
@@ -70,6 +76,7 @@ export async function completePatched(
     throw error;
   }
   await discardCopy(tools, copy, entry);
+  return stored;
 }
 
 /** The object with the tag is the unpatched one, whether or not its completion was confirmed. */

@@ -3,14 +3,18 @@ import {
   type AttributeChange,
   type Entry,
   type OpenWriteOptions,
+  type ReadHandle,
   type StoreEventSink,
   type StorePath,
   type WriteHandle,
 } from '../../object-store.ts';
-import { attributesFrom, type AttributeDefaults } from '../attributes.ts';
+import { fileEntry, type AttributeDefaults, type ListedTimes } from '../attributes.ts';
+import { DownloadHandle } from '../download/download-handle.ts';
 import { toStorageError } from '../errors.ts';
+import type { KeySpace } from '../keys.ts';
 import { Lane } from '../lane.ts';
-import { ended, Upload, type UploadState, type UploadTarget, type UploadTools } from './upload.ts';
+import { ended, type UploadState, type UploadTarget } from './upload-state.ts';
+import { Upload, type UploadTools } from './upload.ts';
 
 export type PartialUploadPolicy = 'store' | 'discard';
 export type SetStatPolicy = 'store' | 'ignore' | 'refuse';
@@ -18,7 +22,9 @@ export type SetStatPolicy = 'store' | 'ignore' | 'refuse';
 export interface UploadHandleTools extends UploadTools {
   readonly partialUploads: PartialUploadPolicy;
   readonly setStat: SetStatPolicy;
+  readonly times: ListedTimes;
   readonly defaults: AttributeDefaults;
+  readonly keys: KeySpace;
   readonly events: StoreEventSink;
 }
 
@@ -27,10 +33,11 @@ const IDLE_MS = 1_000;
 
 /** An open file that is written. Calls are carried out one after the other, in the order in which they were made. */
 export class UploadHandle implements WriteHandle {
+  readonly isNew: boolean;
   readonly #tools: UploadHandleTools;
-  readonly #path: StorePath;
-  readonly #options: OpenWriteOptions;
-  readonly #upload: Upload;
+  #path: StorePath;
+  #options: OpenWriteOptions;
+  #upload: Upload;
   readonly #lane = new Lane();
   readonly #onEnd: () => void;
   readonly #endShortage: () => void;
@@ -48,30 +55,15 @@ export class UploadHandle implements WriteHandle {
   #parking = false;
 
   /** `onEnd` is called once, when nothing of the handle is left. */
-  constructor(
-    tools: UploadHandleTools,
-    target: UploadTarget & { readonly path: StorePath },
-    options: OpenWriteOptions,
-    onEnd: () => void,
-  ) {
+  constructor(tools: UploadHandleTools, target: UploadTarget, options: OpenWriteOptions, onEnd: () => void) {
     this.#tools = tools;
+    this.isNew = target.existing === undefined;
     this.#path = target.path;
     this.#options = options;
     this.#onEnd = onEnd;
     this.#lastStep = tools.clock.now();
     const attributes = tools.setStat === 'store' ? options.attributes : {};
-    this.#upload = new Upload(
-      tools,
-      target,
-      { ...options, attributes },
-      {
-        signal: () => this.#waits.signal,
-        onPartFailure: (failure) => {
-          this.#partFailed = true;
-          this.#waits.abort(failure);
-        },
-      },
-    );
+    this.#upload = this.#begin(target, { ...options, attributes });
     this.#endShortage = tools.buffers.register({
       idleMs: (kind) => (this.#steps > 0 || !this.#upload.holds(kind) ? undefined : this.#idleMs),
       reclaim: () => {
@@ -90,28 +82,34 @@ export class UploadHandle implements WriteHandle {
   /** After the calls before it: a session may ask by path right behind a WRITE. */
   async stat(): Promise<Entry> {
     return this.#step(async () => {
-      const now = Math.floor(this.#tools.clock.now() / 1000);
-      const { size, metadata } = this.#upload;
-      return Promise.resolve({
-        kind: 'file',
-        attributes: attributesFrom('file', size, now, metadata, this.#tools.defaults),
-      });
+      const { size, metadata, unchangedBase } = this.#upload;
+      const stored = unchangedBase?.lastModified ?? Math.floor(this.#tools.clock.now() / 1000);
+      return Promise.resolve(fileEntry({ size, lastModified: stored, metadata }, this.#tools));
     });
   }
 
-  async write(offset: number, chunks: readonly Buffer[]): Promise<void> {
+  async write(offset: number | 'end', chunks: readonly Buffer[]): Promise<void> {
     return this.#step(async () => {
       const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       if (length === 0) return;
-      await this.#upload.write(this.#options.append ? this.#upload.size : offset, chunks);
+      await this.#upload.write(offset === 'end' || this.#options.append ? this.#upload.size : offset, chunks);
       this.#received += length;
       this.#changed = true;
     });
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
-    if (!this.#options.read) throw new StorageError('permission-denied', 'The file is not open for reading.');
-    return this.#step(async () => this.#upload.read(offset, length));
+    const read = await this.#step(async () => {
+      try {
+        return await this.#upload.read(offset, length);
+      } catch (error) {
+        // A question that cannot be answered is no failure of the upload.
+        if (error instanceof StorageError && error.code === 'unsupported') return error;
+        throw error;
+      }
+    });
+    if (read instanceof StorageError) throw read;
+    return read;
   }
 
   async truncate(size: number): Promise<void> {
@@ -144,8 +142,42 @@ export class UploadHandle implements WriteHandle {
   }
 
   async close(): Promise<void> {
-    await this.#step(async () => this.#upload.commit());
+    await this.#step(async () => this.#upload.commit(!this.#options.truncate));
     this.#end();
+  }
+
+  async checkpoint(): Promise<void> {
+    return this.#step(async () => {
+      const existing = await this.#upload.commit(!this.#options.truncate);
+      const key = existing.key;
+      this.#options = { ...this.#options, create: false, exclusive: false, truncate: false, attributes: {} };
+      this.#upload = this.#begin({ path: this.#path, key, existing }, this.#options);
+      this.#changed = false;
+    });
+  }
+
+  async moved(path: StorePath): Promise<boolean> {
+    return this.#step(async () => {
+      const follows = await this.#upload.move(path, this.#tools.keys.newKey(path));
+      if (follows) this.#path = path;
+      return follows;
+    });
+  }
+
+  /**
+   * The file becomes a copy of the version that is open for reading, made by the store when this one is committed. Answers
+   * its size in bytes; undefined where this is not possible, and nothing has changed then.
+   */
+  async copyWhole(source: ReadHandle): Promise<number | undefined> {
+    if (!(source instanceof DownloadHandle)) return undefined;
+    const version = source.versionIn(this.#tools.objects);
+    if (version === undefined) return undefined;
+    return this.#step(async () => {
+      if (!this.#upload.takeOver(version)) return Promise.resolve(undefined);
+      this.#received += version.size;
+      this.#changed = true;
+      return Promise.resolve(version.size);
+    });
   }
 
   async abandon(options?: { readonly discard: boolean }): Promise<'stored' | 'discarded'> {
@@ -156,25 +188,47 @@ export class UploadHandle implements WriteHandle {
       const { phase } = this.#upload.state;
       if (phase === 'done') return 'stored';
       if (phase === 'failed') return 'discarded';
-      const outcome = discard || !this.#changed ? 'discarded' : await this.#storePart();
-      if (outcome === 'discarded') await this.#upload.fail(new StorageError('failure', 'The file was closed.'));
-      this.#tools.events('PARTIAL_CLOSE', { path: this.#path, receivedBytes: this.#received, outcome });
+      const reason = discard
+        ? 'discarded by the settings'
+        : this.#changed
+          ? await this.#storePart()
+          : 'nothing received';
+      const outcome = reason === undefined ? 'stored' : 'discarded';
+      if (reason !== undefined) await this.#upload.fail(new StorageError('failure', 'The file was closed.'));
+      this.#tools.events('PARTIAL_CLOSE', {
+        path: this.#path,
+        receivedBytes: this.#received,
+        outcome,
+        ...(reason === undefined ? {} : { reason }),
+      });
       this.#end();
       return outcome;
     });
   }
 
-  async #storePart(): Promise<'stored' | 'discarded'> {
+  /** Why the part was not stored; undefined if it was. Somebody else's file is never replaced by a part. */
+  async #storePart(): Promise<string | undefined> {
     this.#waits = new AbortController();
     try {
       await this.#upload.cutAtFirstGap();
-      await this.#upload.commit();
-      return 'stored';
+      await this.#upload.commit(true);
+      return undefined;
     } catch (error) {
       const failure = toStorageError(error, 'abandon');
+      if (failure.code === 'changed' || failure.code === 'exists') return 'the name has another file by now';
       this.#tools.events('PARTIAL_CLOSE_FAILED', { path: this.#path, code: failure.code, detail: failure.detail });
-      return 'discarded';
+      return failure.message;
     }
+  }
+
+  #begin(target: UploadTarget, options: OpenWriteOptions): Upload {
+    return new Upload(this.#tools, target, options, {
+      signal: () => this.#waits.signal,
+      onPartFailure: (failure) => {
+        this.#partFailed = true;
+        this.#waits.abort(failure);
+      },
+    });
   }
 
   /** Runs one call after those before it. An error ends the upload: nothing after it could be right. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { StorageError, type AttributeChange, type OpenWriteOptions } from '../../object-store.ts';
+import { StorageError, type AttributeChange, type OpenWriteOptions, type StorePath } from '../../object-store.ts';
 import {
   applyChange,
   definedOnly,
@@ -8,8 +8,15 @@ import {
   withoutTimes,
   type ObjectMetadata,
 } from '../attributes.ts';
-import { UPLOAD_TAG, type ObjectInfo, type ObjectProperties } from '../object-api.ts';
+import { copyObject } from '../copy.ts';
+import type { HeldNames } from '../claims/name-claims.ts';
+import type { VersionReference } from '../delete-in-one.ts';
+import { sameEtag } from '../etag.ts';
+import { rewriteMetadata } from '../metadata.ts';
+import { changed, type ObjectInfo } from '../object-api.ts';
+import { UPLOAD_TAG, type ObjectProperties, type WriteCondition } from '../object-fields.ts';
 import { assemble, checkSparse, checkUnchanged } from './assemble.ts';
+import { commitVersion, type Commit, type CommitTools, type StoreVersion } from './commit.ts';
 import { MultipartUpload } from './multipart.ts';
 import { Overlay } from './overlay.ts';
 import type { PartBody } from './open-part.ts';
@@ -17,59 +24,32 @@ import { MIN_PART_BYTES, planParts } from './part-plan.ts';
 import { PartStream } from './part-stream.ts';
 import { completePatched, type PatchTools } from './patch.ts';
 import type { SpoolSpace } from './spool.ts';
+import {
+  ended,
+  sentAway,
+  type StreamingState,
+  type UploadEnds,
+  type UploadState,
+  type UploadTarget,
+} from './upload-state.ts';
 
-export interface UploadTools extends PatchTools {
+export interface UploadTools extends PatchTools, CommitTools {
   readonly spool: SpoolSpace | undefined;
   /** Zeros that are stored for one file for bytes that nobody has written. */
   readonly maxSparseBytes: number;
-  /** Gives a stored object other metadata. */
-  readonly rewriteMetadata: (key: string, change: AttributeChange) => Promise<void>;
-}
-
-/**
- * Where a file is on its way to the store. `buffering` and `streaming` take writes in (almost) any order and send parts
- * as they fill; `spooled` holds changes over the stored object on local disk, for handles that read what they write, or
- * that write into the middle of a stored file, and sends at close.
- */
-export type UploadState =
-  /** A stored file was opened to be continued, and nothing was written yet. */
-  | { readonly phase: 'untouched'; readonly base: ObjectInfo }
-  | { readonly phase: 'buffering'; readonly stream: PartStream }
-  | StreamingState
-  | { readonly phase: 'spooled'; readonly overlay: Overlay }
-  | { readonly phase: 'completing'; readonly size: number }
-  | { readonly phase: 'done'; readonly size: number }
-  | { readonly phase: 'failed'; readonly error: StorageError };
-
-interface StreamingState {
-  readonly phase: 'streaming';
-  readonly stream: PartStream;
-  readonly upload: MultipartUpload;
-  /** The stored object whose bytes are the first parts. */
-  readonly base: ObjectInfo | undefined;
-}
-
-export interface UploadTarget {
-  readonly key: string;
-  /** The object at the key when the file was opened. */
-  readonly existing: ObjectInfo | undefined;
-}
-
-export interface UploadEnds {
-  /** What ends waits for memory. */
-  readonly signal: () => AbortSignal;
-  /** Told when a part could not be sent. */
-  readonly onPartFailure: (failure: StorageError) => void;
 }
 
 /** The state of one file being written. Calls must not overlap; upload-handle.ts sees to that. */
 export class Upload {
   readonly #tools: UploadTools;
-  readonly #key: string;
   readonly #options: OpenWriteOptions;
   readonly #ends: UploadEnds;
+  /** Where the version is committed, and what was there when it began. */
+  #target: UploadTarget;
   /** The stored object whose bytes are kept. */
-  readonly #base: ObjectInfo | undefined;
+  #base: ObjectInfo | undefined;
+  /** The version of another file that this one takes over whole. */
+  #source: ObjectInfo | undefined;
   /** What a file that replaces another keeps of it, as open(2) does: mode and owner, but not the times. */
   readonly #kept: ObjectProperties;
   readonly #tag = randomBytes(16).toString('hex');
@@ -81,7 +61,7 @@ export class Upload {
   /** `options.attributes` are those of a new file; of one that is written anew only the times are taken. */
   constructor(tools: UploadTools, target: UploadTarget, options: OpenWriteOptions, ends: UploadEnds) {
     this.#tools = tools;
-    this.#key = target.key;
+    this.#target = target;
     this.#options = options;
     this.#ends = ends;
     const { existing } = target;
@@ -120,8 +100,15 @@ export class Upload {
 
   /** The metadata that the object would have if it were closed now. */
   get metadata(): ObjectMetadata {
-    const before = this.#state.phase === 'untouched' ? this.#state.base.properties.metadata : this.#kept.metadata;
+    const before = this.unchangedBase?.properties.metadata ?? this.#kept.metadata;
     return applyChange('file', before, this.#change);
+  }
+
+  /** The stored object, where every byte is still its. */
+  get unchangedBase(): ObjectInfo | undefined {
+    const state = this.#state;
+    if (state.phase === 'untouched') return state.base;
+    return state.phase === 'spooled' && state.overlay.unchanged && this.#source === undefined ? this.#base : undefined;
   }
 
   /** Bytes of part memory that are held. */
@@ -144,11 +131,29 @@ export class Upload {
     }
   }
 
+  /** Throws 'unsupported' for bytes that were sent away. */
   async read(offset: number, length: number): Promise<Buffer> {
-    if (this.#state.phase !== 'spooled') throw ended(this.#state);
-    const { overlay } = this.#state;
-    const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, overlay.size - offset)));
-    await overlay.read(offset, bytes);
+    const bytes = Buffer.alloc(Math.max(0, Math.min(length, this.size - offset)));
+    const state = this.#state;
+    switch (state.phase) {
+      case 'untouched':
+        await this.#tools.readBase(state.base, offset, bytes);
+        break;
+      case 'buffering':
+      case 'streaming': {
+        const base = state.phase === 'streaming' ? state.base : undefined;
+        await state.stream.read(offset, bytes, async (from, into) => {
+          if (base === undefined || from + into.length > base.size) throw sentAway();
+          await this.#tools.readBase(base, from, into);
+        });
+        break;
+      }
+      case 'spooled':
+        await state.overlay.read(offset, bytes);
+        break;
+      default:
+        throw ended(state);
+    }
     return bytes;
   }
 
@@ -204,31 +209,74 @@ export class Upload {
     }
   }
 
-  /** Makes the file the object at its key. After an error `fail` must follow. */
-  async commit(): Promise<void> {
+  /**
+   * Takes over the whole content of a stored file, which the store copies when this one is committed. False where bytes
+   * were written already, or kept.
+   */
+  takeOver(source: ObjectInfo): boolean {
+    const state = this.#state;
+    if (this.#base !== undefined || this.size > 0) return false;
+    if (state.phase !== 'buffering' && !(state.phase === 'spooled' && state.overlay.unchanged)) return false;
+    if (state.phase === 'buffering' && !state.stream.untouched) return false;
+    this.#source = source;
+    this.#state = { phase: 'spooled', overlay: this.#newOverlay() };
+    return true;
+  }
+
+  /**
+   * The path has this name now. False where parts are on their way to the old one: it is committed there, where nothing is
+   * any more. Throws 'changed' where the kept bytes are not at the new one.
+   */
+  async move(path: StorePath, key: string): Promise<boolean> {
+    const state = this.#state;
+    if (state.phase === 'streaming') {
+      this.#target = { ...this.#target, existing: undefined };
+      return false;
+    }
+    if (state.phase !== 'untouched' && state.phase !== 'buffering' && state.phase !== 'spooled') throw changed();
+    const { objects } = this.#tools;
+    const existing = await objects.head(key);
+    if (this.#base !== undefined) {
+      const { etag } = objects.sameBytes.latest(this.#base);
+      if (existing === undefined || !sameEtag(existing.etag, etag)) throw changed();
+      this.#base = existing;
+      if (state.phase === 'untouched') this.#state = { phase: 'untouched', base: existing };
+      else if (state.phase === 'spooled') state.overlay.rebase(existing);
+    }
+    this.#target = { path, key, existing };
+    return true;
+  }
+
+  /**
+   * Makes the file the object at its key, and answers that. With `onlyOverBase` nothing is replaced but what was there when
+   * the version began. After an error `fail` must follow.
+   */
+  async commit(onlyOverBase: boolean): Promise<ObjectInfo> {
     const state = this.#state;
     const { size } = this;
-    switch (state.phase) {
-      case 'untouched':
-        await this.#keepOnlyAttributes();
-        break;
-      case 'buffering':
-      case 'streaming':
-        checkSparse(state.stream.holes, this.#tools.maxSparseBytes);
-        await this.#commitStream(state.stream, size);
-        await state.stream.release();
-        break;
-      case 'spooled':
-        checkSparse(state.overlay.holes, this.#tools.maxSparseBytes);
-        // Nothing written over nothing kept is an empty file, and that is a new one.
-        if (state.overlay.unchanged && this.#base !== undefined) await this.#keepOnlyAttributes();
-        else await assemble(this.#tools, state.overlay, this.#target(this.#tag), this.#ends.signal());
-        await state.overlay.release();
-        break;
-      default:
-        throw ended(state);
-    }
+    const { path, key, existing: base } = this.#target;
+    const { exclusive } = this.#options;
+    const commit: Commit = async (store, how) =>
+      commitVersion(this.#tools, { path, key, base, onlyOverBase: onlyOverBase || exclusive, exclusive }, store, how);
+    const unchanged = this.unchangedBase;
+    let stored: VersionReference;
+    let properties = this.#properties(this.#tag);
+    if (unchanged !== undefined) {
+      const kept = await this.#keepOnlyAttributes(unchanged);
+      stored = kept;
+      properties = kept.properties;
+    } else if (state.phase === 'spooled') {
+      checkSparse(state.overlay.holes, this.#tools.maxSparseBytes);
+      stored = await this.#commitOverlay(state.overlay, commit);
+    } else if (state.phase === 'buffering' || state.phase === 'streaming') {
+      checkSparse(state.stream.holes, this.#tools.maxSparseBytes);
+      stored = await this.#commitStream(state.stream, size, commit);
+    } else throw ended(state);
+    if (state.phase === 'spooled') await state.overlay.release();
+    if (state.phase === 'buffering' || state.phase === 'streaming') await state.stream.release();
     this.#state = { phase: 'done', size };
+    const lastModified = unchanged?.lastModified ?? Math.floor(this.#tools.clock.now() / 1000);
+    return { key, size, etag: stored.etag, lastModified, properties };
   }
 
   /** Leaves nothing: no part at the store, no memory, no spool file. Never throws. False if it had ended already. */
@@ -258,64 +306,83 @@ export class Upload {
       const upload = await this.#beginUpload();
       const stream = this.#newStream({ firstNumber: parts.length + 1, start: base.size });
       this.#state = { phase: 'streaming', stream, upload, base };
-      for (const { number, from, to } of parts) await upload.copy(number, base, from, to);
+      const { sameBytes } = this.#tools.objects;
+      for (const { number, from, to } of parts) await upload.copy(number, sameBytes.latest(base), from, to);
     }
   }
 
-  async #commitStream(stream: PartStream, size: number): Promise<void> {
+  async #commitOverlay(overlay: Overlay, commit: Commit): Promise<VersionReference> {
+    const source = overlay.unchanged ? this.#source : undefined;
+    const target = { key: this.#target.key, properties: this.#properties(this.#tag), tag: this.#tag };
+    if (source === undefined) return assemble(this.#tools, overlay, target, commit, this.#ends.signal());
+    // Not every store heeds the pin of a copy.
+    await checkUnchanged(this.#tools.objects, source);
+    const version = { ...source, ...this.#tools.objects.sameBytes.latest(source) };
+    const store: StoreVersion = async (condition) =>
+      copyObject(this.#tools.copy, version, target.key, target.properties, condition);
+    return commit(store, { looksFirst: true });
+  }
+
+  async #commitStream(stream: PartStream, size: number, commit: Commit): Promise<VersionReference> {
+    const { key } = this.#target;
     // After a sync there is an upload, however small the file.
     const whole = this.#state.phase === 'buffering' ? await stream.takeWhole() : undefined;
     if (whole !== undefined) {
-      const { exclusive } = this.#options;
-      const properties = this.#properties(exclusive ? this.#tag : undefined);
+      const properties = this.#properties(this.#tag);
+      const put: StoreVersion = async (condition) => {
+        const { etag } = await this.#tools.objects.put(key, whole.body, properties, condition);
+        return { key, etag };
+      };
       try {
-        await this.#tools.objects.put(this.#key, whole.body, properties, { exclusive });
+        return await commit(put, { looksFirst: false });
       } finally {
         whole.done();
       }
-      return;
     }
+    this.#tools.claims.ahead(this.#target.path);
     await stream.finish();
     // The last parts may have been the first ones.
     const state = this.#state;
     if (state.phase !== 'streaming') throw ended(state);
     await state.upload.drain();
-    if (state.base !== undefined) await checkUnchanged(this.#tools.objects, state.base);
-    if (this.#options.exclusive && (await this.#tools.objects.head(this.#key)) !== undefined) {
-      // Not every store heeds the condition of the request that follows.
-      throw new StorageError('exists', 'The file exists already.');
-    }
     this.#state = { phase: 'completing', size };
     try {
-      await this.#complete(state);
+      const store: StoreVersion = async (condition, held) => this.#complete(state, { condition, held });
+      return await commit(store, { looksFirst: true, once: stream.patches !== undefined });
     } catch (error) {
       this.#state = state;
       throw error;
     }
   }
 
-  async #complete({ stream, upload, base }: StreamingState): Promise<void> {
+  async #complete(
+    { stream, upload }: StreamingState,
+    under: { readonly condition: WriteCondition; readonly held: HeldNames },
+  ): Promise<VersionReference> {
+    const { key } = this.#target;
     if (stream.patches !== undefined) {
-      const target = this.#target(randomBytes(16).toString('hex'));
-      await completePatched(this.#tools, { upload, tag: this.#tag, stream }, target, this.#ends.signal());
-      return;
+      const tag = randomBytes(16).toString('hex');
+      const target = { key, properties: this.#properties(tag), tag };
+      return completePatched(this.#tools, { upload, tag: this.#tag, stream }, target, under, this.#ends.signal());
     }
-    await upload.complete(stream.nextNumber - 1, stream.size, {
-      exclusive: this.#options.exclusive,
-      replaces: base?.etag,
-    });
+    const stored = await upload.complete(stream.nextNumber - 1, stream.size, under.condition);
     // A multipart upload has the metadata that it was begun with.
-    if (this.#change !== this.#changeAtBegin) await this.#tools.rewriteMetadata(this.#key, this.#change);
+    return this.#change === this.#changeAtBegin ? stored : rewriteMetadata(this.#tools.copy, stored, this.#change);
   }
 
   /** The file's bytes stay as they are. */
-  async #keepOnlyAttributes(): Promise<void> {
-    if (this.#base === undefined || isNoChange('file', this.#base.properties.metadata, this.#change)) return;
-    await this.#tools.rewriteMetadata(this.#key, this.#change);
+  async #keepOnlyAttributes(base: ObjectInfo): Promise<ObjectInfo> {
+    if (isNoChange('file', base.properties.metadata, this.#change)) return base;
+    const { claims, objects, copy } = this.#tools;
+    return claims.hold([this.#target.path], async () => {
+      const { key, etag } = objects.sameBytes.latest(base);
+      if (key !== this.#target.key) throw changed();
+      return rewriteMetadata(copy, { key, etag }, this.#change);
+    });
   }
 
   #newOverlay(): Overlay {
-    return new Overlay(this.#base, this.#tools.readBase, this.#tools.spool);
+    return new Overlay(this.#source ?? this.#base, this.#tools.readBase, this.#tools.spool);
   }
 
   #newStream(origin: { readonly firstNumber: number; readonly start: number }): PartStream {
@@ -346,20 +413,11 @@ export class Upload {
   async #beginUpload(): Promise<MultipartUpload> {
     this.#changeAtBegin = this.#change;
     const { onPartFailure } = this.#ends;
-    return MultipartUpload.begin(this.#tools, this.#key, this.#properties(this.#tag), this.#tag, onPartFailure);
+    return MultipartUpload.begin(this.#tools, this.#target.key, this.#properties(this.#tag), this.#tag, onPartFailure);
   }
 
-  #target(tag: string): { key: string; properties: ObjectProperties; tag: string; exclusive: boolean } {
-    return { key: this.#key, properties: this.#properties(tag), tag, exclusive: this.#options.exclusive };
-  }
-
-  #properties(tag: string | undefined): ObjectProperties {
+  #properties(tag: string): ObjectProperties {
     const metadata = applyChange('file', this.#kept.metadata, this.#change);
-    return { ...this.#kept, metadata: tag === undefined ? metadata : { ...metadata, [UPLOAD_TAG]: tag } };
+    return { ...this.#kept, metadata: { ...metadata, [UPLOAD_TAG]: tag } };
   }
-}
-
-/** Why a file in this state takes no more calls. */
-export function ended(state: UploadState): StorageError {
-  return state.phase === 'failed' ? state.error : new StorageError('failure', 'The file is closed.');
 }

@@ -2,11 +2,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
+import { DEFAULT_ATTRIBUTES } from '../../../../src/storage/s3/attributes.ts';
 import { systemClock } from '../../../../src/storage/s3/clock.ts';
 import { DownloadHandle, type DownloadTools } from '../../../../src/storage/s3/download/download-handle.ts';
 import { WindowBuffers } from '../../../../src/storage/s3/download/window-buffers.ts';
 import { MemoryBudget } from '../../../../src/storage/s3/memory-budget.ts';
 import { DEFAULT_RETRY } from '../../../../src/storage/s3/retry.ts';
+import { SameBytes } from '../../../../src/storage/s3/same-bytes.ts';
 import { pattern } from '../../contract/store-driver.ts';
 
 const MIB = 1024 ** 2;
@@ -49,7 +51,12 @@ class Store {
           });
           return Promise.resolve(body);
         },
+        head: async () => Promise.resolve(undefined),
+        sameBytes: new SameBytes(),
       },
+      times: 'stored',
+      defaults: DEFAULT_ATTRIBUTES,
+      setAttributes: async () => Promise.resolve(),
       retry: {
         ...DEFAULT_RETRY,
         clock: systemClock,
@@ -61,8 +68,9 @@ class Store {
       budget: this.budget,
       windows: this.windows,
     };
-    const attributes = { size: FILE.length, mtime: 0, atime: 0, mode: 0o100644, uid: 0, gid: 0 };
-    return new DownloadHandle(tools, { key: 'k', etag: 'e' }, { kind: 'file', attributes }, () => undefined);
+    const properties = { metadata: {} };
+    const object = { key: 'k', etag: 'e', size: FILE.length, lastModified: 0, properties };
+    return new DownloadHandle(tools, object, () => undefined);
   }
 
   get bytesAsked(): number {

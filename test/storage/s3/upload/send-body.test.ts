@@ -54,7 +54,7 @@ function connect(requestChecksumCalculation: ChecksumMode): void {
     renewCredentials: () => undefined,
     client: () => connections.client,
   });
-  objects = new ObjectApi(requester, {}, new AttributeMemory());
+  objects = new ObjectApi(requester, {}, new AttributeMemory({ storeTime: Date.now, isHidden: () => false }));
   multipart = new MultipartApi(requester, objects, {});
 }
 

@@ -1,0 +1,265 @@
+import { StorageError, type StoreEventSink, type StorePath } from '../../object-store.ts';
+import { isWithin } from '../../store-path.ts';
+import type { Clock } from '../clock.ts';
+import type { KeySpace } from '../keys.ts';
+import { claimKey } from './claim-keys.ts';
+import type { ClaimObjects } from './claim-objects.ts';
+import { PathLanes } from './path-lanes.ts';
+
+/** A claim stays for so long after its last use: CLOSE, SETSTAT and RENAME of one file follow each other. Milliseconds. */
+export const LINGER_MS = 200;
+
+/** A claim that an OPEN asked for ahead of its CLOSE is kept for so long. Milliseconds. */
+const AHEAD_MS = 1_000;
+
+/** Whoever waits for another process's claim gives up after so long. Milliseconds. */
+const WAIT_MS = 30_000;
+
+/** Between two looks at a claim of another: the first pause, and the longest. Milliseconds. */
+const FIRST_PAUSE_MS = 15;
+const LONGEST_PAUSE_MS = 150;
+
+export interface NameClaimsOptions {
+  readonly claims: ClaimObjects;
+  readonly keys: KeySpace;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly events: StoreEventSink;
+  /** As the claim objects have it. Milliseconds. */
+  readonly leaseMs: number;
+}
+
+export interface HeldNames {
+  /** Before what cannot be undone: throws 'unavailable' if others may take the claim for given up by now. */
+  check(): void;
+}
+
+interface Claim {
+  readonly key: string;
+  /** The object in the bucket: its ETag, and when the last request that renewed it was sent. */
+  held: { readonly etag: string; readonly at: number } | undefined;
+  /** Tasks that need it now. */
+  users: number;
+  keepUntil: number;
+  /** A request for it that is under way; each waits for the one before. */
+  request: Promise<unknown>;
+}
+
+/**
+ * One process at a time, of all that share the bucket, changes what a name stands for: commits, renames, removals, new
+ * directories and attributes of a path run under the claim on it. S3 has no request that looks at one key and changes
+ * another, and many stores heed no condition on copies and deletions; under the claim the looks before them stay true.
+ *
+ * Where the store does not heed the condition that claims are made of, tasks of one path run one after the other in this
+ * process only.
+ */
+export class NameClaims {
+  readonly #options: NameClaimsOptions;
+  readonly #lanes = new PathLanes();
+  readonly #claims = new Map<StorePath, Claim>();
+  #supported: boolean | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: NameClaimsOptions) {
+    this.#options = options;
+  }
+
+  /** False once it is known that the store knows no such condition. */
+  get supported(): boolean {
+    return this.#supported !== false;
+  }
+
+  /** Runs the task with the claims on the paths. Throws 'unavailable' where another process does not give one up. */
+  async hold<T>(paths: readonly StorePath[], task: (held: HeldNames) => Promise<T>): Promise<T> {
+    const names = [...new Set(paths)].sort();
+    return this.#lanes.run(names, async () => {
+      const claims = names.map((name) => this.#claim(name));
+      for (const claim of claims) claim.users += 1;
+      try {
+        await this.#takeAll(claims);
+        return await task({
+          check: () => {
+            this.#check(claims);
+          },
+        });
+      } finally {
+        const until = this.#options.clock.now() + LINGER_MS;
+        for (const claim of claims) {
+          claim.users -= 1;
+          claim.keepUntil = until;
+        }
+        this.#schedule();
+      }
+    });
+  }
+
+  /** Asks for a claim that will soon be needed. Never throws, and nobody waits. */
+  ahead(path: StorePath): void {
+    if (this.#closed) return;
+    const claim = this.#claim(path);
+    claim.keepUntil = Math.max(claim.keepUntil, this.#options.clock.now() + AHEAD_MS);
+    claim.users += 1;
+    void this.#take(claim)
+      .catch(() => undefined)
+      .finally(() => {
+        claim.users -= 1;
+        this.#schedule();
+      });
+  }
+
+  /**
+   * Resolves when nobody, in this process or another, is changing a name in the directory that was at it before the call.
+   * Throws 'unavailable' where that does not end.
+   */
+  async othersEnded(directory: StorePath): Promise<void> {
+    await this.#poll(async () => {
+      const own = new Set<string>();
+      for (const [path, { key, held, users }] of this.#claims) {
+        if (held !== undefined) own.add(key);
+        if (users > 0 && path !== directory && isWithin(directory, path)) return false;
+      }
+      if (!(await this.#isSupported())) return true;
+      return (await this.#options.claims.others(directory, (key) => own.has(key))).length === 0;
+    });
+  }
+
+  /** Gives up every claim. Never throws. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await Promise.allSettled([...this.#claims.values()].map(async ({ request }) => request));
+    await this.#release([...this.#claims]);
+  }
+
+  #claim(path: StorePath): Claim {
+    const known = this.#claims.get(path);
+    if (known !== undefined) return known;
+    const claim: Claim = {
+      key: claimKey(this.#options.keys, path),
+      held: undefined,
+      users: 0,
+      keepUntil: 0,
+      request: Promise.resolve(),
+    };
+    this.#claims.set(path, claim);
+    return claim;
+  }
+
+  async #takeAll(claims: readonly Claim[]): Promise<void> {
+    const taken = await Promise.all(claims.map(async (claim) => this.#take(claim)));
+    const first = taken.indexOf(false);
+    if (first === -1) return;
+    // From here on in order, as everybody: who waits for one holds none that comes after it.
+    await Promise.all(claims.slice(first).map(async (claim) => this.#giveUp(claim)));
+    for (const claim of claims.slice(first)) await this.#poll(async () => this.#take(claim));
+    // Those that were held while others were waited for, anew where that took long.
+    await Promise.all(claims.map(async (claim) => this.#take(claim)));
+  }
+
+  async #poll(isDone: () => Promise<boolean>): Promise<void> {
+    const { clock, random } = this.#options;
+    const end = clock.now() + WAIT_MS;
+    for (let pause = FIRST_PAUSE_MS; !(await isDone()); pause = Math.min(pause * 1.6, LONGEST_PAUSE_MS)) {
+      if (clock.now() >= end) {
+        throw new StorageError('unavailable', 'Another server is busy with this name; please try again later.');
+      }
+      await clock.delay(pause * (0.5 + random()));
+    }
+  }
+
+  /** True if the claim is this process's now. */
+  async #take(claim: Claim): Promise<boolean> {
+    return this.#request(claim, async () => {
+      const { clock, claims, leaseMs } = this.#options;
+      if (!(await this.#isSupported())) return true;
+      const at = clock.now();
+      const { held } = claim;
+      if (held !== undefined && at - held.at < leaseMs / 2) return true;
+      const renewed = held === undefined ? undefined : await claims.renew(claim.key, held.etag);
+      const etag = renewed ?? (await claims.take(claim.key));
+      claim.held = etag === undefined ? undefined : { etag, at };
+      this.#schedule();
+      return etag !== undefined;
+    });
+  }
+
+  async #giveUp(claim: Claim): Promise<void> {
+    await this.#request(claim, async () => {
+      const { held, key } = claim;
+      claim.held = undefined;
+      if (held !== undefined && this.#isOurs(held)) await this.#options.claims.release([{ key, etag: held.etag }]);
+    });
+  }
+
+  /** Requests for one claim go one after the other. */
+  async #request<T>(claim: Claim, send: () => Promise<T>): Promise<T> {
+    const result = claim.request.then(send, send);
+    claim.request = result.catch(() => undefined);
+    return result;
+  }
+
+  async #isSupported(): Promise<boolean> {
+    this.#supported ??= await this.#options.claims.supported();
+    return this.#supported;
+  }
+
+  /** Whether nobody can have taken it over. */
+  #isOurs({ at }: { readonly at: number }): boolean {
+    return this.#options.clock.now() - at < this.#options.leaseMs * 0.8;
+  }
+
+  #check(claims: readonly Claim[]): void {
+    if (!this.supported) return;
+    if (claims.every(({ held }) => held !== undefined && this.#isOurs(held))) return;
+    throw new StorageError('unavailable', 'The storage did not answer in time; please try again later.');
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#tend();
+    }, LINGER_MS);
+    this.#timer.unref();
+  }
+
+  /** Renews what is in use, and releases what is not. Never throws. */
+  async #tend(): Promise<void> {
+    const { clock, leaseMs, events } = this.#options;
+    const now = clock.now();
+    const idle: [StorePath, Claim][] = [];
+    for (const [path, claim] of this.#claims) {
+      if (claim.users === 0 && claim.keepUntil <= now) idle.push([path, claim]);
+      else if (claim.held !== undefined && now - claim.held.at > leaseMs / 2) {
+        this.#take(claim).catch((error: unknown) => {
+          events('CLAIM_RENEWAL_FAILED', { key: claim.key, error });
+        });
+      }
+    }
+    await this.#release(idle);
+    if (this.#claims.size > 0) this.#schedule();
+  }
+
+  /** In one request. Those that are asked for meanwhile wait until it has ended. */
+  async #release(idle: readonly (readonly [StorePath, Claim])[]): Promise<void> {
+    const released = idle.map(([path, claim]) => {
+      const { held, key } = claim;
+      claim.held = undefined;
+      // Whoever waits in its lane now makes a new one, behind this request.
+      return { path, claim, version: held !== undefined && this.#isOurs(held) ? [{ key, etag: held.etag }] : [] };
+    });
+    const request = Promise.allSettled(idle.map(async ([, claim]) => claim.request)).then(async () =>
+      this.#options.claims.release(released.flatMap(({ version }) => version)),
+    );
+    for (const { claim } of released) claim.request = request.catch(() => undefined);
+    await request.catch((error: unknown) => {
+      // They are taken for given up after the lease.
+      this.#options.events('CLAIMS_LEFT', { count: released.length, error });
+    });
+    for (const { path, claim } of released) {
+      if (claim.users === 0 && claim.held === undefined && this.#claims.get(path) === claim) this.#claims.delete(path);
+    }
+  }
+}
