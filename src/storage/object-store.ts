@@ -139,8 +139,6 @@ export interface WriteHandle {
    * the store cannot follow, since it has sent bytes away under the old name: it commits there, where nothing is by then.
    */
   moved(path: StorePath): Promise<boolean>;
-  /** The attributes of the base were set by its path: it is the same file. For stores that tell versions by them. */
-  touched?(): Promise<void>;
   /**
    * Ends the handle without a close from the client (disconnect, shutdown). By the store's `partialUploads` the bytes
    * received become the file ('stored') or are dropped and the old file stays ('discarded'). They are dropped in any case

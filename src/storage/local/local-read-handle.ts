@@ -11,6 +11,8 @@ import { ReadAhead } from './read-ahead.ts';
 export interface LocalReadHandleOptions {
   /** The file system answers fstat(2) from memory: small reads are answered from a larger one (`ReadAhead`). */
   readonly near: boolean;
+  /** Told of the file after its attributes were set. */
+  readonly onTouched: (file: Stats) => void;
 }
 
 /**
@@ -20,6 +22,7 @@ export interface LocalReadHandleOptions {
 export class LocalReadHandle implements ReadHandle {
   readonly #fd: number;
   readonly #near: boolean;
+  readonly #onTouched: (file: Stats) => void;
   /** The end of the file when it was last looked at. Bytes. */
   #size: number;
   readonly #readAhead: ReadAhead | undefined;
@@ -31,6 +34,7 @@ export class LocalReadHandle implements ReadHandle {
   constructor(fd: number, stats: Stats, options: LocalReadHandleOptions) {
     this.#fd = fd;
     this.#near = options.near;
+    this.#onTouched = options.onTouched;
     this.#size = stats.size;
     this.#readAhead = options.near ? new ReadAhead(fd) : undefined;
   }
@@ -59,7 +63,10 @@ export class LocalReadHandle implements ReadHandle {
   }
 
   setAttributes(change: AttributeChange): Promise<void> {
-    return this.#use(() => applyToDescriptor(this.#fd, change));
+    return this.#use(async () => {
+      await applyToDescriptor(this.#fd, change);
+      this.#onTouched(await this.#look());
+    });
   }
 
   async close(): Promise<void> {

@@ -87,6 +87,8 @@ export class LocalStore implements ObjectStore {
   readonly #settings: Settings;
   readonly #resolver: PathResolver;
   readonly #copier: FileCopier;
+  /** What is being written, for changes of files' attributes. */
+  readonly #writing = new Set<LocalWriteHandle>();
 
   private constructor(settings: Settings, capabilities: StoreCapabilities, resolver: PathResolver) {
     this.#settings = settings;
@@ -150,7 +152,12 @@ export class LocalStore implements ObjectStore {
   async openRead(path: StorePath): Promise<ReadHandle> {
     return this.#located(path, true, async (place) => {
       const { fd, stats } = await openSeen(place);
-      return new LocalReadHandle(fd, stats, { near: stats.dev === this.#settings.nearDevice });
+      return new LocalReadHandle(fd, stats, {
+        near: stats.dev === this.#settings.nearDevice,
+        onTouched: (file) => {
+          this.#touched(file);
+        },
+      });
     });
   }
 
@@ -237,7 +244,10 @@ export class LocalStore implements ObjectStore {
     change: AttributeChange,
     { followSymlinks }: { followSymlinks: boolean },
   ): Promise<void> {
-    return this.#located(path, followSymlinks, (place) => applyToEntry(place, change, this.#settings.byDescriptor));
+    return this.#located(path, followSymlinks, async (place) => {
+      await applyToEntry(place, change, this.#settings.byDescriptor);
+      if (this.#writing.size > 0) this.#touched(await lstat(place.directory.path(place.name)));
+    });
   }
 
   async truncate(path: StorePath, size: number): Promise<void> {
@@ -345,7 +355,7 @@ export class LocalStore implements ObjectStore {
       throw error;
     }
     const { sync, partialUploads } = this.#settings;
-    return LocalWriteHandle.open({
+    const upload = await LocalWriteHandle.open({
       directory: place.directory,
       name: place.name,
       options,
@@ -354,8 +364,16 @@ export class LocalStore implements ObjectStore {
       copier: this.#copier,
       existing: base?.stats ?? place.stats,
       base: base?.fd,
+      onEnd: (handle) => this.#writing.delete(handle),
       locate: (moved) => asStorageError(() => this.#resolver.located(moved)),
     });
+    this.#writing.add(upload);
+    return upload;
+  }
+
+  /** Its attributes were set: it is the same file for those that change it. */
+  #touched(file: Stats): void {
+    for (const upload of this.#writing) upload.touched(file);
   }
 
   async #sweep(path: StorePath): Promise<void> {

@@ -37,6 +37,8 @@ export interface LocalUpload {
   readonly base: number | undefined;
   /** Where a path is, and what is there. Whoever gets it releases the directory. */
   readonly locate: (path: StorePath) => Promise<Located>;
+  /** Told once, when nothing of the handle is left. */
+  readonly onEnd: (handle: LocalWriteHandle) => void;
 }
 
 /** Where the version becomes the file. */
@@ -255,11 +257,10 @@ export class LocalWriteHandle implements WriteHandle {
     return true;
   }
 
-  async touched(): Promise<void> {
-    const { existing, directory, name } = this.#place;
-    if (existing === undefined) return;
-    const now = await asStorageError(() => lstatOrUndefined(directory.path(name)));
-    if (now?.ino === existing.ino && now.dev === existing.dev) this.#place = { ...this.#place, existing: now };
+  /** The attributes of a file were set: where it is the one that this changes, it still is. */
+  touched(file: Stats): void {
+    const { existing } = this.#place;
+    if (existing?.ino === file.ino && existing.dev === file.dev) this.#place = { ...this.#place, existing: file };
   }
 
   abandon(options?: { readonly discard: boolean }): Promise<Outcome> {
@@ -421,6 +422,7 @@ export class LocalWriteHandle implements WriteHandle {
     await this.#temporary?.discard();
     if (base !== undefined) await closeDescriptor(base).catch(() => undefined);
     this.#place.directory.release();
+    this.#upload.onEnd(this);
   }
 }
 

@@ -343,7 +343,6 @@ export class StoreRegistry {
         isOwn(version) || (version.kind === 'changing' ? !version.superseded : !stored && version === fresh);
       // Who is allowed what holds for an upload that will take the place of the file; its times are its own.
       await version.inner.setAttributes(isThisFile ? change : rights);
-      if (version.kind === 'changing') await version.inner.touched?.();
     }
   }
 
