@@ -67,7 +67,7 @@ function reconfigure(change: (config: Record<string, unknown>) => void): void {
 }
 
 const withUser = (config: Record<string, unknown>, name: string): void => {
-  (config['users'] as unknown[]).push({ name, publicKeys: [identity.userKeys.ed25519.publicLine] });
+  (config['users'] as unknown[]).push({ name, publicKeys: [identity.userKeys.ed25519.publicLine], home: '/' });
 };
 
 describe('the first start, in an empty folder', () => {

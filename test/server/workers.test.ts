@@ -98,7 +98,7 @@ function reconfigure(change: (config: Record<string, unknown>) => void): void {
 const withUser =
   (name: string) =>
   (config: Record<string, unknown>): void => {
-    (config['users'] as unknown[]).push({ name, publicKeys: [identity.userKeys.ed25519.publicLine] });
+    (config['users'] as unknown[]).push({ name, publicKeys: [identity.userKeys.ed25519.publicLine], home: '/' });
   };
 
 async function reload(change: (config: Record<string, unknown>) => void): Promise<LogEntry> {
