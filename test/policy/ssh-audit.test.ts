@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generatePrivateKey } from '../../src/crypto/private-key.ts';
-import { findPeer } from '../peers/peers.ts';
+import { findPeer, missingPeer } from '../peers/peers.ts';
 import { runProgram } from '../peers/process.ts';
 import { startTestServer, type TestServer } from '../server/test-server.ts';
 import { policyDirectory } from './policy-files.ts';
@@ -25,7 +25,7 @@ interface AuditReport {
   readonly additional_notes: readonly string[];
 }
 
-describe(`ssh-audit ${sshAudit?.version ?? '(not installed)'} on TransferPQSecurityPolicy-Audit-2026-11`, () => {
+describe(`ssh-audit ${sshAudit?.version ?? `(${missingPeer('ssh-audit') ?? ''})`} on TransferPQSecurityPolicy-Audit-2026-11`, () => {
   let server: TestServer;
   beforeAll(async () => {
     const directory = policyDirectory();
