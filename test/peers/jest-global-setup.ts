@@ -31,10 +31,10 @@ export default async function globalSetup(config: GlobalConfig, project: Project
   await Promise.all(
     [RADOSGW, MOTO].map(async (scripts) => {
       if (process.env[scripts.variable] !== undefined) return;
-      let missing: string | null = null;
-      if (!wanted.has(scripts.variable)) missing = `${scripts.peer} is asked by no chosen test`;
-      else if (!heavy) missing = `${scripts.peer} is left to npm run test:all`;
-      else missing = await start(scripts, join(directory, scripts.peer));
+      const unasked = wanted.has(scripts.variable) ? null : `${scripts.peer} is asked by no chosen test`;
+      const missing =
+        unasked ??
+        (heavy ? await start(scripts, join(directory, scripts.peer)) : `${scripts.peer} is left to npm run test:all`);
       if (missing !== null) process.env[scripts.missingVariable] = missing;
     }),
   );

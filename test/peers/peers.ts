@@ -128,7 +128,7 @@ export function lookForPeer(name: PeerName, environment: Environment): Found {
   const answer = spawnSync(file, [...first, ...row.versionArguments], {
     encoding: 'utf8',
     ...(directory === null ? {} : { cwd: directory }),
-    env: environment as NodeJS.ProcessEnv,
+    env: { ...environment },
     timeout: VERSION_TIMEOUT_MS,
     killSignal: 'SIGKILL',
   });

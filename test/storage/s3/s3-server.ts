@@ -16,11 +16,6 @@ import {
 import type { S3StoreOptions } from '../../../src/storage/s3/s3-options.ts';
 import { moto, radosgw, type S3ServerOfRun } from '../../peers/s3-endpoints.ts';
 
-export interface S3Server {
-  readonly name: string;
-  readonly endpoint: string;
-}
-
 /** The servers of this run; `endpoint` undefined where one is `missing`. */
 export const servers: readonly S3ServerOfRun[] = [radosgw, moto];
 
