@@ -13,6 +13,8 @@ import { bringUp, MOTO, RADOSGW, type ServerScripts } from './server-scripts.ts'
 interface GlobalConfig {
   readonly rootDir: string;
   readonly testPathPatterns?: { readonly patterns: readonly string[] };
+  /** Then the patterns are modules, and which tests those are is jest's to find. */
+  readonly findRelatedTests?: boolean;
 }
 interface ProjectConfig {
   readonly globals?: { readonly quick?: boolean };
@@ -24,7 +26,7 @@ const RUN_DIRECTORY_VARIABLE = 'LATTICEPORT_TEST_SERVERS';
 export default async function globalSetup(config: GlobalConfig, project: ProjectConfig = {}): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'latticeport-test-servers-'));
   process.env[RUN_DIRECTORY_VARIABLE] = directory;
-  const patterns = config.testPathPatterns?.patterns ?? [];
+  const patterns = config.findRelatedTests === true ? [] : (config.testPathPatterns?.patterns ?? []);
   const wanted = variablesReadBy(chosenTests(config.rootDir, patterns));
   // Whoever names files wants their servers, too.
   const heavy = project.globals?.quick !== true || patterns.length > 0;
