@@ -8,7 +8,6 @@ import { MAC_ALGORITHMS } from './algorithms/mac-table.ts';
 export { CIPHER_ALGORITHMS, HOST_KEY_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS };
 export type {
   Algorithm,
-  AlgorithmKind,
   CipherAlgorithm,
   FipsStatus,
   HostKeyAlgorithm,
@@ -17,11 +16,6 @@ export type {
   PqFamily,
   Verdict,
 } from './algorithms/facts.ts';
-
-export type KexName = (typeof KEX_ALGORITHMS)[number]['name'];
-export type CipherName = (typeof CIPHER_ALGORITHMS)[number]['name'];
-export type MacName = (typeof MAC_ALGORITHMS)[number]['name'];
-export type HostKeyName = (typeof HOST_KEY_ALGORITHMS)[number]['name'];
 
 function byName<T extends { readonly name: string }>(rows: readonly T[]): ReadonlyMap<string, T> {
   return new Map(rows.map((row) => [row.name, row]));

@@ -15,8 +15,6 @@ const BLOCK_BYTES = 8;
 const CHACHA_BLOCK_BYTES = 64;
 const HALF_KEY_BYTES = 32;
 
-export const CHACHA_NAME = 'chacha20-poly1305@openssh.com';
-
 export const CHACHA_KEY_SIZES: CipherKeySizes = { keyBytes: 64, ivBytes: 0, macKeyBytes: 0 };
 
 /** The first block of K_2's keystream is the Poly1305 key; the payload starts with the second. */

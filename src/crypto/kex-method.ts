@@ -1,8 +1,6 @@
 /** Hash functions that key exchange methods name. The same one makes K (hybrids), H and the derived keys. */
 export type KexHash = 'sha1' | 'sha256' | 'sha384' | 'sha512';
 
-export const KEX_HASH_BYTES: Readonly<Record<KexHash, number>> = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 };
-
 /**
  * The peer's contribution is unusable: wrong length, invalid ML-KEM key, point off the curve, all-zero X25519
  * result, DH value out of range. The transport answers it with SSH_MSG_DISCONNECT,

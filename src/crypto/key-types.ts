@@ -56,10 +56,6 @@ export function isEcdsaKeyType(name: string): name is EcdsaKeyType {
   return Object.hasOwn(ECDSA_CURVES, name);
 }
 
-export function isSignatureAlgorithm(name: string): name is SignatureAlgorithm {
-  return Object.hasOwn(KEY_TYPE_OF_SIGNATURE, name);
-}
-
 export function isRsaSignatureAlgorithm(name: string): name is RsaSignatureAlgorithm {
   return Object.hasOwn(RSA_SIGNATURE_HASHES, name);
 }

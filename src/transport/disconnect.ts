@@ -17,8 +17,6 @@ export const DISCONNECT_REASON = {
   ILLEGAL_USER_NAME: 15,
 } as const;
 
-export type DisconnectReason = (typeof DISCONNECT_REASON)[keyof typeof DISCONNECT_REASON];
-
 /** Why a connection ends: sent to the peer as SSH_MSG_DISCONNECT, or received from it (`byPeer`). */
 export class SshDisconnect extends Error {
   override readonly name = 'SshDisconnect';

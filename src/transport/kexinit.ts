@@ -20,7 +20,6 @@ export interface KexInit {
 
 /** Names in the kex list that are signals, not methods: RFC 8308 §2.1 and OpenSSH PROTOCOL §1.10. */
 export const EXT_INFO_CLIENT = 'ext-info-c';
-export const EXT_INFO_SERVER = 'ext-info-s';
 export const STRICT_KEX_CLIENT = 'kex-strict-c-v00@openssh.com';
 export const STRICT_KEX_SERVER = 'kex-strict-s-v00@openssh.com';
 

@@ -1,7 +1,10 @@
-// The keys and the user that servers and clients of the interoperability tests and benchmarks share, made by ssh-keygen.
-import { readFileSync } from 'node:fs';
+// The keys and the user that servers and clients of the interoperability tests and benchmarks share, made by ssh-keygen,
+// or by ourselves on a machine without OpenSSH.
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { generatePrivateKey } from '../../src/crypto/private-key.ts';
 import { findProgram } from '../peers/peers.ts';
 import { mustRun } from '../peers/process.ts';
 
@@ -28,7 +31,7 @@ export interface Identity {
   readonly strangerKey: KeyFile;
 }
 
-/** Makes all keys below `directory`. Throws where ssh-keygen is not installed. */
+/** Makes all keys below `directory`. */
 export async function makeIdentity(directory: string): Promise<Identity> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const all = async (kind: string): Promise<Record<KeyType, KeyFile>> => {
@@ -45,7 +48,7 @@ export async function makeIdentity(directory: string): Promise<Identity> {
 
 async function makeKey(type: KeyType, path: string): Promise<KeyFile> {
   const keygen = findProgram('machine', 'ssh-keygen');
-  if (keygen === null) throw new Error('ssh-keygen is not installed');
+  if (keygen === null) return makeOwnKey(type, path);
   const [kind = '', bits] = type.split('-');
   const size = bits === undefined ? [] : ['-b', bits];
   await mustRun([...keygen, '-q', '-t', kind, ...size, '-N', '', '-C', '', '-f', path]);
@@ -53,4 +56,14 @@ async function makeKey(type: KeyType, path: string): Promise<KeyFile> {
   const publicLine = readFileSync(publicPath, 'utf8').trim();
   const { stdout } = await mustRun([...keygen, '-l', '-f', publicPath]);
   return { type, path, publicPath, publicLine, fingerprint: stdout.split(' ')[1] ?? '' };
+}
+
+function makeOwnKey(type: KeyType, path: string): KeyFile {
+  const { privateKey, publicKey } = type === 'rsa-3072' ? generatePrivateKey('rsa', 3072) : generatePrivateKey(type);
+  const publicPath = `${path}.pub`;
+  writeFileSync(path, privateKey, { mode: 0o600 });
+  writeFileSync(publicPath, `${publicKey}\n`);
+  const blob = Buffer.from(publicKey.split(' ')[1] ?? '', 'base64');
+  const fingerprint = `SHA256:${createHash('sha256').update(blob).digest('base64').replaceAll('=', '')}`;
+  return { type, path, publicPath, publicLine: publicKey, fingerprint };
 }

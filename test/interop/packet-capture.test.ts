@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { KEX_BY_NAME } from '../../src/crypto/algorithm-table.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';
-import { findPeer } from '../peers/peers.ts';
+import { findPeer, missingPeer } from '../peers/peers.ts';
 import { mustRun, ServerProcess } from '../peers/process.ts';
 import { makeIdentity } from './identity.ts';
 import type { RunningServer } from './server-harness.ts';
@@ -19,10 +19,10 @@ const METHODS = [
 ] as const;
 
 const tshark = findPeer('tshark');
-const interfaces = tshark === null ? '' : spawnSync('tshark', ['-D'], { encoding: 'utf8' }).stdout;
+const interfaces = tshark === null ? '' : spawnSync('tshark', ['-D'], { encoding: 'utf8', timeout: 20_000 }).stdout;
 const given = /\blo\b/.test(interfaces) ? describe : describe.skip;
 
-given('tshark shows the size of the public value that the client sends', () => {
+given(`${missingPeer('tshark') ?? 'tshark'} shows the size of the public value that the client sends`, () => {
   let directory = '';
   let server: RunningServer;
 

@@ -1,13 +1,14 @@
 // Finds the programs of other projects that the tests talk to: on this machine, unpacked side by side, or in the sid root
-// (test/peers/install.sh puts them there). A peer that is not installed is `null`: its test is skipped by name.
+// (test/peers/install.sh puts them there). A peer that is not installed, or is not one that peer-table.ts asks for, is
+// `null`: its test is skipped by name. That is decided before a test begins.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { PEERS, type PeerHome, type PeerName, type PeerRow } from './peer-table.ts';
+import { whyNotIn } from './versions.ts';
 
-/** Where a peer's programs come from. */
-export type PeerHome =
-  'machine' | 'openssh-stable' | 'openssh-backports' | 'sid' | 'oqs-openssh' | 'wolfssh' | 'wolfssh-client';
+export type { PeerHome, PeerName } from './peer-table.ts';
 
 export interface Peer {
   readonly name: PeerName;
@@ -22,168 +23,146 @@ export interface Peer {
   readonly program: (name: string) => readonly string[] | null;
 }
 
-interface PeerRow {
-  readonly home: PeerHome;
-  readonly program: string;
-  /** Arguments that make the program say its version; the first group of `pattern` is the version. */
-  readonly versionArguments: readonly string[];
-  readonly pattern: RegExp;
-  /** The program that says the version, where the main one cannot. */
-  readonly versionProgram?: string;
-}
+/** What was found, or why there is nothing that the tests can use, as a test's name says it. */
+export type Found =
+  | {
+      readonly home: PeerHome;
+      readonly version: string;
+      readonly command: readonly string[];
+      readonly directory?: string;
+    }
+  | { readonly missing: string };
 
-const OPENSSH = { program: 'sftp', versionProgram: 'ssh', versionArguments: ['-V'], pattern: /^OpenSSH_(\S+?),?\s/m };
-const python = (module: string): Omit<PeerRow, 'home'> => ({
-  program: 'python3',
-  versionArguments: ['-c', `import ${module}; print(${module}.__version__)`],
-  pattern: /^([\d.]+)$/m,
-});
+type Environment = Readonly<Record<string, string | undefined>>;
 
-const PEERS = {
-  'openssh-machine': { home: 'machine', ...OPENSSH },
-  'openssh-10': { home: 'openssh-backports', ...OPENSSH },
-  'openssh-sid': { home: 'sid', ...OPENSSH },
-  'openssh-oqs': { home: 'oqs-openssh', ...OPENSSH },
-  wolfssh: {
-    home: 'wolfssh',
-    program: 'examples/sftpclient/wolfsftp',
-    versionProgram: 'examples/client/client',
-    versionArguments: ['-?'],
-    pattern: /(?:client|wolfsftp) ([\d.]+)/,
-  },
-  // docker/wolfssh/sftp-client.c, where an image has it
-  'wolfssh-client': {
-    home: 'wolfssh-client',
-    program: '',
-    versionArguments: ['--version'],
-    pattern: /wolfSSH ([\d.]+)/,
-  },
-  'sshd-machine': { home: 'openssh-stable', program: 'sshd', versionArguments: ['-V'], pattern: /OpenSSH_([^\s,]+)/ },
-  'sshd-10': { home: 'openssh-backports', program: 'sshd', versionArguments: ['-V'], pattern: /OpenSSH_([^\s,]+)/ },
-  'sshd-sid': { home: 'sid', program: 'sshd', versionArguments: ['-V'], pattern: /OpenSSH_([^\s,]+)/ },
-  putty: { home: 'sid', program: 'psftp', versionArguments: ['-V'], pattern: /Release ([\d.]+)/ },
-  dropbear: { home: 'sid', program: 'dbclient', versionArguments: ['-V'], pattern: /Dropbear v(\S+)/ },
-  rclone: { home: 'sid', program: 'rclone', versionArguments: ['version'], pattern: /rclone v(\S+)/ },
-  curl: { home: 'sid', program: 'curl', versionArguments: ['-V'], pattern: /^curl (\S+)/m },
-  lftp: { home: 'machine', program: 'lftp', versionArguments: ['--version'], pattern: /Version (\S+)/ },
-  sshfs: { home: 'machine', program: 'sshfs', versionArguments: ['-V'], pattern: /SSHFS version (\S+)/ },
-  asyncssh: { home: 'sid', ...python('asyncssh') },
-  paramiko: { home: 'sid', ...python('paramiko') },
-  libssh: {
-    home: 'sid',
-    program: 'python3',
-    versionArguments: [
-      '-c',
-      'import ctypes; f = ctypes.CDLL("libssh.so.4").ssh_version; f.restype = ctypes.c_char_p; print(f(0).decode())',
-    ],
-    pattern: /^([\d.]+)/m,
-  },
-  'net-sftp': {
-    home: 'sid',
-    program: 'ruby',
-    versionArguments: ['-e', 'require "net/sftp"; require "net/sftp/version"; puts Net::SFTP::Version::STRING'],
-    pattern: /^([\d.]+)/m,
-  },
-  'ssh-audit': {
-    home: 'sid',
-    program: 'ssh-audit',
-    versionArguments: ['--help'],
-    pattern: /ssh-audit(?:\.py)? v?([\d.]+)/,
-  },
-  tshark: { home: 'machine', program: 'tshark', versionArguments: ['--version'], pattern: /TShark \D*([\d.]+)/ },
-  radosgw: { home: 'machine', program: 'radosgw', versionArguments: ['--version'], pattern: /ceph version (\S+)/ },
-  moto: { home: 'sid', ...python('moto'), versionProgram: 'python3', program: 'moto_server' },
-  'docker-compose': {
-    home: 'sid',
-    program: 'docker-compose',
-    versionArguments: ['version'],
-    pattern: /Docker Compose version v?(\S+)/,
-  },
-  'node-fips': { home: 'sid', program: 'node', versionArguments: ['--version'], pattern: /v(\S+)/ },
-} as const satisfies Record<string, PeerRow>;
-
-export type PeerName = keyof typeof PEERS;
-export const PEER_NAMES = Object.keys(PEERS) as readonly PeerName[];
-
-/** The folder that test/peers/install.sh fills. */
-export const PEERS_DIRECTORY =
-  process.env['LATTICEPORT_PEERS'] ??
-  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'latticeport-peers');
 const SID_EXEC = resolve(import.meta.dirname, 'sid-exec');
 const SEARCH_PATH = ['usr/bin', 'usr/sbin', 'bin', 'sbin'];
+/** For a program to say its version. Asked once a run, not once a test file. */
+const VERSION_TIMEOUT_MS = 15_000;
+
+/** The folder that test/peers/install.sh fills. */
+function peersDirectory(environment: Environment): string {
+  return (
+    environment['LATTICEPORT_PEERS'] ??
+    join(environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache'), 'latticeport-peers')
+  );
+}
 
 /**
  * The command that starts `program` of `home`, or `null` where it is not installed. Only looks: nothing is started.
  * OpenSSH's `sftp` and `scp` of an unpacked home are told to use the `ssh` of that home.
  */
-export function findProgram(home: PeerHome, program: string): readonly string[] | null {
+export function findProgram(
+  home: PeerHome,
+  program: string,
+  environment: Environment = process.env,
+): readonly string[] | null {
   switch (home) {
     case 'machine': {
-      const directories = (process.env['PATH'] ?? '').split(delimiter).concat('/usr/sbin', '/usr/local/sbin', '/sbin');
+      const directories = (environment['PATH'] ?? '').split(delimiter).concat('/usr/sbin', '/usr/local/sbin', '/sbin');
       return existing(directories.filter((d) => !d.includes('node_modules')).map((d) => join(d, program)));
     }
     case 'sid': {
-      const root = join(PEERS_DIRECTORY, 'sid');
-      // Without the root (in a container of newer packages) the machine's own program is the one that is meant.
-      if (!existsSync(root)) return findProgram('machine', program);
+      const root = sidRoot(environment);
       return existing(SEARCH_PATH.map((d) => join(root, d, program))) && [SID_EXEC, `--root=${root}`, program];
     }
     case 'openssh-stable':
     case 'openssh-backports':
       return withOwnSsh(
-        SEARCH_PATH.map((d) => join(PEERS_DIRECTORY, home, d)),
+        SEARCH_PATH.map((d) => join(peersDirectory(environment), home, d)),
         program,
       );
     case 'oqs-openssh': {
-      const directory = namedFolder('OQS_OPENSSH_DIR');
+      const directory = namedFolder('OQS_OPENSSH_DIR', environment);
       return directory === null ? null : withOwnSsh([directory, join(directory, 'bin')], program);
     }
     case 'wolfssh-client': {
-      const client = process.env['WOLFSSH_CLIENT'];
+      const client = environment['WOLFSSH_CLIENT'];
       return client === undefined ? null : existing([client]);
     }
     case 'wolfssh': {
-      const directory = namedFolder('WOLFSSH_DIR');
+      const directory = namedFolder('WOLFSSH_DIR', environment);
       return directory === null ? null : existing([join(directory, program)]);
     }
   }
 }
 
 /** A folder that somebody names in the environment, absolute: programs are started elsewhere. */
-function namedFolder(variable: string): string | null {
-  const named = process.env[variable] ?? '';
+function namedFolder(variable: string, environment: Environment): string | null {
+  const named = environment[variable] ?? '';
   return named === '' ? null : resolve(named);
 }
 
-const found = new Map<PeerName, Peer | null>();
+const found = new Map<PeerName, Found>();
 
-/** The peer with its version, or `null` where it is not installed or does not run. The answer is remembered. */
+/** The peer with its version, or `null` where the tests cannot use it (`missingPeer` says why). The answer is remembered. */
 export function findPeer(name: PeerName): Peer | null {
-  const known = found.get(name);
-  if (known !== undefined) return known;
-  const peer = look(name);
-  found.set(name, peer);
-  return peer;
+  const answer = remembered(name);
+  if ('missing' in answer) return null;
+  return { name, ...answer, program: (other) => findProgram(answer.home, other) };
 }
 
-function look(name: PeerName): Peer | null {
+/** Why `findPeer` finds nothing, for the name of a skipped test; `null` where it finds the peer. */
+export function missingPeer(name: PeerName): string | null {
+  const answer = remembered(name);
+  return 'missing' in answer ? answer.missing : null;
+}
+
+/** Looks for a peer in the places that `environment` names (PATH, LATTICEPORT_PEERS and so on), and asks its version. */
+export function lookForPeer(name: PeerName, environment: Environment): Found {
   const row: PeerRow = PEERS[name];
-  const command = findProgram(row.home, row.program);
-  if (command === null) return null;
+  // Without the root (in a container of newer packages) the machine's own program counts, if it is as new as the row says.
+  const home = row.home === 'sid' && !existsSync(sidRoot(environment)) ? 'machine' : row.home;
+  const command = findProgram(home, row.program, environment);
+  if (command === null) return { missing: `${name} is not installed` };
+  const lacking = row.programs?.find((program) => findProgram(home, program, environment) === null);
+  if (lacking !== undefined) return { missing: `${name} is incomplete: there is no ${lacking}` };
+
   // A folder that somebody names may hold the main program alone, and a program that does not say its version.
-  const named = row.home === 'oqs-openssh' || row.home === 'wolfssh';
-  const asked = findProgram(row.home, row.versionProgram ?? row.program) ?? (named ? command : null);
-  if (asked === null) return null;
-  const [file, ...first] = asked;
-  if (file === undefined) return null;
+  const named = row.versions === null;
+  const asked = findProgram(home, row.versionProgram ?? row.program, environment) ?? (named ? command : null);
+  const [file, ...first] = asked ?? [];
+  if (file === undefined) return { missing: `${name} is incomplete: there is no ${row.versionProgram ?? ''}` };
   // wolfSSH's examples look for the root of their source, and end without a word where they do not find it.
-  const directory = row.home === 'wolfssh' ? namedFolder('WOLFSSH_DIR') : null;
-  const where = directory === null ? {} : { cwd: directory };
-  const answer = spawnSync(file, [...first, ...row.versionArguments], { encoding: 'utf8', timeout: 20_000, ...where });
-  const version = row.pattern.exec(`${answer.stdout}\n${answer.stderr}\n`)?.[1] ?? (named ? 'unknown' : undefined);
-  if (version === undefined) return null;
-  const program: Peer['program'] = (other) => findProgram(row.home, other);
-  return { name, home: row.home, version, command, program, ...(directory === null ? {} : { directory }) };
+  const directory = row.home === 'wolfssh' ? namedFolder('WOLFSSH_DIR', environment) : null;
+  const answer = spawnSync(file, [...first, ...row.versionArguments], {
+    encoding: 'utf8',
+    ...(directory === null ? {} : { cwd: directory }),
+    env: { ...environment },
+    timeout: VERSION_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+  });
+  const version = row.pattern.exec(`${answer.stdout}\n${answer.stderr}\n`)?.[1];
+  if (row.versions === null) {
+    return { home, version: version ?? 'unknown', command, ...(directory === null ? {} : { directory }) };
+  }
+  if (version === undefined) return { missing: `${name} does not run, or is incomplete` };
+  const unfit = whyNotIn(version, row.versions);
+  return unfit === null ? { home, version, command } : { missing: `${name} ${unfit}` };
+}
+
+/** In this process, and in the folder that a run of jest has for all of its test files (jest-global-setup.ts). */
+function remembered(name: PeerName): Found {
+  const known = found.get(name);
+  if (known !== undefined) return known;
+  const folder = process.env['LATTICEPORT_TEST_SERVERS'];
+  const file = folder === undefined ? null : join(folder, `peer-${name}.json`);
+  const answer = (file === null ? null : readAnswer(file)) ?? lookForPeer(name, process.env);
+  found.set(name, answer);
+  if (file !== null) {
+    // Whole at once: another test file may be reading it.
+    writeFileSync(`${file}.${process.pid}`, JSON.stringify(answer));
+    renameSync(`${file}.${process.pid}`, file);
+  }
+  return answer;
+}
+
+function readAnswer(file: string): Found | null {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Found) : null;
+}
+
+function sidRoot(environment: Environment): string {
+  return join(peersDirectory(environment), 'sid');
 }
 
 function existing(paths: readonly string[]): readonly string[] | null {

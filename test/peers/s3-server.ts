@@ -1,8 +1,7 @@
 // A real S3 server for programs that are no jest tests (those have jest-global-setup.ts).
 import { mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { findProgram } from './peers.ts';
-import { freePort, mustRun, runProgram } from './process.ts';
+import { findPeer } from './peers.ts';
+import { bringDown, bringUp, RADOSGW } from './server-scripts.ts';
 
 export interface S3Server {
   readonly endpoint: string;
@@ -30,14 +29,9 @@ export async function startRadosgw(
   directory: string,
   { gcWaitSeconds = 120 }: { readonly gcWaitSeconds?: number } = {},
 ): Promise<S3Server | null> {
-  if (findProgram('machine', 'radosgw') === null) return null;
+  if (findPeer('radosgw') === null) return null;
   await mkdir(directory, { recursive: true });
-  const script = (name: string): string => resolve(import.meta.dirname, name);
-  const { stdout } = await mustRun([script('s3-up.sh'), directory, String(await freePort())], {
-    env: { OSD_STORE: 'memstore', GC_WAIT: String(gcWaitSeconds) },
-    timeoutMs: 120_000,
-  });
-  const said = new Map(stdout.split('\n').map((line) => line.split('=', 2) as [string, string]));
+  const said = await bringUp(RADOSGW, directory, { env: { GC_WAIT: String(gcWaitSeconds) } });
   const value = (name: string): string => {
     const text = said.get(name);
     if (text === undefined) throw new Error(`s3-up.sh said no ${name}`);
@@ -55,8 +49,6 @@ export async function startRadosgw(
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
     },
-    stop: async () => {
-      await runProgram([script('s3-down.sh'), directory, '--purge']);
-    },
+    stop: async () => bringDown(RADOSGW, directory),
   };
 }

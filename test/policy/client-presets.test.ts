@@ -8,7 +8,7 @@ import { captureOffer, REAL_CLIENTS } from './real-clients.ts';
 describe('presets are what the real clients send', () => {
   for (const client of REAL_CLIENTS) {
     const t = client.command !== null && client.isPresetVersion ? test : test.skip;
-    t(`${client.preset} (${client.version ?? 'not installed'})`, async () => {
+    t(`${client.preset} (${client.missing ?? client.version ?? ''})`, async () => {
       const { version, ...offer } = await captureOffer(client);
       expect(offer).toEqual(findClientPreset(client.preset)?.offer);
       expect(version).toMatch(/^SSH-2\.0-/);

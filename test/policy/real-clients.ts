@@ -5,17 +5,19 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll } from '@jest/globals';
 import type { CapturedKexInit } from '../../scripts/parse-kexinit.ts';
-import { findPeer, type PeerName } from '../peers/peers.ts';
+import { findPeer, missingPeer, type PeerName } from '../peers/peers.ts';
 
 /** A client program that may be installed; started, it connects to a port of 127.0.0.1 and makes a key exchange. */
 export interface RealClient {
   /** The preset that describes it. */
   readonly preset: string;
-  /** null where it is not installed. */
+  /** null where it is `missing`. */
   readonly version: string | null;
+  /** Why it cannot be used; null where it can. */
+  readonly missing: string | null;
   /** Whether it is the version that the preset was captured from. */
   readonly isPresetVersion: boolean;
-  /** `{port}` in the arguments stands for the port; null where it is not installed. */
+  /** `{port}` in the arguments stands for the port; null where it is missing. */
   readonly command: readonly string[] | null;
   /** Arguments, after the program's name, by which it trusts host keys with these fingerprints; most trust any. */
   readonly trust?: (fingerprints: readonly string[]) => readonly string[];
@@ -61,6 +63,7 @@ function client(
   return {
     preset,
     version: found?.version ?? null,
+    missing: missingPeer(peer),
     isPresetVersion: found !== null && presetVersion.test(found.version),
     command: command === null ? null : [...command, ...args],
   };
@@ -99,6 +102,7 @@ export const REAL_CLIENTS: readonly RealClient[] = [
   {
     preset: 'ssh2',
     version: 'npm',
+    missing: null,
     isPresetVersion: true,
     command: [process.execPath, script('ssh2-client.cjs', SSH2), '{port}'],
   },

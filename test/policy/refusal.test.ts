@@ -6,7 +6,7 @@ import { parseKexInit } from '../../scripts/parse-kexinit.ts';
 import { serverOffer, type OfferedLists } from '../../src/policy/offered-lists.ts';
 import type { SessionKex } from '../../src/policy/session-kex.ts';
 import { encodeKexInit } from '../../src/transport/kexinit.ts';
-import { findPeer } from '../peers/peers.ts';
+import { findPeer, missingPeer } from '../peers/peers.ts';
 import { runProgram } from '../peers/process.ts';
 import { startTestServer, type LogLine, type TestServer } from '../server/test-server.ts';
 import { builtIn } from './policy-files.ts';
@@ -84,8 +84,9 @@ describe('a client without a common algorithm', () => {
   });
 });
 
-describe(POLICY, () => {
-  const openssh = findPeer('openssh-sid') ?? findPeer('openssh-10');
+const openssh = findPeer('openssh-sid') ?? findPeer('openssh-10');
+
+describe(`${POLICY}${openssh === null ? ` (${missingPeer('openssh-sid') ?? ''})` : ''}`, () => {
   const command = openssh?.program('ssh') ?? null;
   const t = command === null ? test.skip : test;
   const ssh = (kex: string) => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generatePrivateKey } from '../../src/crypto/private-key.ts';
-import { findPeer } from '../peers/peers.ts';
+import { findPeer, missingPeer } from '../peers/peers.ts';
 import { runProgram } from '../peers/process.ts';
 import { startTestServer, type TestServer } from '../server/test-server.ts';
 import { policyDirectory } from './policy-files.ts';
@@ -31,7 +31,7 @@ describe.each([
   ['TransferPQSecurityPolicy-Audit-2026-11', 'mlkem768x25519-sha256', []],
   // What it lacks is what it says of itself; everything else passes.
   ['TransferSecurityPolicy-SshAuditCompliant-2025-02', 'diffie-hellman-group-exchange-sha256', [NO_PQ]],
-])(`ssh-audit ${sshAudit?.version ?? '(not installed)'} on %s`, (securityPolicy, method, meant) => {
+])(`ssh-audit ${sshAudit?.version ?? `(${missingPeer('ssh-audit') ?? ''})`} on %s`, (securityPolicy, method, meant) => {
   let server: TestServer;
   beforeAll(async () => {
     const directory = policyDirectory();

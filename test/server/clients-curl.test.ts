@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, jest, test } from '@jest/globals';
-import { findPeer } from '../peers/peers.ts';
+import { findPeer, missingPeer } from '../peers/peers.ts';
 import { mustRun } from '../peers/process.ts';
 import { expectSameBytes, pattern } from '../storage/contract/store-driver.ts';
 import { describeOnStores } from './clients-site.ts';
@@ -12,7 +12,7 @@ jest.setTimeout(120_000);
 const MIB = 1024 ** 2;
 const curl = findPeer('curl');
 
-describeOnStores('curl', curl === null ? 'curl is not installed' : null, (site) => {
+describeOnStores('curl', missingPeer('curl'), (site) => {
   const run = async (name: string, ...words: string[]): Promise<string> => {
     const { server } = site();
     // It looks for known hosts below the home only.

@@ -2,7 +2,7 @@
 import { readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, jest, test } from '@jest/globals';
-import { findPeer } from '../peers/peers.ts';
+import { findPeer, missingPeer } from '../peers/peers.ts';
 import { mustRun } from '../peers/process.ts';
 import { expectSameBytes, pattern } from '../storage/contract/store-driver.ts';
 import { describeOnStores, filesBelow, findOpenSsh, makeTree, sshOptions } from './clients-site.ts';
@@ -12,7 +12,7 @@ jest.setTimeout(120_000);
 const MIB = 1024 ** 2;
 const lftp = findPeer('lftp');
 const ssh = findOpenSsh('ssh');
-const lacking = lftp === null ? 'lftp is not installed' : ssh === null ? 'OpenSSH is not installed' : null;
+const lacking = missingPeer('lftp') ?? (ssh === null ? missingPeer('openssh-machine') : null);
 
 describeOnStores('lftp', lacking, (site) => {
   let source: string;

@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, jest, test } from '@jest/globals';
-import { findPeer } from '../peers/peers.ts';
+import { findPeer, missingPeer } from '../peers/peers.ts';
 import type { Finished } from '../peers/process.ts';
 import { mustRun } from '../peers/process.ts';
 import { expectSameBytes, pattern } from '../storage/contract/store-driver.ts';
@@ -14,7 +14,7 @@ jest.setTimeout(120_000);
 
 const rclone = findPeer('rclone');
 
-describeOnStores('rclone', rclone === null ? 'rclone is not installed' : null, (site) => {
+describeOnStores('rclone', missingPeer('rclone'), (site) => {
   let source: string;
   let files: Map<string, Buffer>;
 

@@ -2,6 +2,7 @@
 import { chmodSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import { expect, jest, test } from '@jest/globals';
+import { missingPeer } from '../peers/peers.ts';
 import { mustRun } from '../peers/process.ts';
 import { expectSameBytes } from '../storage/contract/store-driver.ts';
 import { describeOnStores, filesBelow, findOpenSsh, makeTree, sshOptions } from './clients-site.ts';
@@ -10,7 +11,7 @@ jest.setTimeout(120_000);
 
 const scp = findOpenSsh('scp');
 
-describeOnStores('scp', scp === null ? 'OpenSSH is not installed' : null, (site) => {
+describeOnStores('scp', scp === null ? missingPeer('openssh-machine') : null, (site) => {
   let source: string;
   let files: Map<string, Buffer>;
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { findPeer } from '../peers/peers.ts';
+import { radosgw } from '../peers/s3-endpoints.ts';
 import { openDescriptors } from '../soak/process-watch.ts';
 import { expectSameBytes, pattern } from '../storage/contract/store-driver.ts';
 import { credentials, TestBucket } from '../storage/s3/s3-server.ts';
@@ -11,12 +12,12 @@ import { startTestServer, type TestServer } from './test-server.ts';
 
 export type StoreKind = 'local' | 's3';
 
-const endpoint = process.env['S3_ENDPOINT'];
+const { endpoint } = radosgw;
 
 /** With `missing` the reason why the tests are skipped. */
 export const STORES: readonly { readonly kind: StoreKind; readonly missing: string | null }[] = [
   { kind: 'local', missing: null },
-  { kind: 's3', missing: endpoint === undefined ? 'radosgw is not installed' : null },
+  { kind: 's3', missing: radosgw.missing },
 ];
 
 export class ClientsSite {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, expect, jest, test } from '@jest/globals';
-import { findPeer, findProgram } from '../peers/peers.ts';
+import { findPeer, findProgram, missingPeer } from '../peers/peers.ts';
 import { mustRun } from '../peers/process.ts';
 import { expectSameBytes, pattern } from '../storage/contract/store-driver.ts';
 import { describeOnStores, findOpenSsh, makeTree, sshOptions } from './clients-site.ts';
@@ -16,11 +16,9 @@ const sshfs = findPeer('sshfs');
 const unmount = findProgram('machine', 'fusermount3');
 const ssh = findOpenSsh('ssh');
 const fuse = spawnSync('sh', ['-c', ': <>/dev/fuse'], { stdio: 'ignore' }).status === 0;
-const lacking = !fuse
-  ? 'this kernel has no FUSE'
-  : sshfs === null || unmount === null || ssh === null
-    ? 'sshfs or OpenSSH is not installed'
-    : null;
+const lacking = fuse
+  ? (missingPeer('sshfs') ?? (ssh === null ? missingPeer('openssh-machine') : null))
+  : 'this kernel has no FUSE';
 
 describeOnStores('sshfs', lacking, (site) => {
   let source: string;

@@ -16,13 +16,20 @@ import { SshTestClient } from '../client/ssh-test-client.ts';
 import type { Random } from '../fuzz/mutation.ts';
 import { cut, generator, mutate, SEED } from '../fuzz/mutation.ts';
 import { recordSftp } from '../fuzz/sftp-recording.ts';
+import { randomRuns, timeoutFor } from '../random-runs.ts';
 import { MODERN, until } from '../transport/transport-pair.ts';
 import type { TestServer } from './test-server.ts';
 import { startTestServer } from './test-server.ts';
 
-const RUNS = { handshakes: 4500, ciphertexts: 300, logins: 1200, messages: 1000, sftp: 3000 };
+const RUNS = {
+  handshakes: randomRuns(4500),
+  ciphertexts: randomRuns(300),
+  logins: randomRuns(1200),
+  messages: randomRuns(1000),
+  sftp: randomRuns(3000),
+};
 const DEADLINE_MS = 15_000;
-const TEST_TIMEOUT_MS = 240_000;
+const TEST_TIMEOUT_MS = timeoutFor(RUNS.handshakes);
 /** Runs at the same time: a server is hardly ever alone with one attacker. */
 const PARALLEL = 8;
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { KEX_BY_NAME } from '../../src/crypto/algorithm-table.ts';
 import { isAead } from '../../src/crypto/packet-ciphers.ts';
 import type { Peer } from '../peers/peers.ts';
-import { findPeer } from '../peers/peers.ts';
+import { findPeer, missingPeer } from '../peers/peers.ts';
 import { run } from './run.ts';
 import type { TestServer } from './test-server.ts';
 import { startTestServer } from './test-server.ts';
@@ -84,7 +84,7 @@ async function roundTrip(peer: Peer, options: readonly string[], bytes = randomB
 describe.each(['openssh-machine', 'openssh-10'] as const)('%s', (name) => {
   const peer = findPeer(name);
   if (peer === null) {
-    test.skip(`${name} is not installed`, () => undefined);
+    test.skip(missingPeer(name) ?? name, () => undefined);
     return;
   }
   const ssh = peer.program('ssh');

@@ -3,10 +3,10 @@ import { S3Store } from '../../src/storage/s3/s3-store.ts';
 import { servers, TestBucket } from '../storage/s3/s3-server.ts';
 import { describeBehaviour } from './behaviour-suite.ts';
 
-for (const { name, endpoint } of servers) {
+for (const { name, endpoint, missing } of servers) {
   if (endpoint === undefined) {
     describe(`an SFTP client over ${name}`, () => {
-      test.skip(`${name} is not installed`, () => undefined);
+      test.skip(missing ?? '', () => undefined);
     });
     continue;
   }

@@ -1,7 +1,5 @@
 // An S3 server of the soak's own, in memory, on a free port.
-import { execFile } from 'node:child_process';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import {
   CreateBucketCommand,
   GetObjectCommand,
@@ -10,48 +8,27 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
-import { findProgram } from '../peers/peers.ts';
-import { freePort } from '../peers/process.ts';
-
-const run = promisify(execFile);
-const SCRIPTS = resolve(import.meta.dirname, '../peers');
+import { startRadosgw, type S3Server } from '../peers/s3-server.ts';
 
 export class S3Site {
   readonly endpoint: string;
   readonly bucket = 'soak';
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
-  readonly #directory: string;
+  readonly #server: S3Server;
   readonly #client: S3Client;
 
-  private constructor(directory: string, variables: ReadonlyMap<string, string>) {
-    this.#directory = directory;
-    this.endpoint = variables.get('S3_ENDPOINT') ?? '';
-    this.credentials = {
-      accessKeyId: variables.get('AWS_ACCESS_KEY_ID') ?? '',
-      secretAccessKey: variables.get('AWS_SECRET_ACCESS_KEY') ?? '',
-    };
-    this.#client = new S3Client({
-      endpoint: this.endpoint,
-      region: 'us-east-1',
-      forcePathStyle: true,
-      // The SDK writes into it.
-      credentials: { ...this.credentials },
-    });
+  private constructor(server: S3Server) {
+    this.#server = server;
+    this.endpoint = server.endpoint;
+    this.credentials = { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey };
+    this.#client = new S3Client(server.clientConfig);
   }
 
   /** Starts the server below `parent`; `null` where radosgw is not installed. */
   static async start(parent: string): Promise<S3Site | null> {
-    if (findProgram('machine', 'radosgw') === null) return null;
-    const directory = join(parent, 'radosgw');
-    const { stdout } = await run(join(SCRIPTS, 's3-up.sh'), [directory, String(await freePort())], {
-      env: { ...process.env, OSD_STORE: 'memstore' },
-      timeout: 120_000,
-    });
-    const lines = stdout.split('\n').map((line): [string, string] => {
-      const at = line.indexOf('=');
-      return [line.slice(0, at), line.slice(at + 1)];
-    });
-    const site = new S3Site(directory, new Map(lines));
+    const server = await startRadosgw(join(parent, 'radosgw'));
+    if (server === null) return null;
+    const site = new S3Site(server);
     await site.#client.send(new CreateBucketCommand({ Bucket: site.bucket }));
     return site;
   }
@@ -91,6 +68,6 @@ export class S3Site {
 
   async stop(): Promise<void> {
     this.#client.destroy();
-    await run(join(SCRIPTS, 's3-down.sh'), [this.#directory, '--purge'], { timeout: 60_000 });
+    await this.#server.stop();
   }
 }

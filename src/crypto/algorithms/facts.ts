@@ -86,5 +86,4 @@ export interface HostKeyAlgorithm extends AlgorithmFacts {
   readonly classicalBits: number;
 }
 
-export type AlgorithmKind = 'kex' | 'cipher' | 'mac' | 'hostKey';
 export type Algorithm = KexAlgorithm | CipherAlgorithm | MacAlgorithm | HostKeyAlgorithm;

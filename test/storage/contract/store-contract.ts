@@ -14,7 +14,7 @@ import { describeWriting } from './writing.ts';
 import { StoreDriver } from './store-driver.ts';
 import type { OpenedStore, OpenStore, StoreTraits } from './store-driver.ts';
 
-export type { OpenedStore, OpenStore, OpenStoreOptions, StoreTraits } from './store-driver.ts';
+export type { OpenedStore, OpenStore, StoreTraits } from './store-driver.ts';
 
 /** What a section of the suite works with: a store that is open while its tests run, a directory for each test. */
 export interface ContractContext {

@@ -7,6 +7,7 @@ import { LocalStore } from '../../../src/storage/local/local-store.ts';
 import { MemoryStore } from '../../../src/storage/memory/memory-store.ts';
 import type { ObjectStore } from '../../../src/storage/object-store.ts';
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
+import { radosgw } from '../../peers/s3-endpoints.ts';
 import { KEEP, StoreDriver, writeAt } from '../contract/store-driver.ts';
 import { TestBucket } from '../s3/s3-server.ts';
 
@@ -15,7 +16,7 @@ interface Opened {
   cleanup(): Promise<void>;
 }
 
-const endpoint = process.env['S3_ENDPOINT'];
+const { endpoint } = radosgw;
 
 const stores: readonly (readonly [string, (() => Promise<Opened>) | undefined])[] = [
   ['memory', () => Promise.resolve({ store: new MemoryStore(), cleanup: () => Promise.resolve() })],
@@ -47,7 +48,7 @@ const stores: readonly (readonly [string, (() => Promise<Opened>) | undefined])[
 
 describe.each(stores)('%s', (name, open) => {
   if (open === undefined) {
-    test.skip(`${name}: radosgw is not installed`, () => undefined);
+    test.skip(radosgw.missing ?? name, () => undefined);
     return;
   }
   let opened: Opened;

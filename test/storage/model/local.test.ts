@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { LocalStore } from '../../../src/storage/local/local-store.ts';
+import { randomRuns, timeoutFor } from '../../random-runs.ts';
 import { openDescriptorsUnder, partFiles } from '../local-fixture.ts';
 import { expectAgreement, type ModelledStore } from './agreement.ts';
 
-const RUNS = Number(process.env['LATTICEPORT_MODEL_RUNS'] ?? 2000);
+const RUNS = randomRuns(1000);
 
 let parent: string;
 let subject: ModelledStore;
@@ -35,6 +36,10 @@ afterAll(async () => {
   await rm(parent, { recursive: true, force: true });
 });
 
-test(`local agrees with the model in ${RUNS} random sequences of up to three clients`, async () => {
-  expect(await expectAgreement(subject, { runs: RUNS })).toBeGreaterThanOrEqual(RUNS);
-}, 900_000);
+test(
+  `local agrees with the model in ${RUNS} random sequences of up to three clients`,
+  async () => {
+    expect(await expectAgreement(subject, { runs: RUNS })).toBeGreaterThanOrEqual(RUNS);
+  },
+  timeoutFor(RUNS),
+);

@@ -14,10 +14,10 @@ const traits: StoreTraits = {
   writeFaults: false,
 };
 
-for (const { name, endpoint } of servers) {
+for (const { name, endpoint, missing } of servers) {
   if (endpoint === undefined) {
     describe(`s3 on ${name}`, () => {
-      test.skip(`the store contract: ${name} is not installed`, () => undefined);
+      test.skip(`the store contract: ${missing ?? ''}`, () => undefined);
     });
     continue;
   }

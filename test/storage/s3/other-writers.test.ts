@@ -48,10 +48,10 @@ async function interpose(
   };
 }
 
-for (const { name, endpoint } of servers) {
+for (const { name, endpoint, missing } of servers) {
   if (endpoint === undefined) {
     describe(`other writers on ${name}`, () => {
-      test.skip(`${name} is not installed`, () => undefined);
+      test.skip(missing ?? '', () => undefined);
     });
     continue;
   }

@@ -14,20 +14,10 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import type { S3StoreOptions } from '../../../src/storage/s3/s3-options.ts';
+import { moto, radosgw, type S3ServerOfRun } from '../../peers/s3-endpoints.ts';
 
-export interface S3Server {
-  readonly name: string;
-  readonly endpoint: string;
-}
-
-const radosgw = process.env['S3_ENDPOINT'];
-const moto = process.env['MOTO_ENDPOINT'];
-
-/** The servers of this run; `endpoint` undefined where one is not installed. */
-export const servers: readonly { readonly name: string; readonly endpoint: string | undefined }[] = [
-  { name: 'radosgw', endpoint: radosgw },
-  { name: 'moto', endpoint: moto },
-];
+/** The servers of this run; `endpoint` undefined where one is `missing`. */
+export const servers: readonly S3ServerOfRun[] = [radosgw, moto];
 
 export const region = process.env['AWS_REGION'] ?? 'us-east-1';
 

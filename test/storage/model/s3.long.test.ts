@@ -1,16 +1,18 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
+import { radosgw } from '../../peers/s3-endpoints.ts';
+import { randomRuns, timeoutFor } from '../../random-runs.ts';
 import { TestBucket } from '../s3/s3-server.ts';
 import { expectAgreement, type ModelledStore } from './agreement.ts';
 
 /** Sequences, in all lanes together. */
-const RUNS = Number(process.env['LATTICEPORT_MODEL_S3_RUNS'] ?? 2000);
+const RUNS = randomRuns(500);
 /** A sequence waits for the store most of its time, so several are played at once, each lane in a bucket of its own. */
 const LANES = 4;
 const PART = 5 * 1024 ** 2;
 
-const endpoint = process.env['S3_ENDPOINT'];
+const { endpoint } = radosgw;
 
 interface Lane {
   readonly bucket: TestBucket;
@@ -41,7 +43,7 @@ function subjectOf({ bucket, stores }: Lane): ModelledStore {
 }
 
 if (endpoint === undefined) {
-  test.skip('s3 agrees with the model: radosgw is not installed', () => undefined);
+  test.skip(`s3 agrees with the model: ${radosgw.missing ?? ''}`, () => undefined);
 } else {
   let lanes: Lane[];
 
@@ -57,11 +59,15 @@ if (endpoint === undefined) {
     }
   });
 
-  test(`s3 agrees with the model in ${RUNS} random sequences of up to three clients`, async () => {
-    const runs = Math.ceil(RUNS / LANES);
-    const pending = lanes.map((lane) => expectAgreement(subjectOf(lane), { runs }));
-    // One that fails does not end before the others: their buckets are removed then.
-    await Promise.allSettled(pending);
-    for (const played of await Promise.all(pending)) expect(played).toBeGreaterThanOrEqual(runs);
-  }, 3_600_000);
+  test(
+    `s3 agrees with the model in ${RUNS} random sequences of up to three clients`,
+    async () => {
+      const runs = Math.ceil(RUNS / LANES);
+      const pending = lanes.map((lane) => expectAgreement(subjectOf(lane), { runs }));
+      // One that fails does not end before the others: their buckets are removed then.
+      await Promise.allSettled(pending);
+      for (const played of await Promise.all(pending)) expect(played).toBeGreaterThanOrEqual(runs);
+    },
+    timeoutFor(RUNS),
+  );
 }
