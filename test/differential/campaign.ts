@@ -40,21 +40,27 @@ export async function runCampaign(target: Target, oracle: Oracle, options: Campa
   const seed = firstSeed();
   const tally: Tally = { requests: 0, answersAlike: 0, pairs: 0, givenUp: 0 };
   const found = new Map<string, { signature: string; count: number; text: string }>();
+  const kinds = new Map<string, string>();
   let played = 0;
   while (played < options.runs && found.size < (options.maxKinds ?? 1)) {
     const sequence = makeSequence((seed + played) >>> 0, { hardlinks: target.hardlinks, pairs: options.pairs });
     played += 1;
     const failure = await play(sequence, target, oracle, tally);
     if (failure === undefined) continue;
-    const known = found.get(failure.signature);
+    const known = found.get(kinds.get(failure.signature) ?? failure.signature);
     if (known !== undefined) {
       known.count += 1;
       continue;
     }
     const small = await shrink({ sequence, failure }, (smaller) => playOften(smaller, target, oracle));
     const how = `LATTICEPORT_DIFFERENTIAL_SEED=${sequence.seed} LATTICEPORT_DIFFERENTIAL_RUNS=1 plays the whole sequence again.`;
-    const text = `${target.name}: ${failure.signature}\n${describeSequence(small.sequence, small.failure)}\n${how}`;
-    found.set(failure.signature, { signature: failure.signature, count: 1, text });
+    const text = `${target.name}: ${small.failure.signature}\n${describeSequence(small.sequence, small.failure)}\n${how}`;
+    // What seemed to be another kind may be a known one when it is small.
+    const { signature } = small.failure;
+    kinds.set(failure.signature, signature);
+    const same = found.get(signature);
+    if (same === undefined) found.set(signature, { signature, count: 1, text });
+    else same.count += 1;
   }
   return { played, tally, failures: [...found.values()] };
 }

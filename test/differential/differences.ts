@@ -8,7 +8,8 @@ export const DIFFERENCES = {
     'What is written to an existing file is seen by the handles that share the upload; by the name, and through handles for reading, others may see the old file until the CLOSE, since the new bytes are beside it until they are all there.',
   'read handle keeps its version':
     'A handle for reading may go on showing the version that it was opened on when another has been committed: a download never mixes two. On S3 it may be refused instead, since the old version may be gone.',
-  'unlisted until CLOSE': 'A new file may be missing from listings until its first CLOSE. STAT, OPEN and every name operation find it.',
+  'unlisted until CLOSE':
+    'A new file may be missing from listings until its first CLOSE. STAT, OPEN and every name operation find it.',
   'uncommitted chmod is committed':
     'Mode and times that are set through a handle, or by the name of a file that is being written, are on the file at the latest from the CLOSE on.',
   'times set before the last write':
@@ -20,11 +21,14 @@ export const DIFFERENCES = {
   'APPEND writes': 'APPEND without WRITE opens for writing; sftp-server opens such a file for reading only.',
   'a directory is no file': 'OPEN of a directory fails. sftp-server opens it, and every READ fails.',
   'RENAME onto itself': 'RENAME of a name onto itself does nothing; sftp-server answers FAILURE.',
-  'short copy': 'copy-data that meets the end of the file before its length answers EOF; sftp-server does so only past its first 64 KiB.',
+  'short copy':
+    'copy-data that meets the end of the file before its length answers EOF; sftp-server does so only past its first 64 KiB.',
   'status codes':
     'Where both fail the code may be FAILURE instead: of a READ or WRITE that the handle is not open for (NO_SUCH_FILE there), of a size set through a handle for reading (BAD_MESSAGE), of a directory moved into itself (BAD_MESSAGE) or linked (PERMISSION_DENIED), of a directory moved onto a file (NO_SUCH_FILE).',
-  'hard links break': 'Replacing the bytes of a file with several names may give them to the name that was opened alone; the others keep the old bytes.',
-  'a link to what is written': 'A hard link to a file that is being written may be refused, or lead to the bytes of the last CLOSE.',
+  'hard links break':
+    'Replacing the bytes of a file with several names may give them to the name that was opened alone; the others keep the old bytes.',
+  'a link to what is written':
+    'A hard link to a file that is being written may be refused, or lead to the bytes of the last CLOSE.',
 } as const;
 
 export type Difference = keyof typeof DIFFERENCES;

@@ -43,7 +43,12 @@ export function contentsOfWriter(world: World, handle: Handle, uploadId: number)
 }
 
 /** A changed copy of the world for each content that the handle's next change may be made to. */
-function forChange(given: World, rules: Rules, key: string, change: (content: Content, upload?: Upload) => Content): World[] {
+function forChange(
+  given: World,
+  rules: Rules,
+  key: string,
+  change: (content: Content, upload?: Upload) => Content,
+): World[] {
   const handle = handleOf(given, key);
   if (rules.posix || handle.upload === undefined) {
     const world = copyWorld(given);
@@ -83,7 +88,14 @@ function putBytes(given: World, rules: Rules, key: string, offset: number, data:
   });
 }
 
-export function write(world: World, rules: Rules, key: string, offset: number, length: number, fill: number): Outcome[] {
+export function write(
+  world: World,
+  rules: Rules,
+  key: string,
+  offset: number,
+  length: number,
+  fill: number,
+): Outcome[] {
   if (!handleOf(world, key).writable) return [fails(world, rules, 'EBADF')];
   return putBytes(world, rules, key, offset, fillBytes(fill, length)).map(ok);
 }
@@ -92,7 +104,13 @@ export function write(world: World, rules: Rules, key: string, offset: number, l
 export function copyData(
   given: World,
   rules: Rules,
-  request: { readonly key: string; readonly from: number; readonly length: number; readonly target: string; readonly to: number },
+  request: {
+    readonly key: string;
+    readonly from: number;
+    readonly length: number;
+    readonly target: string;
+    readonly to: number;
+  },
   sources: readonly { readonly world: World; readonly bytes: Buffer }[],
 ): Outcome[] {
   const source = handleOf(given, request.key);
@@ -340,7 +358,9 @@ function abandon(given: World, rules: Rules, key: string): World[] {
   const kept = (): World[] =>
     lengthsLeft(given, upload).flatMap((length) => {
       const { bytes } = contentOf(given, upload.content);
-      return commit(given, handle.node, handle.upload ?? 0, bytes.subarray(0, length)).map((world) => letGo(world, key));
+      return commit(given, handle.node, handle.upload ?? 0, bytes.subarray(0, length)).map((world) =>
+        letGo(world, key),
+      );
     });
   if (upload.handles.length > 1) return handle.wrote ? [without(), ...kept()] : [without()];
   if (rules.partialUploads === 'discard') return [dropped(given, key)];

@@ -10,8 +10,11 @@ import { answerOf, packetOf, type Answer, type Request } from './request.ts';
 /** What a link needs: a request sent at once, its answer when it comes. */
 export interface Channel {
   request(type: number, write: (writer: SshWriter) => void): Promise<RawAnswer>;
-  /** The client is gone without a word. Resolves when the server has let go of everything that the session had open. */
-  disconnect(): Promise<void>;
+  /**
+   * The client is gone without a word. Resolves when the server has let go of the `openFiles` that the session had open.
+   * Without any the session may be kept for the next sequence.
+   */
+  disconnect(openFiles: number): Promise<void>;
 }
 
 /** An answer that does not come is a failure, not a test that hangs. */
@@ -51,8 +54,9 @@ export class Link {
   }
 
   async disconnect(): Promise<void> {
+    const { size } = this.#handles;
     this.#handles.clear();
-    await this.channel.disconnect();
+    await this.channel.disconnect(size);
   }
 
   async #one(request: Exclude<Request, { op: 'list' }>): Promise<Answer> {

@@ -3,7 +3,16 @@
 // meant.
 import { meant } from './differences.ts';
 import type { AttributesView, Expectation, ListedName } from './expectation.ts';
-import { close, contentsOfWriter, copyData, disconnect, fsetstat, handleOf, setstat, write } from './file-operations.ts';
+import {
+  close,
+  contentsOfWriter,
+  copyData,
+  disconnect,
+  fsetstat,
+  handleOf,
+  setstat,
+  write,
+} from './file-operations.ts';
 import { nameOperation } from './name-operations.ts';
 import { fails, ok, status, type Outcome, type Rules } from './outcome.ts';
 import type { Request } from './request.ts';
@@ -49,7 +58,10 @@ export function apply(world: World, rules: Rules, session: number, request: Requ
       return [ok(world)];
     case 'copy-data': {
       const { slot: _slot, target, ...rest } = request;
-      const sources = shown(world, rules, key).map(({ world: next, content }) => ({ world: next, bytes: content.bytes }));
+      const sources = shown(world, rules, key).map(({ world: next, content }) => ({
+        world: next,
+        bytes: content.bytes,
+      }));
       return copyData(world, rules, { ...rest, key, target: handleKey(session, target) }, sources);
     }
     case 'stat':
@@ -109,7 +121,11 @@ function open(
   }
   if (rules.posix) {
     if (has(FLAG.TRUNC) && node.committed !== undefined) {
-      world.contents.set(node.committed, { ...contentOf(world, node.committed), bytes: Buffer.alloc(0), mtime: 'recent' });
+      world.contents.set(node.committed, {
+        ...contentOf(world, node.committed),
+        bytes: Buffer.alloc(0),
+        mtime: 'recent',
+      });
     }
     addHandle(world, key, { ...access, node: id, upload: undefined, views: ['follow'] });
     return [{ world, expected: { kind: 'handle' } }];
@@ -164,7 +180,11 @@ function openExisting(given: World, key: string, access: Access, truncate: boole
     const upload = uploadOf(world, id);
     upload.handles.push(key);
     if (truncate) {
-      world.contents.set(upload.content, { ...contentOf(world, upload.content), bytes: Buffer.alloc(0), mtime: 'recent' });
+      world.contents.set(upload.content, {
+        ...contentOf(world, upload.content),
+        bytes: Buffer.alloc(0),
+        mtime: 'recent',
+      });
       upload.dirty = true;
     }
     addHandle(world, key, { ...access, upload: id, views: [] });
@@ -194,7 +214,10 @@ function openExisting(given: World, key: string, access: Access, truncate: boole
 function shown(given: World, rules: Rules, key: string): { world: World; content: Content }[] {
   const handle = handleOf(given, key);
   if (handle.upload !== undefined) {
-    return contentsOfWriter(given, handle, handle.upload).map((id) => ({ world: given, content: contentOf(given, id) }));
+    return contentsOfWriter(given, handle, handle.upload).map((id) => ({
+      world: given,
+      content: contentOf(given, id),
+    }));
   }
   const node = fileOf(given, handle.node);
   const found = new Map<string, { content: Content; views: Set<View> }>();
@@ -246,8 +269,7 @@ function stat(world: World, rules: Rules, session: number, path: string): Outcom
   if (place.node === undefined) return [fails(world, rules, 'ENOENT')];
   if (place.node.kind === 'directory') return [attributes(world, { kind: 'directory', mode: place.node.mode })];
   const own = place.node.uploads.filter((id) => uploadOf(world, id).handles.some((key) => sessionOf(key) === session));
-  const ids =
-    own.length > 0 ? own.map((id) => uploadOf(world, id).content) : currentContents(world, place.node);
+  const ids = own.length > 0 ? own.map((id) => uploadOf(world, id).content) : currentContents(world, place.node);
   return ids.map((id) => attributes(world, viewOf(contentOf(world, id))));
 }
 

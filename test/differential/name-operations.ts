@@ -57,7 +57,8 @@ export function rename(given: World, rules: Rules, path: string, to: string): Ou
   if (source.node === undefined || source.id === undefined) return [fails(given, rules, 'ENOENT')];
   if (path === to && !rules.posix && meant('RENAME onto itself')) return [ok(given)];
   const target = locate(world, to);
-  if (target.error !== undefined) return [intoItself(given, rules, source.node, path, to) ?? fails(given, rules, target.error)];
+  if (target.error !== undefined)
+    return [intoItself(given, rules, source.node, path, to) ?? fails(given, rules, target.error)];
   if (target.node !== undefined) return [fails(given, rules, 'EEXIST')];
   const refused = intoItself(given, rules, source.node, path, to);
   if (refused !== undefined) return [refused];

@@ -4,10 +4,19 @@ import type { Link } from './link.ts';
 import { apply, die } from './model.ts';
 import { endSession, type Oracle } from './oracle.ts';
 import type { Outcome, Rules } from './outcome.ts';
-import { describeAnswer, describeRequest, describeStep, fillBytes, type Answer, type Call, type Request, type Step } from './request.ts';
+import {
+  describeAnswer,
+  describeRequest,
+  describeStep,
+  fillBytes,
+  type Answer,
+  type Call,
+  type Request,
+  type Step,
+} from './request.ts';
 import { DIRECTORIES, FILES, SESSIONS, type Sequence } from './sequence.ts';
 import type { Target } from './target.ts';
-import { addContent, emptyWorld, handleKey, locate, newId, worldKey, type World } from './world.ts';
+import { addContent, emptyWorld, handleKey, locate, newId, sessionOf, worldKey, type World } from './world.ts';
 
 export interface Failure {
   /** The step that was answered wrongly; that of the looking round at the end where it is past the last. */
@@ -52,7 +61,12 @@ export interface Tally {
   givenUp: number;
 }
 
-export async function play(sequence: Sequence, target: Target, oracle: Oracle, tally?: Tally): Promise<Failure | undefined> {
+export async function play(
+  sequence: Sequence,
+  target: Target,
+  oracle: Oracle,
+  tally?: Tally,
+): Promise<Failure | undefined> {
   const player = new Player(sequence, target, oracle, tally);
   return player.run();
 }
@@ -144,7 +158,12 @@ class Player {
     if (answer === undefined) return undefined;
     if (this.#tally !== undefined) this.#tally.requests += 1;
     const left = outcomes.filter(({ expected }) => matches(expected, answer, this.#target.compared));
-    if (left.length === 0) return this.#unexpected([call], [answer], outcomes.map((each) => [each]));
+    if (left.length === 0)
+      return this.#unexpected(
+        [call],
+        [answer],
+        outcomes.map((each) => [each]),
+      );
     this.#ours.worlds = distinct(left.map(({ world }) => world));
     return undefined;
   }
@@ -171,6 +190,14 @@ class Player {
   }
 
   async #playPair(calls: readonly [Call, Call]): Promise<Failure | undefined> {
+    if (!this.#target.sharesOpenFiles && meetsThrough(calls)) {
+      for (const call of calls) {
+        const failure = await this.#playOurs(call);
+        if (failure !== undefined) return failure;
+        await this.#playTheirs(call);
+      }
+      return undefined;
+    }
     const { rules, links, worlds } = this.#ours;
     const applicable = calls.filter((call) => this.#applies(this.#ours, call));
     const [first, second] = applicable;
@@ -202,7 +229,11 @@ class Player {
         ({ outcomes: [a, b] }) => matches(a.expected, one, compared) && matches(b.expected, other, compared),
       );
       if (left.length === 0) {
-        return this.#unexpected([first, second], [one, other], possible.map(({ outcomes }) => outcomes));
+        return this.#unexpected(
+          [first, second],
+          [one, other],
+          possible.map(({ outcomes }) => outcomes),
+        );
       }
       const next = distinct(left.map(({ world }) => world));
       inOrder = next[0]?.inOrder ?? true;
@@ -213,13 +244,16 @@ class Player {
   }
 
   async #disconnect(session: number, behind: Request | undefined): Promise<Failure | undefined> {
-    const call = behind === undefined ? undefined : { session, request: behind };
+    const call = behind === undefined || !this.#target.endsWithRequests ? undefined : { session, request: behind };
     const ours = this.#ours;
     const link = ours.links[session];
     if (link === undefined) return undefined;
     let worlds = ours.worlds;
     if (call !== undefined && this.#applies(ours, call)) {
-      worlds = [...worlds, ...worlds.flatMap((world) => apply(world, ours.rules, session, call.request).map((each) => each.world))];
+      worlds = [
+        ...worlds,
+        ...worlds.flatMap((world) => apply(world, ours.rules, session, call.request).map((each) => each.world)),
+      ];
       void link.call(call.request).catch(() => undefined);
     }
     await link.disconnect();
@@ -239,6 +273,7 @@ class Player {
   #applies(side: Side, { session, request }: Call): boolean {
     const link = side.links[session];
     if (link === undefined) return false;
+    if (!side.rules.sharesOpenFiles && side.worlds.some((world) => meetsForeign(world, session, request))) return false;
     if (request.op === 'open') {
       return !link.has(request.slot) && !this.#makesParents(side, request.path);
     }
@@ -280,6 +315,35 @@ class Player {
   #failure(text: string, signature: string): Failure {
     return { step: this.#step, text, signature };
   }
+}
+
+/** Whether the request names, or sets through a handle, what another session is writing, or a directory above it. */
+function meetsForeign(world: World, session: number, request: Request): boolean {
+  const foreign = (id: number | undefined): boolean => {
+    const node = id === undefined ? undefined : world.nodes.get(id);
+    if (node === undefined) return false;
+    if (node.kind === 'directory') return [...node.entries.values()].some(foreign);
+    return node.uploads.some(
+      (each) => world.uploads.get(each)?.handles.some((key) => sessionOf(key) !== session) === true,
+    );
+  };
+  if (request.op === 'list') return false;
+  if ('slot' in request && request.op !== 'open') {
+    const slots = request.op === 'copy-data' ? [request.slot, request.target] : [request.slot];
+    return (
+      request.op === 'fsetstat' && slots.some((slot) => foreign(world.handles.get(handleKey(session, slot))?.node))
+    );
+  }
+  const paths = 'target' in request ? [request.path, request.target] : [request.path];
+  return paths.some((path) => {
+    const place = locate(world, path);
+    return place.error === undefined && foreign(place.id);
+  });
+}
+
+/** Two requests of which one begins to write. */
+function meetsThrough(calls: readonly [Call, Call]): boolean {
+  return calls.some(({ request }) => request.op === 'open' && request.flags !== 0x01 && request.flags !== 0);
 }
 
 /** Every name, every attribute and every byte, through a new session. */

@@ -21,10 +21,22 @@ export interface Change {
 
 /** `slot` is where a session keeps a handle: each has a few. Paths are relative: both servers start in their directory. */
 export type Request =
-  | { readonly op: 'open'; readonly slot: number; readonly path: string; readonly flags: number; readonly mode?: number }
+  | {
+      readonly op: 'open';
+      readonly slot: number;
+      readonly path: string;
+      readonly flags: number;
+      readonly mode?: number;
+    }
   | { readonly op: 'close' | 'fstat' | 'fsync'; readonly slot: number }
   | { readonly op: 'read'; readonly slot: number; readonly offset: number; readonly length: number }
-  | { readonly op: 'write'; readonly slot: number; readonly offset: number; readonly length: number; readonly fill: number }
+  | {
+      readonly op: 'write';
+      readonly slot: number;
+      readonly offset: number;
+      readonly length: number;
+      readonly fill: number;
+    }
   | { readonly op: 'fsetstat'; readonly slot: number; readonly change: Change }
   | {
       readonly op: 'copy-data';
@@ -98,7 +110,10 @@ export function packetOf(request: Exclude<Request, { op: 'list' }>, handleIn: (s
       };
     case 'write': {
       const data = fillBytes(request.fill, request.length);
-      return { type: SSH_FXP.WRITE, write: (w) => w.string(handleIn(request.slot)).uint64(request.offset).string(data) };
+      return {
+        type: SSH_FXP.WRITE,
+        write: (w) => w.string(handleIn(request.slot)).uint64(request.offset).string(data),
+      };
     }
     case 'fsetstat':
       return {
@@ -166,7 +181,10 @@ const FLAG_NAMES = [
 export function describeRequest(request: Request): string {
   const { op, ...rest } = request;
   const words = Object.entries(rest).map(([name, value]) => {
-    if (name === 'flags') return FLAG_NAMES.filter(([bit]) => (Number(value) & bit) !== 0).map(([, flag]) => flag).join('|');
+    if (name === 'flags')
+      return FLAG_NAMES.filter(([bit]) => (Number(value) & bit) !== 0)
+        .map(([, flag]) => flag)
+        .join('|');
     if (name === 'mode') return `mode=0${Number(value).toString(8)}`;
     if (name === 'path' || name === 'target') return String(value);
     if (name === 'fill') return `of '${String.fromCharCode(0x21 + (Number(value) % 93))}'`;
@@ -208,7 +226,7 @@ function describeAttributes({ size, mode = 0, mtime }: Attributes): string {
 /** Runs of one letter as `10×'a'`. */
 export function describeBytes(bytes: Buffer): string {
   const runs: string[] = [];
-  for (let start = 0; start < bytes.length && runs.length < 12; ) {
+  for (let start = 0; start < bytes.length && runs.length < 12;) {
     let end = start + 1;
     while (end < bytes.length && bytes[end] === bytes[start]) end += 1;
     const byte = bytes[start] ?? 0;

@@ -4,10 +4,21 @@
 import { findSftpServer, Oracle } from './oracle.ts';
 import { runCampaign } from './campaign.ts';
 import { usedDifferences } from './differences.ts';
-import { localTarget, memoryTarget } from './targets.ts';
+import { serverTarget, stdioTarget } from './process-targets.ts';
+import { localTarget, memoryTarget, s3Target } from './targets.ts';
 import type { Target } from './target.ts';
 
-const TARGETS: Readonly<Record<string, () => Promise<Target> | Target>> = { local: localTarget, memory: memoryTarget };
+/** The S3 server that is running already. */
+const endpoint = process.env['S3_ENDPOINT'] ?? process.env['MOTO_ENDPOINT'] ?? '';
+const TARGETS: Readonly<Record<string, () => Promise<Target> | Target>> = {
+  local: localTarget,
+  memory: memoryTarget,
+  s3: () => s3Target(endpoint),
+  nodes: () => s3Target(endpoint, 2),
+  stdio: stdioTarget,
+  server: () => serverTarget(),
+  workers: () => serverTarget(2),
+};
 
 const [name = 'local', runs = '1000', pairs = '0'] = process.argv.slice(2);
 const make = TARGETS[name];

@@ -84,7 +84,12 @@ export function makeSequence(seed: number, options: SequenceOptions): Sequence {
       steps.push({ kind: 'call', ...maker.call(session) });
     }
   }
-  return { seed, partialUploads: random.chance(80) ? 'store' : 'discard', tree: { directories: DIRECTORIES, files }, steps };
+  return {
+    seed,
+    partialUploads: random.chance(80) ? 'store' : 'discard',
+    tree: { directories: DIRECTORIES, files },
+    steps,
+  };
 }
 
 class CallMaker {
@@ -184,7 +189,12 @@ class CallMaker {
     const writes = kind === 'write' ? 45 : 4;
     if (roll < writes) return this.#write(slot);
     if (roll < writes + (kind === 'write' ? 8 : 45)) {
-      return { op: 'read', slot, offset: random.of([0, 0, 0, 3, 10, 50, 200]), length: random.of([4, 30, 1000, 32_768]) };
+      return {
+        op: 'read',
+        slot,
+        offset: random.of([0, 0, 0, 3, 10, 50, 200]),
+        length: random.of([4, 30, 1000, 32_768]),
+      };
     }
     if (roll < 62) return { op: 'fstat', slot };
     if (roll < 72) return { op: 'fsetstat', slot, change: this.#change(45) };

@@ -8,7 +8,13 @@ export interface Target {
   readonly hardlinks: boolean;
   /** What was replaced or is being written can be refused to a reader. */
   readonly refusesReads: boolean;
+  /**
+   * All sessions share one registry of open files. Where they do not, requests that would meet what a session of another
+   * process is writing are left out.
+   */
   readonly sharesOpenFiles: boolean;
+  /** It can be seen when a session has let go of its files although requests were under way. */
+  readonly endsWithRequests: boolean;
   /** A file can be made where no directory was made before: such requests are left out. */
   readonly implicitParents: boolean;
   readonly compared: Compared;

@@ -7,6 +7,8 @@ import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { READ_WRITE } from '../../src/vfs/permissions.ts';
 import { UserView } from '../../src/vfs/user-view.ts';
 import { SftpTestClient } from '../sftp/sftp-test-client.ts';
+import { S3Store } from '../../src/storage/s3/s3-store.ts';
+import { TestBucket } from '../storage/s3/s3-server.ts';
 import { openDescriptorsUnder, partFiles } from '../storage/local-fixture.ts';
 import { Link } from './link.ts';
 import { makeFolder, resetFolder, type InitialTree } from './oracle.ts';
@@ -36,7 +38,13 @@ export async function putTree(link: Link, { directories, files }: InitialTree): 
 }
 
 const COMPARED = { directoryModes: true, listedAttributes: true };
-const IN_ONE_PROCESS = { refusesReads: false, sharesOpenFiles: true, implicitParents: false, compared: COMPARED };
+const IN_ONE_PROCESS = {
+  refusesReads: false,
+  sharesOpenFiles: true,
+  endsWithRequests: true,
+  implicitParents: false,
+  compared: COMPARED,
+};
 
 /** SFTP sessions over one local store, all in this process. */
 export async function localTarget(): Promise<Target> {
@@ -83,5 +91,59 @@ export function memoryTarget(): Target {
     connect: () => connectInProcess(viewOf(store, '')),
     leftovers: () => Promise.resolve(store.openHandles === 0 ? [] : [`${store.openHandles} handles`]),
     stop: () => Promise.resolve(),
+  };
+}
+
+/** SFTP sessions over S3 stores of one bucket, in this process; with several stores as on as many nodes. */
+export async function s3Target(endpoint: string, nodes = 1): Promise<Target> {
+  const bucket = await TestBucket.create(endpoint);
+  const open = (partialUploads: 'store' | 'discard', node: number): Promise<S3Store> => {
+    const spool = { directory: join(bucket.spoolDirectory, `${partialUploads}-${node}`), maxBytes: 512 * 1024 ** 2 };
+    return S3Store.open(bucket.options({ prefix: 'home/', partBytes: 5 * 1024 ** 2, partialUploads, spool }));
+  };
+  const numbers = Array.from({ length: nodes }, (_, node) => node);
+  const stores = {
+    store: await Promise.all(numbers.map((node) => open('store', node))),
+    discard: await Promise.all(numbers.map((node) => open('discard', node))),
+  };
+  let views: UserView[] = [];
+  let sequences = 0;
+  let connections = 0;
+  const next = (): UserView => {
+    connections += 1;
+    const view = views[connections % nodes];
+    if (view === undefined) throw new Error('begin() first');
+    return view;
+  };
+  return {
+    ...IN_ONE_PROCESS,
+    name: nodes === 1 ? 's3, in one process' : `s3, ${nodes} nodes`,
+    hardlinks: false,
+    refusesReads: true,
+    sharesOpenFiles: nodes === 1,
+    implicitParents: true,
+    compared: { directoryModes: false, listedAttributes: false },
+    begin: async (tree, partialUploads) => {
+      sequences += 1;
+      const directory = `sequence ${sequences}`;
+      const [first] = stores[partialUploads];
+      await first?.mkdir(directory, {});
+      views = stores[partialUploads].map((store) => viewOf(store, directory));
+      const link = await connectInProcess(next());
+      await putTree(link, tree);
+      await link.disconnect();
+    },
+    connect: () => connectInProcess(next()),
+    leftovers: async () => {
+      const left = (await bucket.uploads()).map(({ key }) => `multipart upload of ${key}`);
+      for (const store of [...stores.store, ...stores.discard]) {
+        for (const [what, count] of Object.entries(store.usage())) if (count > 0) left.push(`${what}: ${count}`);
+      }
+      return left;
+    },
+    stop: async () => {
+      await Promise.all([...stores.store, ...stores.discard].map((store) => store.close()));
+      await bucket.destroy();
+    },
   };
 }
