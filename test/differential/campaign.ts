@@ -45,7 +45,7 @@ export async function runCampaign(target: Target, oracle: Oracle, options: Campa
   while (played < options.runs && found.size < (options.maxKinds ?? 1)) {
     const sequence = makeSequence((seed + played) >>> 0, { hardlinks: target.hardlinks, pairs: options.pairs });
     played += 1;
-    const failure = await play(sequence, target, oracle, tally);
+    const failure = await play(sequence, target, oracle, { tally });
     if (failure === undefined) continue;
     const known = found.get(kinds.get(failure.signature) ?? failure.signature);
     if (known !== undefined) {

@@ -16,6 +16,8 @@ export const DIFFERENCES = {
     'A time that was set through a handle, or while a handle was open, may stay although bytes are written later through it: clients set times before their last WRITE is answered, and mean them.',
   'stale writer':
     'Where another version of the file was committed since a handle that did not truncate was opened, its CLOSE may fail, and then nothing of it is stored. Nothing that was acknowledged is overwritten without one of the two saying so.',
+  'another process':
+    'What a process does with a name that a session of another process (a worker that does not share, another node, another sftp-stdio) is writing may be unknown to that session until its CLOSE, which then fails, with nothing of it stored. A new file is there for other processes from its CLOSE on.',
   'a dead session':
     'What a session that dies was writing becomes the file up to the first gap (partialUploads: store) where nothing has happened to the name since its OPEN; otherwise, and with discard, it is dropped. A POSIX server leaves what was written in place.',
   'APPEND writes': 'APPEND without WRITE opens for writing; sftp-server opens such a file for reading only.',

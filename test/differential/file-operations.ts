@@ -19,6 +19,7 @@ import {
   type World,
 } from './world.ts';
 
+const NO_SUCH_FILE = 2;
 const FAILURE = 4;
 
 export function handleOf(world: World, key: string): Handle {
@@ -325,16 +326,30 @@ export function close(given: World, rules: Rules, key: string): Outcome[] {
   if (rules.posix || handle.upload === undefined) return [ok(without())];
   const upload = uploadOf(given, handle.upload);
   const file = fileOf(given, handle.node);
-  if (namesOfNode(given, handle.node).length === 0) {
-    return rules.sharesOpenFiles ? [ok(without())] : [status(without(), 0, FAILURE)];
-  }
+  const failed = (): Outcome => status(dropped(given, key), FAILURE, NO_SUCH_FILE);
+  if (upload.overtaken)
+    return [failed(), ...takeName(given, handle, handle.upload).map((world) => ok(letGo(world, key)))];
+  if (namesOfNode(given, handle.node).length === 0)
+    return rules.sharesOpenFiles ? [ok(without())] : [ok(without()), failed()];
   if (!isPending(upload)) return [ok(without())];
   const outcomes = commit(given, handle.node, handle.upload).map((world) => ok(letGo(world, key)));
   if (upload.handles.length > 1 && !handle.wrote) outcomes.push(ok(without()));
   if (isStale(file, upload) && !upload.truncating && upload.dirty && meant('stale writer')) {
     outcomes.push(status(without(), FAILURE));
   }
+  if (!rules.sharesOpenFiles && (isStale(file, upload) || upload.moved) && meant('another process'))
+    outcomes.push(failed());
   return outcomes;
+}
+
+/** The last that is closed is the file: where another process has made a file of that name meanwhile, it is replaced. */
+function takeName(given: World, handle: Handle, upload: number): World[] {
+  const world = copyWorld(given);
+  const place = locate(world, handle.path);
+  if (place.error !== undefined || place.node?.kind === 'directory') return [];
+  place.parent.entries.set(place.name, handle.node);
+  uploadOf(world, upload).overtaken = false;
+  return commit(world, handle.node, upload);
 }
 
 /** All handles of the session end without a CLOSE. */

@@ -23,6 +23,7 @@ import {
   fileOf,
   handleKey,
   locate,
+  namesOfNode,
   newId,
   ROOT,
   sessionOf,
@@ -40,6 +41,44 @@ const END_OF_FILE = 1;
 const FAILURE = 4;
 
 export function apply(world: World, rules: Rules, session: number, request: Request): Outcome[] {
+  const outcomes = applySeeing(world, rules, session, request);
+  return rules.blind ? [...outcomes, ...applyBlind(world, rules, session, request)] : outcomes;
+}
+
+/** As if the new files that others are writing were not there yet. */
+function applyBlind(given: World, rules: Rules, session: number, request: Request): Outcome[] {
+  const world = copyWorld(given);
+  const hidden: { readonly parent: number; readonly name: string; readonly id: number }[] = [];
+  for (const [parent, directory] of world.nodes) {
+    if (directory.kind !== 'directory') continue;
+    for (const [name, id] of directory.entries) {
+      const node = world.nodes.get(id);
+      if (node?.kind !== 'file' || node.committed !== undefined) continue;
+      if (node.uploads.some((each) => uploadOf(world, each).handles.some((key) => sessionOf(key) === session)))
+        continue;
+      hidden.push({ parent, name, id });
+      directory.entries.delete(name);
+    }
+  }
+  if (hidden.length === 0) return [];
+  meant('another process');
+  return applySeeing(world, rules, session, request).map((outcome) => {
+    const after = copyWorld(outcome.world);
+    for (const { parent, name, id } of hidden) {
+      const directory = after.nodes.get(parent);
+      const free = directory?.kind === 'directory' && !directory.entries.has(name);
+      if (free) directory.entries.set(name, id);
+      const lost = !free || namesOfNode(after, id).length === 0;
+      for (const each of fileOf(after, id).uploads) {
+        uploadOf(after, each).overtaken ||= lost;
+        uploadOf(after, each).moved ||= request.op === 'rename' || request.op === 'posix-rename';
+      }
+    }
+    return { ...outcome, world: after };
+  });
+}
+
+function applySeeing(world: World, rules: Rules, session: number, request: Request): Outcome[] {
   const key = 'slot' in request ? handleKey(session, request.slot) : '';
   switch (request.op) {
     case 'open':
@@ -167,6 +206,7 @@ function beginUpload(
     handles: [key],
     gap: false,
     moved: false,
+    overtaken: false,
   });
   fileOf(world, access.node).uploads.push(id);
   addHandle(world, key, { ...access, upload: id, views: [] });

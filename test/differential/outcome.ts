@@ -13,6 +13,8 @@ export interface Rules {
   readonly refusesReads: boolean;
   /** All sessions share one registry of open files. */
   readonly sharesOpenFiles: boolean;
+  /** A session may not know of a new file that another process is writing. */
+  readonly blind: boolean;
 }
 
 /** One thing that may happen: the answer, and the world after it. */

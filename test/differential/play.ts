@@ -61,14 +61,19 @@ export interface Tally {
   givenUp: number;
 }
 
+export interface PlayOptions {
+  readonly tally?: Tally;
+  /** Play also what meets the writing of another process. */
+  readonly unguarded?: boolean;
+}
+
 export async function play(
   sequence: Sequence,
   target: Target,
   oracle: Oracle,
-  tally?: Tally,
+  options: PlayOptions = {},
 ): Promise<Failure | undefined> {
-  const player = new Player(sequence, target, oracle, tally);
-  return player.run();
+  return new Player(sequence, target, oracle, options).run();
 }
 
 class Player {
@@ -76,25 +81,31 @@ class Player {
   readonly #target: Target;
   readonly #oracle: Oracle;
   readonly #tally: Tally | undefined;
+  /** Requests that meet what another process writes are left out. */
+  readonly #guarded: boolean;
   #ours: Side;
   #theirs: Side;
   #step = 0;
 
-  constructor(sequence: Sequence, target: Target, oracle: Oracle, tally: Tally | undefined) {
+  constructor(sequence: Sequence, target: Target, oracle: Oracle, { tally, unguarded = false }: PlayOptions) {
     this.#sequence = sequence;
     this.#target = target;
     this.#oracle = oracle;
     this.#tally = tally;
+    this.#guarded = !target.sharesOpenFiles && !unguarded;
     const world = initialWorld(sequence);
     const { hardlinks, refusesReads, sharesOpenFiles } = target;
     const partialUploads = target.partialUploads ?? sequence.partialUploads;
     const common = { hardlinks, partialUploads };
-    this.#ours = { rules: { ...common, posix: false, refusesReads, sharesOpenFiles }, links: [], worlds: [world] };
-    this.#theirs = {
-      rules: { ...common, posix: true, refusesReads: false, sharesOpenFiles: true },
+    const alone = { refusesReads: false, sharesOpenFiles: true, blind: false };
+    const blind = !sharesOpenFiles && unguarded;
+    const posix = target.posix === true;
+    this.#ours = {
+      rules: { ...common, posix, refusesReads, sharesOpenFiles, blind },
       links: [],
       worlds: [world],
     };
+    this.#theirs = { rules: { ...common, ...alone, posix: true }, links: [], worlds: [world] };
   }
 
   async run(): Promise<Failure | undefined> {
@@ -138,6 +149,7 @@ class Player {
   async #play(step: Step): Promise<Failure | 'too much' | undefined> {
     switch (step.kind) {
       case 'call':
+        if (this.#forbidden(step)) return undefined;
         return (await this.#playOurs(step)) ?? (await this.#playTheirs(step)) ?? this.#tooMuch();
       case 'pair':
         return (await this.#playPair(step.calls)) ?? this.#tooMuch();
@@ -164,6 +176,9 @@ class Player {
         [answer],
         outcomes.map((each) => [each]),
       );
+    if (left.some(({ expected }) => expected.kind === 'directory-handle') && 'slot' in call.request) {
+      await links[call.session]?.call({ op: 'close', slot: call.request.slot });
+    }
     this.#ours.worlds = distinct(left.map(({ world }) => world));
     return undefined;
   }
@@ -190,8 +205,9 @@ class Player {
   }
 
   async #playPair(calls: readonly [Call, Call]): Promise<Failure | undefined> {
-    if (!this.#target.sharesOpenFiles && meetsThrough(calls)) {
+    if (this.#guarded && (meetsThrough(calls) || calls.some((call) => this.#forbidden(call)))) {
       for (const call of calls) {
+        if (this.#forbidden(call)) continue;
         const failure = await this.#playOurs(call);
         if (failure !== undefined) return failure;
         await this.#playTheirs(call);
@@ -269,11 +285,14 @@ class Player {
     return undefined;
   }
 
+  #forbidden({ session, request }: Call): boolean {
+    return this.#guarded && this.#ours.worlds.some((world) => meetsForeign(world, session, request));
+  }
+
   /** Whether the request can be sent: its handle is there, and nobody has reason to forbid it. */
   #applies(side: Side, { session, request }: Call): boolean {
     const link = side.links[session];
     if (link === undefined) return false;
-    if (!side.rules.sharesOpenFiles && side.worlds.some((world) => meetsForeign(world, session, request))) return false;
     if (request.op === 'open') {
       return !link.has(request.slot) && !this.#makesParents(side, request.path);
     }

@@ -5,6 +5,8 @@ import type { InitialTree } from './oracle.ts';
 
 export interface Target {
   readonly name: string;
+  /** It is a POSIX server itself: no difference is meant. */
+  readonly posix?: true;
   readonly hardlinks: boolean;
   /** What was replaced or is being written can be refused to a reader. */
   readonly refusesReads: boolean;

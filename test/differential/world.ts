@@ -42,6 +42,8 @@ export interface Upload {
   gap: boolean;
   /** Its name was moved since it began. */
   moved: boolean;
+  /** Another process, which did not know of it, has taken its name. */
+  overtaken: boolean;
 }
 
 /** What a handle for reading may show: a content (that it had at OPEN, say), or whatever the file is by now. */
@@ -212,8 +214,8 @@ export function worldKey(world: World): string {
     }
     const uploads = found.uploads.map((each) => {
       const upload = uploadOf(world, each);
-      const { base, truncating, dirty, modeSet, timeSet, ends, handles, gap, moved } = upload;
-      const flags = [truncating, dirty, modeSet, timeSet, gap, moved].map(Number).join('');
+      const { base, truncating, dirty, modeSet, timeSet, ends, handles, gap, moved, overtaken } = upload;
+      const flags = [truncating, dirty, modeSet, timeSet, gap, moved, overtaken].map(Number).join('');
       return `${content(upload.content)}/${content(base)}/${flags}/${ends.join('.')}/${[...handles].sort().join('.')}`;
     });
     return `${label}f[${content(found.committed)}|${uploads.join('|')}]`;

@@ -1,0 +1,6 @@
+// Random sequences of up to three sessions against OpenSSH's sftp-server: sessions in this process, without SSH.
+import { LOCAL, MEMORY } from './tested.ts';
+import { compareOn } from './test-targets.ts';
+
+compareOn(LOCAL);
+compareOn(MEMORY);

@@ -1,0 +1,63 @@
+// The targets of the tests, with what each costs in CI: some 3,000 sequences in all.
+import { serverTarget, stdioTarget } from './process-targets.ts';
+import { localTarget, memoryTarget, s3Target } from './targets.ts';
+import type { TestedTarget } from './test-targets.ts';
+
+const endpoint = process.env['S3_ENDPOINT'];
+const noS3 = endpoint === undefined ? 'radosgw is not installed' : null;
+
+export const LOCAL: TestedTarget = {
+  name: 'local, in one process',
+  missing: null,
+  start: localTarget,
+  sequential: 800,
+  simultaneous: 800,
+};
+
+export const MEMORY: TestedTarget = {
+  name: 'memory, in one process',
+  missing: null,
+  start: memoryTarget,
+  sequential: 500,
+  simultaneous: 500,
+};
+
+export const SERVER: TestedTarget = {
+  name: 'a server with three SSH connections',
+  missing: null,
+  start: () => serverTarget(),
+  sequential: 100,
+  simultaneous: 100,
+};
+
+export const WORKERS: TestedTarget = {
+  name: 'a server with two workers',
+  missing: null,
+  start: () => serverTarget(2),
+  sequential: 100,
+  simultaneous: 100,
+};
+
+export const STDIO: TestedTarget = {
+  name: 'three sftp-stdio processes',
+  missing: null,
+  start: stdioTarget,
+  sequential: 30,
+  simultaneous: 30,
+};
+
+export const S3: TestedTarget = {
+  name: 's3, in one process',
+  missing: noS3,
+  start: () => s3Target(endpoint ?? ''),
+  sequential: 40,
+  simultaneous: 40,
+};
+
+export const NODES: TestedTarget = {
+  name: 's3, two nodes on one bucket',
+  missing: noS3,
+  start: () => s3Target(endpoint ?? '', 2),
+  sequential: 20,
+  simultaneous: 20,
+};
