@@ -152,7 +152,7 @@ class Player {
         if (this.#forbidden(step)) return undefined;
         return (await this.#playOurs(step)) ?? (await this.#playTheirs(step)) ?? this.#tooMuch();
       case 'pair':
-        return (await this.#playPair(step.calls)) ?? this.#tooMuch();
+        return (await this.#playPair(step.calls, step.lag)) ?? this.#tooMuch();
       case 'disconnect':
         return (await this.#disconnect(step.session, step.behind)) ?? this.#tooMuch();
     }
@@ -204,7 +204,7 @@ class Player {
     this.#theirs.worlds = [outcome.world];
   }
 
-  async #playPair(calls: readonly [Call, Call]): Promise<Failure | undefined> {
+  async #playPair(calls: readonly [Call, Call], lag: number): Promise<Failure | undefined> {
     if (this.#guarded && (meetsThrough(calls) || calls.some((call) => this.#forbidden(call)))) {
       for (const call of calls) {
         if (this.#forbidden(call)) continue;
@@ -234,11 +234,11 @@ class Player {
           ),
         );
       const possible = [...both(first, second, true), ...both(second, first, false)];
-      const answers = await Promise.all([
-        links[first.session]?.call(first.request),
-        links[second.session]?.call(second.request),
-      ]);
-      const [one, other] = answers;
+      const leading = links[first.session]?.call(first.request);
+      // What fails meanwhile is looked at below.
+      leading?.catch(() => undefined);
+      for (let turn = 0; turn < lag; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      const [one, other] = await Promise.all([leading, links[second.session]?.call(second.request)]);
       if (one === undefined || other === undefined) return undefined;
       const { compared } = this.#target;
       const left = possible.filter(

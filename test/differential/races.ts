@@ -273,12 +273,16 @@ const REST: readonly Race[] = [
 
 export const RACES: readonly Race[] = [...racesOfSetstat(), ...racesOfRename(), ...REST];
 
+/** Turns of the event loop between the two requests: of all that can come between two steps something should. */
+const LAGS = [0, 0, 1, 1, 2, 2, 3, 3, 5, 5, 8, 8];
+
 /** The race as a sequence; every other time the requests leave in the other order. */
-export function sequenceOf({ files = [], before = [], calls: [one, other] }: Race, turned: boolean): Sequence {
+export function sequenceOf({ files = [], before = [], calls: [one, other] }: Race, round: number): Sequence {
   const calls: [Call, Call] = [
     { session: 0, request: one },
     { session: 1, request: other },
   ];
-  const pair: Step = { kind: 'pair', calls: turned ? [calls[1], calls[0]] : calls };
+  const lag = LAGS[round % LAGS.length] ?? 0;
+  const pair: Step = { kind: 'pair', calls: round % 2 === 1 ? [calls[1], calls[0]] : calls, lag };
   return { seed: 0, partialUploads: 'store', tree: { directories: DIRECTORIES, files }, steps: [...before, pair] };
 }

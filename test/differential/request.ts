@@ -64,7 +64,8 @@ export interface Call {
  */
 export type Step =
   | ({ readonly kind: 'call' } & Call)
-  | { readonly kind: 'pair'; readonly calls: readonly [Call, Call] }
+  /** `lag`: so many turns of the event loop later the second one leaves, whether the first is answered or not. */
+  | { readonly kind: 'pair'; readonly calls: readonly [Call, Call]; readonly lag: number }
   | { readonly kind: 'disconnect'; readonly session: number; readonly behind?: Request };
 
 export type Answer =
@@ -198,7 +199,9 @@ export function describeStep(step: Step): string {
     case 'call':
       return `${step.session}: ${describeRequest(step.request)}`;
     case 'pair':
-      return step.calls.map(({ session, request }) => `${session}: ${describeRequest(request)}`).join('  ||  ');
+      return step.calls
+        .map(({ session, request }) => `${session}: ${describeRequest(request)}`)
+        .join(step.lag === 0 ? '  ||  ' : `  || (${step.lag} turns later) `);
     case 'disconnect':
       return `${step.session}: ${step.behind === undefined ? '' : `${describeRequest(step.behind)}, and at once `}disconnect`;
   }

@@ -75,7 +75,7 @@ export function makeSequence(seed: number, options: SequenceOptions): Sequence {
     const session = random.below(sessions);
     if (sessions > 1 && random.chance(options.pairs)) {
       const other = (session + 1 + random.below(sessions - 1)) % sessions;
-      steps.push({ kind: 'pair', calls: maker.pair(session, other) });
+      steps.push({ kind: 'pair', calls: maker.pair(session, other), lag: random.of([0, 0, 0, 1, 2, 4]) });
     } else if (random.chance(3)) {
       const behind = random.chance(40) ? maker.call(session).request : undefined;
       steps.push({ kind: 'disconnect', session, ...(behind === undefined || behind.op === 'list' ? {} : { behind }) });

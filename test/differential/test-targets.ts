@@ -86,7 +86,7 @@ export function raceOn(tested: TestedTarget): void {
           if (race.hardlinks === true && !target.hardlinks) return;
           const failed: string[] = [];
           for (let round = 0; round < times; round += 1) {
-            const sequence = sequenceOf(race, round % 2 === 1);
+            const sequence = sequenceOf(race, round);
             const failure = await play(sequence, target, oracle, { unguarded: true });
             if (failure !== undefined) failed.push(describeSequence(sequence, failure));
           }
