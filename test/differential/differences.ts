@@ -38,7 +38,7 @@ export type Difference = keyof typeof DIFFERENCES;
 const used = new Set<Difference>();
 
 /** Marks a place of the model; what is never marked in a whole run is in the list for nothing. */
-export function meant(difference: Difference): true {
+export function meant(difference: Difference): boolean {
   used.add(difference);
   return true;
 }

@@ -150,7 +150,7 @@ class Player {
     switch (step.kind) {
       case 'call':
         if (this.#forbidden(step)) return undefined;
-        return (await this.#playOurs(step)) ?? (await this.#playTheirs(step)) ?? this.#tooMuch();
+        return (await this.#playBoth(step)) ?? this.#tooMuch();
       case 'pair':
         return (await this.#playPair(step.calls, step.lag)) ?? this.#tooMuch();
       case 'disconnect':
@@ -160,6 +160,12 @@ class Player {
 
   #tooMuch(): 'too much' | undefined {
     return this.#ours.worlds.length > MAX_WORLDS ? 'too much' : undefined;
+  }
+
+  async #playBoth(call: Call): Promise<Failure | undefined> {
+    const failure = await this.#playOurs(call);
+    if (failure === undefined) await this.#playTheirs(call);
+    return failure;
   }
 
   async #playOurs(call: Call): Promise<Failure | undefined> {
@@ -184,7 +190,7 @@ class Player {
   }
 
   /** The real sftp-server, whose one world must be right. */
-  async #playTheirs(call: Call): Promise<undefined> {
+  async #playTheirs(call: Call): Promise<void> {
     const { rules, links, worlds } = this.#theirs;
     const [world] = worlds;
     const link = links[call.session];
@@ -207,10 +213,8 @@ class Player {
   async #playPair(calls: readonly [Call, Call], lag: number): Promise<Failure | undefined> {
     if (this.#guarded && (meetsThrough(calls) || calls.some((call) => this.#forbidden(call)))) {
       for (const call of calls) {
-        if (this.#forbidden(call)) continue;
-        const failure = await this.#playOurs(call);
+        const failure = this.#forbidden(call) ? undefined : await this.#playBoth(call);
         if (failure !== undefined) return failure;
-        await this.#playTheirs(call);
       }
       return undefined;
     }

@@ -67,7 +67,7 @@ export function makeSequence(seed: number, options: SequenceOptions): Sequence {
   for (const path of FILES) {
     if (random.chance(55)) files.push({ path, length: random.of([0, 5, 20, 100]), fill: random.below(93) });
   }
-  const slots: Slots[] = Array.from({ length: SESSIONS }, () => new Map());
+  const slots = Array.from({ length: SESSIONS }, (): Slots => new Map());
   const maker = new CallMaker(random, paths, slots, options);
   const steps: Step[] = [];
   const length = 4 + random.below(36);
