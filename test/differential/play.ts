@@ -36,7 +36,6 @@ const MAX_WORLDS = 400;
 /** The session that looks round at the end. */
 const OBSERVER = SESSIONS;
 const WHOLE = 250_000;
-/** sftp-server looks at the handles' paths; a file that is copied into itself grows without end. */
 const POSIX_COMPARED = { directoryModes: true, listedAttributes: true };
 
 /** Two requests at one instant, in one of the two orders. */
@@ -55,7 +54,6 @@ interface Side {
 /** Counts what was done, to know that the test tests something. */
 export interface Tally {
   requests: number;
-  answersAlike: number;
   pairs: number;
   /** Sequences that were given up since too much was possible. */
   givenUp: number;
@@ -300,6 +298,7 @@ class Player {
     if (request.op === 'open') {
       return !link.has(request.slot) && !this.#makesParents(side, request.path);
     }
+    // sftp-server compares the handles' paths only: a file that is copied into itself would grow without end.
     if (request.op === 'copy-data') {
       if (request.slot === request.target || !link.has(request.slot) || !link.has(request.target)) return false;
       return side.worlds.every((world) => {
