@@ -38,7 +38,7 @@ const RETRIES = 4;
 
 export async function runCampaign(target: Target, oracle: Oracle, options: CampaignOptions): Promise<Campaign> {
   const seed = firstSeed();
-  const tally: Tally = { requests: 0, answersAlike: 0, pairs: 0, givenUp: 0 };
+  const tally: Tally = { requests: 0, pairs: 0, givenUp: 0 };
   const found = new Map<string, { signature: string; count: number; text: string }>();
   const kinds = new Map<string, string>();
   let played = 0;

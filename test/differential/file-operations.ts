@@ -332,10 +332,14 @@ export function close(given: World, rules: Rules, key: string): Outcome[] {
   if (namesOfNode(given, handle.node).length === 0)
     return rules.sharesOpenFiles ? [ok(without())] : [ok(without()), failed()];
   if (!isPending(upload)) return [ok(without())];
-  const outcomes = commit(given, handle.node, handle.upload).map((world) => ok(letGo(world, key)));
+  const stale = isStale(file, upload) && !upload.truncating && upload.dirty;
+  // Between processes nothing tells the sessions of each other: there the stale one has to say so.
+  const overwrites = !stale || rules.sharesOpenFiles;
+  const outcomes = overwrites ? commit(given, handle.node, handle.upload).map((world) => ok(letGo(world, key))) : [];
   if (upload.handles.length > 1 && !handle.wrote) outcomes.push(ok(without()));
-  if (isStale(file, upload) && !upload.truncating && upload.dirty && meant('stale writer')) {
-    outcomes.push(status(without(), FAILURE));
+  if (stale && meant('stale writer')) outcomes.push(status(without(), FAILURE));
+  if (!rules.sharesOpenFiles && (isStale(file, upload) || upload.moved) && meant('another process')) {
+    outcomes.push(failed());
   }
   if (!rules.sharesOpenFiles && (isStale(file, upload) || upload.moved) && meant('another process'))
     outcomes.push(failed());

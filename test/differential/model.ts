@@ -175,7 +175,7 @@ function open(
     addHandle(world, key, { ...access, node: id, upload: undefined, views });
     return [{ world, expected: { kind: 'handle' } }];
   }
-  const opened = openExisting(given, key, { ...access, node: id }, has(FLAG.TRUNC));
+  const opened = openExisting(given, rules, key, { ...access, node: id }, has(FLAG.TRUNC));
   return opened.map((next) => ({ world: next, expected: { kind: 'handle' } }));
 }
 
@@ -213,7 +213,7 @@ function beginUpload(
 }
 
 /** A handle that may change an existing file: it joins what is being written there, or begins a version of its own. */
-function openExisting(given: World, key: string, access: Access, truncate: boolean): World[] {
+function openExisting(given: World, rules: Rules, key: string, access: Access, truncate: boolean): World[] {
   const node = fileOf(given, access.node);
   const join = (id: number): World => {
     const world = copyWorld(given);
@@ -244,7 +244,8 @@ function openExisting(given: World, key: string, access: Access, truncate: boole
     return [begin(), ...node.uploads.map(join)];
   }
   const shared = node.uploads.filter((id) => !uploadOf(given, id).truncating);
-  if (shared.length > 0) return shared.map(join);
+  const apart = node.committed !== undefined && !rules.sharesOpenFiles && meant('another process') ? [begin()] : [];
+  if (shared.length > 0) return [...apart, ...shared.map(join)];
   if (node.committed === undefined) return node.uploads.map(join);
   meant('own version');
   return [begin(), ...node.uploads.map(join)];

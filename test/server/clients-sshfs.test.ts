@@ -1,48 +1,22 @@
 // sshfs, where the kernel can mount it: ordinary programs on the server's files. They write in place, append, cut off, and
 // write beside a file and rename over it, as rsync and most editors do.
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, expect, jest, test } from '@jest/globals';
-import { findPeer, findProgram, missingPeer } from '../peers/peers.ts';
-import { mustRun } from '../peers/process.ts';
 import { expectSameBytes, pattern } from '../storage/contract/store-driver.ts';
-import { describeOnStores, findOpenSsh, makeTree, sshOptions } from './clients-site.ts';
+import { describeOnStores, makeTree } from './clients-site.ts';
+import { onSshfsMount, sshfsLacking } from './sshfs-mount.ts';
 
 jest.setTimeout(120_000);
 
 const MIB = 1024 ** 2;
-const sshfs = findPeer('sshfs');
-const unmount = findProgram('machine', 'fusermount3');
-const ssh = findOpenSsh('ssh');
-const fuse = spawnSync('sh', ['-c', ': <>/dev/fuse'], { stdio: 'ignore' }).status === 0;
-const lacking = fuse
-  ? (missingPeer('sshfs') ?? (ssh === null ? missingPeer('openssh-machine') : null))
-  : 'this kernel has no FUSE';
-
-describeOnStores('sshfs', lacking, (site) => {
+describeOnStores('sshfs', sshfsLacking, (site) => {
   let source: string;
   let files: Map<string, Buffer>;
 
   /** Runs shell lines on a mount of their own, and waits until the server has closed everything. */
   const onMount = async (...lines: string[]): Promise<void> => {
-    const { server } = site();
-    const folder = site().folder();
-    const mount = path.join(folder, 'mount');
-    mkdirSync(mount);
-    const connect = path.join(folder, 'connect');
-    const words = [...(ssh ?? []), ...sshOptions(server)].map((word) => `'${word}'`);
-    writeFileSync(connect, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`, { mode: 0o700 });
-    const script = [
-      'set -e',
-      `${sshfs?.command.join(' ') ?? ''} -o ssh_command=${connect} -p ${server.port} demo@127.0.0.1:/ ${mount}`,
-      `trap 'cd /; ${unmount?.join(' ') ?? ''} -u ${mount}' EXIT`,
-      `cd ${mount}`,
-      ...lines,
-    ];
-    await mustRun(['bash', '-c', script.join('\n')], { timeoutMs: 100_000 });
-    // sshfs does not wait for the answers to its last CLOSEs before the mount is gone.
-    await site().expectNothingOpen();
+    await onSshfsMount(site(), lines);
   };
 
   beforeAll(() => {

@@ -7,8 +7,11 @@ export class TcpProxy {
   readonly port: number;
   readonly #target: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
+  readonly #silent = new Set<Socket>();
   #server: Server;
   #answer: string | null = null;
+  /** Bytes that have come from clients and were passed on. */
+  bytesForwarded = 0;
 
   private constructor(target: { host: string; port: number }, server: Server) {
     this.#target = target;
@@ -51,6 +54,21 @@ export class TcpProxy {
     this.#reset();
   }
 
+  /** The connections that there are fall silent, as behind a cable that was pulled: no byte passes, and no end. */
+  hush(): void {
+    for (const socket of this.#sockets) {
+      socket.unpipe();
+      socket.pause();
+      this.#silent.add(socket);
+    }
+  }
+
+  /** What has fallen silent breaks at last. */
+  breakSilent(): void {
+    for (const socket of this.#silent) socket.resetAndDestroy();
+    this.#silent.clear();
+  }
+
   #reset(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
@@ -66,9 +84,17 @@ export class TcpProxy {
       }
       const far = connect(this.#target);
       this.#track(far);
+      near.on('data', (chunk: Buffer) => {
+        this.bytesForwarded += chunk.length;
+      });
       near.pipe(far).pipe(near);
-      near.on('close', () => far.destroy());
-      far.on('close', () => near.destroy());
+      // Of a silent connection the other end learns nothing.
+      near.on('close', () => {
+        if (!this.#silent.has(near)) far.destroy();
+      });
+      far.on('close', () => {
+        if (!this.#silent.has(far)) near.destroy();
+      });
     });
   }
 
