@@ -3,15 +3,16 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PEERS_DIRECTORY } from '../peers/peers.ts';
+import { peersDirectory } from '../peers/peers.ts';
 import { Link, PipeChannel } from './link.ts';
 import { fillBytes } from './request.ts';
 import type { InitialFile } from './world.ts';
 
+const PEERS = peersDirectory(process.env);
 const CANDIDATES = [
-  join(PEERS_DIRECTORY, 'openssh-backports/usr/lib/openssh/sftp-server'),
+  join(PEERS, 'openssh-backports/usr/lib/openssh/sftp-server'),
   '/usr/lib/openssh/sftp-server',
-  join(PEERS_DIRECTORY, 'openssh-stable/usr/lib/openssh/sftp-server'),
+  join(PEERS, 'openssh-stable/usr/lib/openssh/sftp-server'),
 ];
 
 /** The program's path, or undefined where it is not installed. It has copy-data from OpenSSH 9.0 on. */

@@ -41,7 +41,7 @@ const SEARCH_PATH = ['usr/bin', 'usr/sbin', 'bin', 'sbin'];
 const VERSION_TIMEOUT_MS = 15_000;
 
 /** The folder that test/peers/install.sh fills. */
-function peersDirectory(environment: Environment): string {
+export function peersDirectory(environment: Environment): string {
   return (
     environment['LATTICEPORT_PEERS'] ??
     join(environment['XDG_CACHE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.cache'), 'latticeport-peers')

@@ -78,6 +78,7 @@ function wolfssh(): RealClient[] {
     {
       preset: isOld ? 'wolfssh-1.4' : 'wolfssh-1.5',
       version: peer.version,
+      missing: null,
       isPresetVersion: isOld ? peer.version === '1.4.20' : peer.version.startsWith('1.5'),
       command: ['env', '-C', peer.directory, ...peer.command, '-u', 'x', '-P', 'x', '-h', '127.0.0.1', '-p', '{port}'],
     },

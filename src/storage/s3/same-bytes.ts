@@ -35,7 +35,7 @@ export class SameBytes {
 
   /** Resolves when no copy of the key is under way. Never rejects. */
   async settled(key: string): Promise<void> {
-    await Promise.allSettled(this.#underWay.get(key) ?? []);
+    await Promise.allSettled([...(this.#underWay.get(key) ?? [])]);
   }
 
   /** The bytes of `before` are at `after` now. */
