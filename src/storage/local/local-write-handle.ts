@@ -132,8 +132,9 @@ export class LocalWriteHandle implements WriteHandle {
     this.#size = Math.max(this.#size, start + length);
     this.#reach(start, start + length);
     this.#dirty = true;
-    // Where there is no file to write to yet, making one may fail: that is better told now.
-    if (length > SMALL_WRITE_BYTES || this.#temporary === undefined) {
+    // Where there is no file to write to yet, making one may fail: that is better told now. And what is written into a file
+    // that all see is seen.
+    if (length > SMALL_WRITE_BYTES || this.#temporary === undefined || this.#published) {
       void this.#writeGathered();
       return this.#writeNow(start, chunks, length);
     }
@@ -264,7 +265,9 @@ export class LocalWriteHandle implements WriteHandle {
   }
 
   abandon(options?: { readonly discard: boolean }): Promise<Outcome> {
-    const store = this.#dirty && this.#upload.partialUploads === 'store' && options?.discard !== true;
+    const keep = this.#dirty && this.#upload.partialUploads === 'store' && options?.discard !== true;
+    // What was written into the file that all see is there.
+    const store = keep || this.#published;
     this.#outcome ??= this.#end(store ? 'what was received' : 'nothing').catch(() => 'discarded');
     return this.#outcome;
   }

@@ -115,7 +115,8 @@ export class MemoryWriteHandle implements WriteHandle {
     return this.#run('commit', () => {
       this.#commit(!this.#replaces);
       const { size } = this.#bytes;
-      this.#attributes = changed(this.#attributes, this.#change);
+      const committed = this.#written ? { ...this.#attributes, mtime: this.#upload.now() } : this.#attributes;
+      this.#attributes = changed(committed, this.#change);
       this.#change = {};
       this.#bytes = new GrowingBytes(this.#bytes.finish());
       this.#reached.add(0, size);

@@ -31,8 +31,6 @@ export class OpenVersion {
   readonly readers = new Set<VersionReadHandle>();
   /** It starts empty. */
   readonly truncates: boolean;
-  /** Written to since the last commit. */
-  dirty = false;
   #committed = false;
 
   constructor(inner: WriteHandle, path: StorePath, truncates: boolean) {
@@ -55,7 +53,6 @@ export class OpenVersion {
 
   /** Puts what was written so far at the path, and goes on as a change of that. The caller holds the path's lane. */
   async checkpoint(): Promise<void> {
-    this.dirty = false;
     await this.inner.checkpoint();
     this.#committed = true;
   }

@@ -13,6 +13,7 @@ export class SharedWriteHandle implements WriteHandle {
   readonly #version: OpenVersion;
   readonly #append: boolean;
   #phase: 'open' | 'ended' = 'open';
+  #changed: boolean;
 
   constructor(registry: StoreRegistry, version: OpenVersion, session: SessionKey, options: OpenWriteOptions) {
     this.#registry = registry;
@@ -20,7 +21,14 @@ export class SharedWriteHandle implements WriteHandle {
     this.session = session;
     this.isNew = version.kind === 'new';
     this.#append = options.append;
+    // Starting empty, and being there at all, are changes too.
+    this.#changed = options.truncate || (version.writers.size === 0 && version.kind !== 'changing');
     version.writers.add(this);
+  }
+
+  /** Something was done through this handle that its close has to store. */
+  get changed(): boolean {
+    return this.#changed;
   }
 
   async stat(): Promise<Entry> {
@@ -29,7 +37,7 @@ export class SharedWriteHandle implements WriteHandle {
 
   async write(offset: number | 'end', chunks: readonly Buffer[]): Promise<void> {
     const inner = this.#inner();
-    this.#version.dirty = true;
+    this.#changed = true;
     return inner.write(this.#append ? 'end' : offset, chunks);
   }
 
@@ -40,18 +48,20 @@ export class SharedWriteHandle implements WriteHandle {
   async copyWhole(source: ReadHandle): Promise<number | undefined> {
     const inner = this.#inner();
     const size = await inner.copyWhole?.(source instanceof FollowingReadHandle ? source.inner : source);
-    if (size !== undefined) this.#version.dirty = true;
+    if (size !== undefined) this.#changed = true;
     return size;
   }
 
   async truncate(size: number): Promise<void> {
     const inner = this.#inner();
-    this.#version.dirty = true;
+    this.#changed = true;
     return inner.truncate(size);
   }
 
   async setAttributes(change: AttributeChange): Promise<void> {
-    return this.#inner().setAttributes(change);
+    const inner = this.#inner();
+    this.#changed = true;
+    return inner.setAttributes(change);
   }
 
   async sync(): Promise<void> {

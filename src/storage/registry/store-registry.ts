@@ -248,14 +248,19 @@ export class StoreRegistry {
         if (last) await this.#life.end(version);
         throw version.failure;
       }
-      // Nothing was written over what has been replaced: nothing is to be told either.
-      const nothingToStore = version.superseded && !version.truncates && !version.dirty;
-      if (nothingToStore) this.#life.detach(version);
       if (version.detached) {
         if (last) await this.#life.end(version);
+      } else if (version.superseded && (version.kind === 'changing' || !version.truncates)) {
+        // What it changes is not there any more. Who wrote nothing is told nothing; the others that have it open are
+        // told at their own close.
+        if (last) {
+          this.#life.detach(version);
+          await this.#life.end(version);
+        }
+        if (writer.changed) throw new StorageError('changed', 'Another version of the file was stored meanwhile.');
       } else if (last) {
         await this.#life.commit(version, pass);
-      } else {
+      } else if (writer.changed) {
         await this.#life.publish(version, pass);
       }
     });
@@ -431,7 +436,8 @@ export class StoreRegistry {
 async function sharable(versions: readonly OpenVersion[]): Promise<OpenVersion | undefined> {
   const current = versions.filter(({ superseded }) => !superseded);
   // Those who do not truncate share one; where there is none, what will be the file.
-  return (await lastAlive(current.filter(({ truncates }) => !truncates))) ?? (await lastAlive(current));
+  const changing = current.filter(({ kind, truncates }) => kind === 'changing' || !truncates);
+  return (await lastAlive(changing)) ?? (await lastAlive(current));
 }
 
 /** A handle that has failed takes nothing more: nobody can share it. */
