@@ -15,6 +15,7 @@ import type { PrimaryOptions } from '../server/workers/primary.ts';
 import { Primary, workerCount, WorkerStartError } from '../server/workers/primary.ts';
 import { WorkerMeter } from '../server/workers/worker-meter.ts';
 import { PrimaryLink } from '../server/workers/worker.ts';
+import { standardOutput, type LogOutput } from '../telemetry/log-output.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -49,10 +50,12 @@ export function registerServeCommand(program: Command): void {
         return;
       }
       const { prepared, demo } = prepare(options);
-      const log = createLogger(prepared.loaded.config.log);
+      const output = standardOutput();
+      const log = createLogger(prepared.loaded.config.log, output);
       const signals = new ServeSignals(log);
-      if (workerCount(prepared.loaded.config.workers) > 1) await serveAsPrimary(prepared, options, demo, log, signals);
-      else await serveAlone(prepared, options, demo, log, signals);
+      if (workerCount(prepared.loaded.config.workers) > 1)
+        await serveAsPrimary(prepared, options, demo, output, log, signals);
+      else await serveAlone(prepared, options, demo, output, log, signals);
     });
 }
 
@@ -67,15 +70,16 @@ async function serveAlone(
   prepared: PreparedConfig,
   options: ServeOptions,
   demo: Demo | null,
+  output: LogOutput,
   log: Logger,
   signals: ServeSignals,
 ): Promise<void> {
-  const monitoring = await startMonitoring(prepared, log);
+  const monitoring = await startMonitoring(prepared, output, log);
   const server = await startServer(prepared, log, undefined, monitoring?.metrics).catch((error: unknown) => {
     throw listenError(error, prepared.loaded.config.listen) ?? error;
   });
   monitoring?.ready();
-  if (demo !== null) process.stdout.write(demoText(demo, prepared, server.address));
+  if (demo !== null) output.write(demoText(demo, prepared, server.address));
   signals.attach({
     stop: () => monitoredStop(monitoring, () => server.stop()),
     reload: () => countedReload(monitoring?.metrics, () => server.reload(prepare(options).prepared)),
@@ -86,10 +90,11 @@ async function serveAsPrimary(
   prepared: PreparedConfig,
   options: ServeOptions,
   demo: Demo | null,
+  output: LogOutput,
   log: Logger,
   signals: ServeSignals,
 ): Promise<void> {
-  const monitoring = await startMonitoring(prepared, log);
+  const monitoring = await startMonitoring(prepared, output, log);
   const primary = new Primary(primaryOptions(prepared), log, await meterFor(monitoring?.metrics));
   if (monitoring !== undefined) {
     monitoring.text = () => primary.metrics();
@@ -102,7 +107,7 @@ async function serveAsPrimary(
   const { workers } = primaryOptions(prepared);
   monitoring?.ready();
   log.info({ event: 'primary.ready', workers, host, port }, 'all workers listen');
-  if (demo !== null) process.stdout.write(demoText(demo, prepared, { address: host, port, family: 'IPv4' }));
+  if (demo !== null) output.write(demoText(demo, prepared, { address: host, port, family: 'IPv4' }));
   signals.attach({
     stop: () => monitoredStop(monitoring, () => primary.stop()),
     reload: () =>
@@ -121,12 +126,18 @@ async function serveAsPrimary(
 }
 
 /** Before anything else, so that it can be asked for while the rest starts; undefined where it is not configured. */
-async function startMonitoring({ loaded }: PreparedConfig, log: Logger): Promise<Monitoring | undefined> {
+async function startMonitoring(
+  { loaded }: PreparedConfig,
+  output: LogOutput,
+  log: Logger,
+): Promise<Monitoring | undefined> {
   const { metrics } = loaded.config;
   if (metrics === undefined) return undefined;
-  return Monitoring.start(metrics, log).catch((error: unknown) => {
+  const monitoring = await Monitoring.start(metrics, log).catch((error: unknown) => {
     throw listenError(error, metrics, 'another "metrics.port"') ?? error;
   });
+  monitoring.metrics.logLinesLost = () => output.linesLost;
+  return monitoring;
 }
 
 async function monitoredStop(monitoring: Monitoring | undefined, stop: () => Promise<unknown>): Promise<void> {
@@ -186,8 +197,12 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   try {
     const { prepared } = prepare(options);
     ({ listen } = prepared.loaded.config);
-    const log = createLogger(prepared.loaded.config.log).child({ worker: process.pid });
-    if (prepared.loaded.config.metrics !== undefined) metrics = await createMetrics();
+    const output = standardOutput();
+    const log = createLogger(prepared.loaded.config.log, output).child({ worker: process.pid });
+    if (prepared.loaded.config.metrics !== undefined) {
+      metrics = await createMetrics();
+      metrics.logLinesLost = () => output.linesLost;
+    }
     running = { server: await startServer(prepared, log, link, metrics), log };
     link.ready(running.server.address);
   } catch (error) {

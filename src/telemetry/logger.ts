@@ -1,6 +1,8 @@
+import { isatty } from 'node:tty';
 import type { DestinationStream, Logger, LoggerOptions as LoggerOptionsOfPino } from 'pino';
 import { pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
+import { standardOutput } from './log-output.ts';
 
 export type { Logger } from 'pino';
 
@@ -31,14 +33,12 @@ const printableOnly: LogMethodHook = function (args, method) {
 };
 
 /**
- * Structured logs on standard output, one JSON object a line: `time` (ISO 8601), `level` (a word), `event` (a stable
+ * Structured logs, on standard output where nothing else is given, one JSON object a line: `time` (ISO 8601), `level` (a word), `event` (a stable
  * dotted name), `sessionId` where there is a session, `msg` for people.
  */
 export function createLogger(options: LoggerOptions, destination?: DestinationStream): Logger {
-  const isPretty = options.format === 'pretty' || (options.format === 'auto' && process.stdout.isTTY);
-  const stream =
-    destination ??
-    (isPretty ? pretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', sync: true }) : undefined);
+  const isPretty = options.format === 'pretty' || (options.format === 'auto' && isatty(1));
+  const output = destination ?? standardOutput();
   const settings = {
     level: options.level,
     base: null,
@@ -47,5 +47,14 @@ export function createLogger(options: LoggerOptions, destination?: DestinationSt
     serializers: { err: pino.stdSerializers.err },
     ...(isPretty ? { hooks: { logMethod: printableOnly } } : {}),
   };
-  return stream === undefined ? pino(settings) : pino(settings, stream);
+  return pino(settings, isPretty ? prettyTo(output, isatty(1)) : output);
+}
+
+function prettyTo(output: DestinationStream, colorize: boolean): DestinationStream {
+  const prettify = prettyFactory({ colorize, ignore: 'pid,hostname' });
+  return {
+    write: (line) => {
+      output.write(prettify(line));
+    },
+  };
 }
