@@ -1,6 +1,7 @@
 import type { PublicKey, SignatureAlgorithm } from '../crypto/keys.ts';
 import { parsePublicKey } from '../crypto/public-key.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
+import { WireError } from '../wire/wire-error.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import type { Identity, IdentityProvider } from './identity.ts';
@@ -48,7 +49,10 @@ export interface AuthFailure {
     | 'bad-key'
     | 'method-not-available'
     | 'provider-failed'
-    | 'too-busy';
+    /** A bug, or a hash that is none: `error` says which. */
+    | 'internal-error'
+    | 'too-busy'
+    | 'too-many-connections';
   /** Of the key that was tried. */
   readonly fingerprint: string | null;
   readonly error?: unknown;
@@ -57,6 +61,8 @@ export interface AuthFailure {
 export interface ServerAuthOptions<T extends Identity> {
   readonly provider: IdentityProvider<T>;
   readonly remoteAddress: string;
+  /** What counts as one client with `remoteAddress`, for sharing what is scarce. */
+  readonly source: string;
   readonly sessionId: Buffer;
   /** Signature algorithms that user keys may use: the list of `server-sig-algs`. */
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
@@ -66,6 +72,8 @@ export interface ServerAuthOptions<T extends Identity> {
   readonly banner: string;
   send(payload: Buffer): void;
   disconnect(reason: SshDisconnect): void;
+  /** Whether somebody who has proved to be this user may have the connection. */
+  admit(identity: T): boolean | Promise<boolean>;
   onSuccess(success: AuthSuccess<T>): void;
   onFailure(failure: AuthFailure): void;
 }
@@ -76,6 +84,7 @@ export class ServerAuth<T extends Identity> {
   readonly #waiting: Buffer[] = [];
   #running = false;
   #done = false;
+  #succeeded = false;
   #bannerSent = false;
   #requests = 0;
   #queries = 0;
@@ -121,11 +130,7 @@ export class ServerAuth<T extends Identity> {
       }
     } catch (error) {
       this.#done = true;
-      this.#options.disconnect(
-        error instanceof SshDisconnect
-          ? error
-          : new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'malformed authentication request', { cause: error }),
-      );
+      this.#options.disconnect(asEnd(error));
     } finally {
       for (const payload of this.#waiting) payload.fill(0);
       this.#running = false;
@@ -146,8 +151,17 @@ export class ServerAuth<T extends Identity> {
       this.#sendFailure();
       return;
     }
-    const allowed = this.#options.methods.find((name) => name === method);
-    switch (allowed) {
+    try {
+      await this.#try(userName, method, reader);
+    } catch (error) {
+      // What is no fault of the client's must not be told as one. After the answer there is none left to give.
+      if (error instanceof SshDisconnect || error instanceof WireError || this.#succeeded) throw error;
+      this.#fail({ userName, method, reason: 'internal-error', fingerprint: null, error });
+    }
+  }
+
+  async #try(userName: string, method: string, reader: SshReader): Promise<void> {
+    switch (this.#options.methods.find((name) => name === method)) {
       case 'publickey':
         return this.#publicKey(userName, reader);
       case 'password':
@@ -169,20 +183,22 @@ export class ServerAuth<T extends Identity> {
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
     const right = await passwordTurns.run(
-      this.#options.remoteAddress,
+      this.#options.source,
       () => !this.#done,
       () => verifyPassword(password, identity?.passwordHash ?? null, provider.decoyHash),
     );
     if (right === 'unwanted') return;
     if (right === 'busy') {
-      this.#fail({ ...failure, reason: 'too-busy' });
+      // Not an attempt: nobody has looked at the password.
+      this.#options.onFailure({ ...failure, reason: 'too-busy' });
+      this.#sendFailure();
       return;
     }
     if (identity === null || !right || change) {
       this.#fail({ ...failure, reason: 'wrong-password' });
       return;
     }
-    this.#succeed({ identity, method: 'password', publicKey: null, signatureAlgorithm: null });
+    await this.#succeed({ identity, method: 'password', publicKey: null, signatureAlgorithm: null });
   }
 
   async #publicKey(userName: string, reader: SshReader): Promise<void> {
@@ -230,7 +246,7 @@ export class ServerAuth<T extends Identity> {
       this.#fail({ ...tried, reason: 'wrong-signature' });
       return;
     }
-    this.#succeed({ identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm });
+    await this.#succeed({ identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm });
   }
 
   async #find(userName: string, failure: Omit<AuthFailure, 'reason'>): Promise<T | null | 'provider-failed'> {
@@ -242,8 +258,18 @@ export class ServerAuth<T extends Identity> {
     }
   }
 
-  #succeed(success: AuthSuccess<T>): void {
+  async #succeed(success: AuthSuccess<T>): Promise<void> {
+    const { identity, method, publicKey } = success;
+    const admitted = await this.#options.admit(identity);
+    // The client has gone.
+    if (this.#done) return;
+    if (!admitted) {
+      const fingerprint = publicKey?.fingerprint ?? null;
+      this.#options.onFailure({ userName: identity.name, method, reason: 'too-many-connections', fingerprint });
+      throw new SshDisconnect(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, 'too many connections of this user');
+    }
     this.#done = true;
+    this.#succeeded = true;
     this.#options.send(Buffer.from([SSH_MSG_USERAUTH.SUCCESS]));
     this.#options.onSuccess(success);
   }
@@ -289,6 +315,15 @@ function asPassword(bytes: Buffer): string {
   } catch {
     return '';
   }
+}
+
+/** How the connection ends when answering a request failed with `error`. */
+function asEnd(error: unknown): SshDisconnect {
+  if (error instanceof SshDisconnect) return error;
+  if (error instanceof WireError) {
+    return new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'malformed authentication request', { cause: error });
+  }
+  return new SshDisconnect(DISCONNECT_REASON.BY_APPLICATION, 'internal error', { cause: error });
 }
 
 function tooMany(): SshDisconnect {

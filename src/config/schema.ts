@@ -128,6 +128,12 @@ const settings = z.strictObject({
     .strictObject({
       connections: z.int().min(1).max(1_000_000).default(10_000),
       unauthenticatedConnections: z.int().min(1).max(100_000).default(200),
+      connectionsPerUser: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .default(100)
+        .describe('Connections of one user that are logged in, in all workers together.'),
       connectionsPerSecondPerSource: z
         .number()
         .min(0)

@@ -140,7 +140,7 @@ export async function startServer(
   await prepareKexMethods(prepared.policy.algorithms.kex);
   const store = await openStore(config.storage, file, log, metrics);
   const windows = new ReceiveWindows(receiveBytes(config.storage));
-  const shared: SharedState = { windows, sessions: new Set(), ending: new Set(), metrics };
+  const shared: SharedState = { windows, admission, sessions: new Set(), ending: new Set(), metrics };
   const server = new SftpServer(environmentOf(prepared, store, shared, log), admission);
   if (metrics !== undefined) {
     connectSources(metrics, { server, store, storage: config.storage, windows, sftpSessions: shared.sessions });
@@ -173,6 +173,7 @@ export async function startServer(
 /** What all sessions have in common, whichever configuration they began with. */
 interface SharedState extends SftpShared {
   readonly windows: ReceiveWindows;
+  readonly admission: Admission;
 }
 
 function environmentOf(
@@ -191,6 +192,7 @@ function environmentOf(
     hostKeys: usableHostKeys(prepared),
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
     users: prepared.users,
+    admission: shared.admission,
     windows: shared.windows,
     openSftp: (user, channel, sessionLog) => sftpSessions.open(user, channel, sessionLog),
     log,

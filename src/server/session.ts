@@ -19,6 +19,8 @@ import type { KeyExchangeInfo, TransportHandler } from '../transport/transport.t
 import { Transport } from '../transport/transport.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
+import type { Admission } from './admission.ts';
+import { sourceOf } from './connection-throttle.ts';
 import { keyExchangeFailure } from './key-exchange-failure.ts';
 import type { User } from './users.ts';
 
@@ -31,6 +33,7 @@ export interface SessionEnvironment {
   readonly hostKeys: readonly PrivateKey[];
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   readonly users: IdentityProvider<User>;
+  readonly admission: Admission;
   readonly windows: ReceiveWindows;
   /** Makes the program of an `sftp` subsystem. */
   openSftp(user: User, channel: Channel, log: Logger): SftpUser;
@@ -82,6 +85,8 @@ export class Session implements TransportHandler {
   #drainTimer: NodeJS.Timeout | null = null;
   #lastActivity = performance.now();
   #userName: string | null = null;
+  /** The user among whose connections this one counts. */
+  #entered: string | null = null;
   #bytesReceivedBefore = 0;
   #timedOut = false;
 
@@ -198,6 +203,7 @@ export class Session implements TransportHandler {
     if (this.#drainTimer !== null) clearInterval(this.#drainTimer);
     if (phase.name === 'open') phase.connection.lost();
     if (phase.name === 'auth') phase.auth.cancel();
+    if (this.#entered !== null) this.#environment.admission.leave(this.#entered);
     if (phase.name === 'kex') {
       this.#environment.metrics?.ssh.keyExchangeFailed(keyExchangeFailure(reason, this.#timedOut));
     }
@@ -247,6 +253,7 @@ export class Session implements TransportHandler {
     const auth = new ServerAuth<User>({
       provider: users,
       remoteAddress: this.remoteAddress,
+      source: sourceOf(this.remoteAddress),
       sessionId: this.#transport.sessionId,
       userKeyAlgorithms,
       methods: config.auth.methods,
@@ -256,6 +263,7 @@ export class Session implements TransportHandler {
       disconnect: (reason) => {
         this.#transport.disconnect(reason);
       },
+      admit: (user) => this.#enter(user),
       onSuccess: (success) => {
         this.#authenticated(success);
       },
@@ -264,6 +272,15 @@ export class Session implements TransportHandler {
       },
     });
     this.#phase = { name: 'auth', auth };
+  }
+
+  async #enter({ name }: User): Promise<boolean> {
+    const { admission, config } = this.#environment;
+    if (!(await admission.enter(name, config.limits.connectionsPerUser))) return false;
+    // It may be over while others are asked.
+    if (this.#phase.name === 'auth') this.#entered = name;
+    else admission.leave(name);
+    return true;
   }
 
   #authenticationFailed(failure: AuthFailure): void {
@@ -278,6 +295,8 @@ export class Session implements TransportHandler {
     };
     if (failure.reason === 'provider-failed')
       this.#log.error({ ...fields, err: failure.error }, 'users cannot be looked up');
+    else if (failure.reason === 'internal-error')
+      this.#log.error({ ...fields, err: failure.error }, 'a bug: please report it');
     else this.#log.warn(fields, 'authentication failed');
   }
 

@@ -83,7 +83,8 @@ export class LogOutput {
   #wait(bytes: Buffer): void {
     this.#backlog.push(bytes);
     this.#backlogBytes += bytes.length;
-    this.#retry ??= setTimeout(() => {
+    if (this.#retry !== undefined) return;
+    this.#retry = setTimeout(() => {
       this.#retry = undefined;
       this.#flush();
     }, LOG_RETRY_MS).unref();

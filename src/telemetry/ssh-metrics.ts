@@ -23,8 +23,15 @@ export type KeyExchangeFailure = (typeof KEY_EXCHANGE_FAILURES)[number];
 
 /** Those for which somebody may wait: a series that is there from the start shows its first step. */
 const LOGINS = {
-  publickey: ['success', 'unknown-user-or-key', 'wrong-signature', 'provider-failed'],
-  password: ['success', 'wrong-password', 'too-busy', 'provider-failed'],
+  publickey: [
+    'success',
+    'unknown-user-or-key',
+    'wrong-signature',
+    'provider-failed',
+    'internal-error',
+    'too-many-connections',
+  ],
+  password: ['success', 'wrong-password', 'too-busy', 'provider-failed', 'internal-error', 'too-many-connections'],
 } as const;
 
 /** Of the SSH layers: connections, key exchanges, logins. */

@@ -3,6 +3,9 @@ import type { MetricSnapshot } from '../../telemetry/metric-snapshot.ts';
 /** What workers and primary say to each other over the IPC channel. */
 export type ToPrimary =
   | { readonly type: 'admit'; readonly id: number; readonly source: string }
+  /** Whether the user may have one more connection, of `limit`; and that one is over. */
+  | { readonly type: 'enter'; readonly id: number; readonly user: string; readonly limit: number }
+  | { readonly type: 'leave'; readonly user: string }
   | { readonly type: 'ready'; readonly host: string; readonly port: number }
   /** Its metrics, because the primary has asked in that round, or 0: because it ends. */
   | { readonly type: 'measured'; readonly round: number; readonly metrics: readonly MetricSnapshot[] }
@@ -11,6 +14,7 @@ export type ToPrimary =
 
 export type ToWorker =
   | { readonly type: 'admitted'; readonly id: number; readonly wait: number | null }
+  | { readonly type: 'entered'; readonly id: number; readonly may: boolean }
   /** Say your metrics. */
   | { readonly type: 'measure'; readonly round: number }
   /** Another has taken its place: no new connections, and an end when the last session has ended by itself. */
@@ -18,8 +22,21 @@ export type ToWorker =
   /** The server stops: no new connections, idle sessions end, transfers may finish within the deadline. */
   | { readonly type: 'drain' };
 
-const TO_PRIMARY: readonly unknown[] = ['admit', 'ready', 'failed', 'measured'] satisfies ToPrimary['type'][];
-const TO_WORKER: readonly unknown[] = ['admitted', 'measure', 'retire', 'drain'] satisfies ToWorker['type'][];
+const TO_PRIMARY: readonly unknown[] = [
+  'admit',
+  'enter',
+  'leave',
+  'ready',
+  'failed',
+  'measured',
+] satisfies ToPrimary['type'][];
+const TO_WORKER: readonly unknown[] = [
+  'admitted',
+  'entered',
+  'measure',
+  'retire',
+  'drain',
+] satisfies ToWorker['type'][];
 
 export function isToPrimary(message: unknown): message is ToPrimary {
   return hasType(message) && TO_PRIMARY.includes(message.type);

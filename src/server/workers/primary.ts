@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { Logger } from '../../telemetry/logger.ts';
 import { ConnectionThrottle } from '../connection-throttle.ts';
 import type { ToWorker } from './messages.ts';
+import { ConnectionsOfWorkers } from './connections-of-workers.ts';
 import { isToPrimary } from './messages.ts';
 import type { WorkerMeter } from './worker-meter.ts';
 
@@ -48,6 +49,7 @@ export class Primary {
   readonly #log: Logger;
   readonly #meter: WorkerMeter | undefined;
   #throttle: ConnectionThrottle;
+  readonly #connections = new ConnectionsOfWorkers();
   readonly #phases = new Map<number, { phase: WorkerPhase; readonly startedAt: number }>();
   #backoffMs = FIRST_BACKOFF_MS;
   #stopping = false;
@@ -63,6 +65,11 @@ export class Primary {
       if (!isToPrimary(message)) return;
       if (message.type === 'admit') {
         send(worker, { type: 'admitted', id: message.id, wait: this.#throttle.admit(message.source) });
+      } else if (message.type === 'enter') {
+        const may = this.#connections.enter(worker.id, message.user, message.limit);
+        send(worker, { type: 'entered', id: message.id, may });
+      } else if (message.type === 'leave') {
+        this.#connections.leave(worker.id, message.user);
       } else if (message.type === 'measured') {
         this.#meter?.received(worker.id, message.round, message.metrics);
       }
@@ -70,6 +77,7 @@ export class Primary {
     // Not 'exit': what a worker said last may come after that.
     cluster.on('disconnect', (worker) => {
       this.#meter?.ended(worker.id);
+      this.#connections.ended(worker.id);
     });
     cluster.on('exit', (worker, code, signal) => {
       this.#exited(worker, code, signal);

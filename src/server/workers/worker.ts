@@ -19,6 +19,7 @@ export interface WorkerOrders {
 export class PrimaryLink implements Admission {
   readonly #measure: WorkerOrders['measure'];
   readonly #waiting = new Map<number, (wait: number | null) => void>();
+  readonly #entering = new Map<number, (may: boolean) => void>();
   #nextId = 0;
 
   constructor(orders: WorkerOrders) {
@@ -31,6 +32,10 @@ export class PrimaryLink implements Admission {
         case 'admitted':
           this.#waiting.get(message.id)?.(message.wait);
           this.#waiting.delete(message.id);
+          break;
+        case 'entered':
+          this.#entering.get(message.id)?.(message.may);
+          this.#entering.delete(message.id);
           break;
         case 'measure':
           void this.#report(message.round);
@@ -47,6 +52,8 @@ export class PrimaryLink implements Admission {
     process.on('disconnect', () => {
       for (const answer of this.#waiting.values()) answer(0);
       this.#waiting.clear();
+      for (const answer of this.#entering.values()) answer(true);
+      this.#entering.clear();
       orders.drain();
     });
   }
@@ -59,6 +66,19 @@ export class PrimaryLink implements Admission {
       this.#waiting.set(this.#nextId, resolve);
       this.#send({ type: 'admit', id: this.#nextId, source });
     });
+  }
+
+  enter(user: string, limit: number): Promise<boolean> {
+    if (!process.connected) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#nextId += 1;
+      this.#entering.set(this.#nextId, resolve);
+      this.#send({ type: 'enter', id: this.#nextId, user, limit });
+    });
+  }
+
+  leave(user: string): void {
+    if (process.connected) this.#send({ type: 'leave', user });
   }
 
   ready({ address, port }: AddressInfo): void {
