@@ -140,6 +140,12 @@ const settings = z.strictObject({
         .max(100_000)
         .default(15)
         .describe('Faster ones wait before the banner, then are closed; 0: no limit.'),
+      rekeysPerMinute: z
+        .int()
+        .min(1)
+        .max(6000)
+        .default(120)
+        .describe('Key exchanges that the client of a connection may begin; faster ones wait.'),
       sessionsPerConnection: z.int().min(1).max(1000).default(10),
       openFilesPerSession: z.int().min(1).max(10_000).default(128),
       idleSeconds: seconds(7 * 24 * 3600).default(1800),

@@ -107,7 +107,7 @@ export class Session implements TransportHandler {
       algorithms: environment.algorithms,
       hostKeys: environment.hostKeys,
       userKeyAlgorithms: environment.userKeyAlgorithms,
-      rekey: config.rekey,
+      rekey: { ...config.rekey, perMinute: config.limits.rekeysPerMinute },
       handler: this,
     });
   }
