@@ -152,6 +152,9 @@ const settings = z.strictObject({
       keepaliveSeconds: seconds(3600).default(60),
       unansweredKeepalives: z.int().min(1).max(100).default(5),
       requestsInFlight: z.int().min(1).max(4096).default(64).describe('SFTP requests being worked on, a session.'),
+      readBytesPerConnection: bytes(256 * KIB, GIB)
+        .default(8 * MIB)
+        .describe('Answers that are asked for and not sent, all sessions of a connection together.'),
       writeBytesInFlight: bytes(256 * KIB, GIB)
         .default(8 * MIB)
         .describe('Write data being stored, a session.'),

@@ -194,7 +194,7 @@ function environmentOf(
     users: prepared.users,
     admission: shared.admission,
     windows: shared.windows,
-    openSftp: (user, channel, sessionLog) => sftpSessions.open(user, channel, sessionLog),
+    openSftp: (user, channel, sessionLog, readBudget) => sftpSessions.open(user, channel, sessionLog, readBudget),
     log,
     metrics: shared.metrics,
   };

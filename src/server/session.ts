@@ -11,6 +11,7 @@ import type { ReceiveWindows } from '../connection/receive-windows.ts';
 import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import { describeKex } from '../policy/session-kex.ts';
+import { ReadBudget } from '../sftp/read-budget.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
@@ -36,7 +37,7 @@ export interface SessionEnvironment {
   readonly admission: Admission;
   readonly windows: ReceiveWindows;
   /** Makes the program of an `sftp` subsystem. */
-  openSftp(user: User, channel: Channel, log: Logger): SftpUser;
+  openSftp(user: User, channel: Channel, log: Logger, readBudget: ReadBudget): SftpUser;
   readonly log: Logger;
   readonly metrics?: Metrics | undefined;
 }
@@ -80,6 +81,7 @@ export class Session implements TransportHandler {
   #graceTimer: NodeJS.Timeout;
   readonly #observer: SessionObserver;
   readonly #sftp = new Set<SftpUser>();
+  readonly #readBudget: ReadBudget;
   #phase: Phase = { name: 'kex' };
   #keepaliveTimer: NodeJS.Timeout | null = null;
   #drainTimer: NodeJS.Timeout | null = null;
@@ -100,6 +102,7 @@ export class Session implements TransportHandler {
       'connection opened',
     );
     const { config } = environment;
+    this.#readBudget = new ReadBudget(config.limits.readBytesPerConnection);
     this.#graceTimer = this.#deadline(Math.min(KEX_SECONDS, config.auth.loginGraceSeconds), 'no key exchange in time');
     this.#transport = new Transport(socket, {
       role: 'server',
@@ -341,7 +344,7 @@ export class Session implements TransportHandler {
   }
 
   #openSftp(user: User, channel: Channel): ChannelUser {
-    const sftp = this.#environment.openSftp(user, channel, this.#log.child({ user: user.name }));
+    const sftp = this.#environment.openSftp(user, channel, this.#log.child({ user: user.name }), this.#readBudget);
     this.#sftp.add(sftp);
     return {
       onData: (chunk) => {

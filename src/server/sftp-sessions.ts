@@ -4,6 +4,7 @@ import type { SftpObserver } from '../sftp/events.ts';
 import { DEFAULT_SFTP_LIMITS } from '../sftp/limits.ts';
 import type { StatusCode } from '../sftp/protocol.ts';
 import { SSH_FX } from '../sftp/protocol.ts';
+import type { ReadBudget } from '../sftp/read-budget.ts';
 import { SftpSession } from '../sftp/session.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -35,7 +36,7 @@ export class SftpSessions {
     this.#shared = shared;
   }
 
-  open(user: User, channel: Channel, log: Logger): SftpUser {
+  open(user: User, channel: Channel, log: Logger, readBudget: ReadBudget): SftpUser {
     const { view, ready } = this.#viewOf(user);
     const { limits } = this.#config;
     const { sessions, ending: allEnding, metrics } = this.#shared;
@@ -62,6 +63,7 @@ export class SftpSessions {
           openHandles: limits.openFilesPerSession,
         },
         observer: observerFor(log, metrics),
+        readBudget,
       },
     );
     sessions.add(session);

@@ -33,7 +33,7 @@ export interface Plan {
   readonly handles?: readonly OpenHandle[];
   /** It changes nothing: in the lane it runs beside its neighbours that only look, which pays where a store is far. */
   readonly onlyLooks?: boolean;
-  /** Bytes that a READ may answer with, for the limit on them. */
+  /** Bytes that a READ or READDIR may answer with, for the limit on them. */
   readonly readBytes?: number;
   /** Only where the request's row says 'by flags'. */
   readonly needs?: readonly Permission[];

@@ -7,6 +7,7 @@ import { NO_IDENTITY_NAMES, type IdentityNames } from './identity-names.ts';
 import { DEFAULT_SFTP_LIMITS, type SftpLimits } from './limits.ts';
 import { PacketStream, type IncomingPacket } from './packet-stream.ts';
 import { SFTP_VERSION, SSH_FX, SSH_FXP } from './protocol.ts';
+import { ReadBudget } from './read-budget.ts';
 import { encodeReply, packet as encodePacket, statusOf, type Reply } from './reply.ts';
 import type { Plan, RequestContext } from './request.ts';
 import { RequestRouter } from './request-router.ts';
@@ -25,6 +26,8 @@ export interface SftpSessionOptions {
   readonly umask?: number;
   readonly names?: IdentityNames;
   readonly observer?: SftpObserver;
+  /** Shared with the other sessions of the connection, where there is such a bound. */
+  readonly readBudget?: ReadBudget;
 }
 
 /** A request that has come and whose answer has not left. */
@@ -64,6 +67,10 @@ export class SftpSession {
   #pumpScheduled = false;
   #readBytes = 0;
   #writeBytes = 0;
+  readonly #budget: ReadBudget;
+  /** Of the budget: asked for and not handed to the stream, and handed to it while it would rather have had no more. */
+  #budgetTaken = 0;
+  #unsentBytes = 0;
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
   #ended: Promise<void> | undefined;
@@ -73,6 +80,7 @@ export class SftpSession {
     this.#io = io;
     this.#limits = { ...DEFAULT_SFTP_LIMITS, ...options.limits };
     this.#observer = options.observer ?? {};
+    this.#budget = options.readBudget ?? new ReadBudget(Infinity);
     this.#context = {
       view,
       handles: new HandleTable(this.#limits.openHandles),
@@ -112,6 +120,8 @@ export class SftpSession {
   /** The stream takes answers again, after `SftpIo.write` was false. */
   drained(): void {
     this.#outputBlocked = false;
+    this.#giveBack(this.#unsentBytes);
+    this.#unsentBytes = 0;
     this.#pump();
   }
 
@@ -130,6 +140,10 @@ export class SftpSession {
       for (;;) {
         this.#flush();
         if (!this.#mayTakeUp()) break;
+        if (!this.#mayAskForMore()) {
+          this.#budget.wait(this.#wake);
+          break;
+        }
         const next = this.#packets.next();
         this.#tellUnfinished(next === undefined ? this.#packets.unfinishedBytes : 0);
         if (next === undefined) break;
@@ -164,6 +178,20 @@ export class SftpSession {
       this.#readBytes < this.#limits.readBytesInFlight &&
       this.#writeBytes < this.#limits.writeBytesInFlight
     );
+  }
+
+  /** Whoever holds nothing of the budget may always hold one answer: no session stands still for the others. */
+  #mayAskForMore(): boolean {
+    return this.#budgetTaken === 0 || this.#budget.hasRoom;
+  }
+
+  readonly #wake = (): void => {
+    this.#pumpSoon();
+  };
+
+  #giveBack(bytes: number): void {
+    this.#budgetTaken -= bytes;
+    this.#budget.give(bytes);
   }
 
   #takeUp(incoming: IncomingPacket): void {
@@ -218,6 +246,8 @@ export class SftpSession {
     }
     slot.readBytes = plan.readBytes ?? 0;
     this.#readBytes += slot.readBytes;
+    this.#budgetTaken += slot.readBytes;
+    this.#budget.take(slot.readBytes);
     this.#writeBytes += writeBytes;
     this.#underWay += 1;
     const turns: Turn[] = (plan.handles ?? []).map((handle) => ({ turnstile: handle.turns, kind: plan.io ?? 'alone' }));
@@ -285,14 +315,21 @@ export class SftpSession {
     if (this.#state === 'closed' || this.#slots[0]?.answer === undefined) return;
     const chunks: Buffer[] = [];
     let sent = 0;
+    let readBytes = 0;
     for (const slot of this.#slots) {
       if (slot.answer === undefined) break;
       for (const chunk of slot.answer) chunks.push(chunk);
-      this.#readBytes -= slot.readBytes;
+      readBytes += slot.readBytes;
       sent += 1;
     }
     this.#slots.splice(0, sent);
-    if (!this.#io.write(chunks)) this.#outputBlocked = true;
+    this.#readBytes -= readBytes;
+    if (this.#io.write(chunks)) {
+      this.#giveBack(readBytes);
+      return;
+    }
+    this.#outputBlocked = true;
+    this.#unsentBytes += readBytes;
   }
 
   async #shutDown(how: 'end' | 'protocol-error' | 'aborted', detail: string): Promise<void> {
@@ -300,6 +337,9 @@ export class SftpSession {
     this.#end.abort(new StorageError('failure', 'The session is over.'));
     this.#packets.clear();
     this.#slots.length = 0;
+    this.#budget.forget(this.#wake);
+    this.#giveBack(this.#budgetTaken);
+    this.#unsentBytes = 0;
     const idle =
       this.#underWay === 0
         ? Promise.resolve()
