@@ -9,6 +9,7 @@ import { ConfigError } from '../policy/config-error.ts';
 import type { PreparedConfig } from '../server/prepared-config.ts';
 import type { RunningServer } from '../server/compose.ts';
 import { startServer } from '../server/compose.ts';
+import { watchDescriptors } from '../server/descriptors.ts';
 import { createMetrics, Monitoring } from '../server/monitoring.ts';
 import { prepareConfig } from '../server/prepared-config.ts';
 import type { PrimaryOptions } from '../server/workers/primary.ts';
@@ -53,6 +54,8 @@ export function registerServeCommand(program: Command): void {
       const output = standardOutput();
       const log = createLogger(prepared.loaded.config.log, output);
       const signals = new ServeSignals(log);
+      // Of the process that accepts the connections.
+      watchDescriptors(log);
       if (workerCount(prepared.loaded.config.workers) > 1)
         await serveAsPrimary(prepared, options, demo, output, log, signals);
       else await serveAlone(prepared, options, demo, output, log, signals);

@@ -14,6 +14,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Admission } from './admission.ts';
 import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
+import { descriptorLimit, FileDescriptors, shareDescriptors, warnOfFewDescriptors } from './descriptors.ts';
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { checkReplacement, offeredAlgorithms, usableHostKeys } from './prepared-config.ts';
@@ -140,8 +141,17 @@ export async function startServer(
   await prepareKexMethods(prepared.policy.algorithms.kex);
   const store = await openStore(config.storage, file, log, metrics);
   const windows = new ReceiveWindows(receiveBytes(config.storage));
-  const shared: SharedState = { windows, admission, sessions: new Set(), ending: new Set(), metrics };
-  const server = new SftpServer(environmentOf(prepared, store, shared, log), admission);
+  const shared: SharedState = {
+    windows,
+    admission,
+    sessions: new Set(),
+    ending: new Set(),
+    files: new FileDescriptors(),
+    metrics,
+  };
+  const environment = environmentOf(prepared, store, shared, log);
+  warnOfFewDescriptors(environment.capacity, config.limits, log);
+  const server = new SftpServer(environment, admission);
   if (metrics !== undefined) {
     connectSources(metrics, { server, store, storage: config.storage, windows, sftpSessions: shared.sessions });
   }
@@ -184,7 +194,8 @@ function environmentOf(
 ): SessionEnvironment {
   const { config, file } = prepared.loaded;
   if (shared.metrics !== undefined) announceKeyExchanges(shared.metrics, prepared.policy.algorithms.kex);
-  const sftpSessions = new SftpSessions(store, config, shared);
+  const descriptors = shareDescriptors(descriptorLimit(), config.limits);
+  const sftpSessions = new SftpSessions(store, config, descriptors, shared);
   return {
     config,
     version: SSH_VERSION,
@@ -194,6 +205,7 @@ function environmentOf(
     users: prepared.users,
     admission: shared.admission,
     windows: shared.windows,
+    capacity: descriptors,
     openSftp: (user, channel, sessionLog, readBudget) => sftpSessions.open(user, channel, sessionLog, readBudget),
     log,
     metrics: shared.metrics,

@@ -22,7 +22,9 @@ import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import type { Admission } from './admission.ts';
 import { sourceOf } from './connection-throttle.ts';
+import type { DescriptorShares } from './descriptors.ts';
 import { keyExchangeFailure } from './key-exchange-failure.ts';
+import { DRAIN_CHECK_MS, DRAIN_QUIET_MS, KEX_SECONDS } from './limits.ts';
 import type { User } from './users.ts';
 
 /** What every session of a server shares. */
@@ -36,21 +38,13 @@ export interface SessionEnvironment {
   readonly users: IdentityProvider<User>;
   readonly admission: Admission;
   readonly windows: ReceiveWindows;
+  /** Connections that there is room for. */
+  readonly capacity: DescriptorShares;
   /** Makes the program of an `sftp` subsystem. */
   openSftp(user: User, channel: Channel, log: Logger, readBudget: ReadBudget): SftpUser;
   readonly log: Logger;
   readonly metrics?: Metrics | undefined;
 }
-
-/**
- * A drain ends a session that has nothing open and has asked for nothing for so long: the rename that WinSCP and others
- * send after the CLOSE of an upload belongs to it.
- */
-const DRAIN_QUIET_MS = 1000;
-const DRAIN_CHECK_MS = 100;
-
-/** A person at a password prompt needs time; a key exchange needs none. */
-const KEX_SECONDS = 20;
 
 /** Whoever counts sessions. */
 export interface SessionObserver {
@@ -77,6 +71,7 @@ export class Session implements TransportHandler {
   readonly #log: Logger;
   readonly remoteAddress: string;
   readonly #transport: Transport;
+  readonly #socket: Socket;
   readonly #startedAt = Date.now();
   #graceTimer: NodeJS.Timeout;
   readonly #observer: SessionObserver;
@@ -94,6 +89,7 @@ export class Session implements TransportHandler {
 
   constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
     this.#environment = environment;
+    this.#socket = socket;
     this.#observer = observer;
     this.remoteAddress = socket.remoteAddress ?? 'unknown';
     this.#log = environment.log.child({ sessionId: this.id });
@@ -127,6 +123,12 @@ export class Session implements TransportHandler {
 
   end(reason: (typeof DISCONNECT_REASON)[keyof typeof DISCONNECT_REASON], message: string): void {
     this.#transport.disconnect(new SshDisconnect(reason, message));
+  }
+
+  /** Ends the session for another's sake: its descriptor is free at once, whether the client closes or not. */
+  evict(message: string): void {
+    this.end(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, message);
+    this.#socket.destroy();
   }
 
   /** Ends the session now if it is idle, otherwise soon after its open files are closed. */

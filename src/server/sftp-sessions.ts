@@ -10,6 +10,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { UserView } from '../vfs/user-view.ts';
+import type { DescriptorShares, FileDescriptors } from './descriptors.ts';
 import type { SftpUser } from './session.ts';
 import { viewOf } from './user-views.ts';
 import type { User } from './users.ts';
@@ -20,6 +21,7 @@ export interface SftpShared {
   readonly sessions: Set<SftpSession>;
   /** Those that are over and have not let go of their files yet. */
   readonly ending: Set<Promise<void>>;
+  readonly files: FileDescriptors;
   readonly metrics?: Metrics | undefined;
 }
 
@@ -27,19 +29,21 @@ export interface SftpShared {
 export class SftpSessions {
   readonly #store: ObjectStore;
   readonly #config: Config;
+  readonly #shares: DescriptorShares;
   readonly #shared: SftpShared;
   readonly #views = new WeakMap<User, { view: UserView; ready: Promise<void> }>();
 
-  constructor(store: ObjectStore, config: Config, shared: SftpShared) {
+  constructor(store: ObjectStore, config: Config, shares: DescriptorShares, shared: SftpShared) {
     this.#store = store;
     this.#config = config;
+    this.#shares = shares;
     this.#shared = shared;
   }
 
   open(user: User, channel: Channel, log: Logger, readBudget: ReadBudget): SftpUser {
     const { view, ready } = this.#viewOf(user);
     const { limits } = this.#config;
-    const { sessions, ending: allEnding, metrics } = this.#shared;
+    const { sessions, ending: allEnding, files, metrics } = this.#shared;
     const session = new SftpSession(
       {
         write: (chunks) => channel.write(chunks),
@@ -64,6 +68,12 @@ export class SftpSessions {
         },
         observer: observerFor(log, metrics),
         readBudget,
+        descriptors: {
+          take: (count) => files.take(user.name, count, this.#shares),
+          give: (count) => {
+            files.give(user.name, count);
+          },
+        },
       },
     );
     sessions.add(session);

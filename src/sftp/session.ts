@@ -2,7 +2,7 @@ import { StorageError } from '../storage/object-store.ts';
 import type { UserView } from '../vfs/user-view.ts';
 import { SshReader } from '../wire/reader.ts';
 import type { SftpAction, SftpObserver } from './events.ts';
-import { HandleTable } from './handle-table.ts';
+import { HandleTable, type DescriptorShare } from './handle-table.ts';
 import { NO_IDENTITY_NAMES, type IdentityNames } from './identity-names.ts';
 import { DEFAULT_SFTP_LIMITS, type SftpLimits } from './limits.ts';
 import { PacketStream, type IncomingPacket } from './packet-stream.ts';
@@ -28,6 +28,8 @@ export interface SftpSessionOptions {
   readonly observer?: SftpObserver;
   /** Shared with the other sessions of the connection, where there is such a bound. */
   readonly readBudget?: ReadBudget;
+  /** What the user may have open, in all its sessions; no such bound where it is left out. */
+  readonly descriptors?: DescriptorShare;
 }
 
 /** A request that has come and whose answer has not left. */
@@ -83,7 +85,7 @@ export class SftpSession {
     this.#budget = options.readBudget ?? new ReadBudget(Infinity);
     this.#context = {
       view,
-      handles: new HandleTable(this.#limits.openHandles),
+      handles: new HandleTable(this.#limits.openHandles, options.descriptors),
       limits: this.#limits,
       names: options.names ?? NO_IDENTITY_NAMES,
       umask: options.umask ?? 0o022,
