@@ -44,6 +44,9 @@ const localStorage = z.strictObject({
   fsync: z.enum(['always', 'never']).default('always').describe('Whether CLOSE waits until the disk has the file.'),
   hardlinks: z.boolean().default(true),
   symlinks: z.boolean().default(false),
+  maxSparseBytes: bytes(0, 8 * 1024 * 1024 * GIB)
+    .default(64 * GIB)
+    .describe('What a file may have of holes: a size set before it is filled, or a write past the end.'),
   partialUploads: z.enum(['store', 'discard']).default('store'),
 });
 

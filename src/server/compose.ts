@@ -18,6 +18,7 @@ import { descriptorLimit, FileDescriptors, shareDescriptors, warnOfFewDescriptor
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { checkReplacement, offeredAlgorithms, usableHostKeys } from './prepared-config.ts';
+import { CUT_OFF_MS } from './limits.ts';
 import { SftpServer } from './server.ts';
 import type { SessionEnvironment } from './session.ts';
 import type { SftpShared } from './sftp-sessions.ts';
@@ -90,11 +91,28 @@ export class RunningServer {
 
   async #stop(): Promise<number> {
     this.#watcher.close();
-    const cutOff = await this.server.stop(this.#prepared.loaded.config.shutdown.drainSeconds);
-    while (this.#shared.ending.size > 0) await Promise.all(this.#shared.ending);
-    await this.store.close();
+    const { drainSeconds } = this.#prepared.loaded.config.shutdown;
+    const deadline = performance.now() + drainSeconds * 1000;
+    const cutOff = await this.server.stop(drainSeconds);
+    // Files whose client has gone have the same time as those whose client is there.
+    await within(deadline - performance.now(), this.#filesLetGo());
+    for (const session of this.#shared.sessions) session.cutOff();
+    const inTime = await within(
+      CUT_OFF_MS,
+      this.#filesLetGo().then(() => this.store.close()),
+    );
+    if (!inTime) {
+      this.#log.error(
+        { event: 'server.stop-overdue', sessions: this.#shared.sessions.size },
+        'files are still held after the deadline: the process ends all the same',
+      );
+    }
     this.#log.info({ event: 'server.stopped', cutOff }, 'stopped');
     return cutOff;
+  }
+
+  async #filesLetGo(): Promise<void> {
+    while (this.#shared.ending.size > 0) await Promise.all(this.#shared.ending);
   }
 
   #apply(): void {
@@ -210,6 +228,21 @@ function environmentOf(
     log,
     metrics: shared.metrics,
   };
+}
+
+/** Whether `work` ended within so many milliseconds. */
+async function within(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(false);
+    }, milliseconds);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** What clients send ahead is memory of uploads too: its bound follows theirs, where they have one. */

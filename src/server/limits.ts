@@ -15,9 +15,9 @@ export const DRAIN_CHECK_MS = 100;
 
 /**
  * After the deadline of a drain what was cut off lets go of its files: so long, then the process ends all the same. A
- * primary kills workers that take longer (WORKER_HANG_MS).
+ * primary kills workers that take longer (HANG_MS of workers/primary.ts).
  */
-export const CUT_OFF_MS = 3000;
+export const CUT_OFF_MS = 10_000;
 
 /** A source that connects too fast waits at most so long before its banner. */
 export const MAX_ADMISSION_WAIT_SECONDS = 5;

@@ -101,6 +101,13 @@ export class HandleTable {
     if (name.length === HANDLE_BYTES) this.#forget(name.readUInt32BE());
   }
 
+  /** Files whose CLOSE has come and is not done: where it waits for a copy, it fails. */
+  stopCopying(): void {
+    for (const handle of this.#handles.values()) {
+      if (handle.kind === 'write') handle.file.stopCopying?.();
+    }
+  }
+
   #forget(number: number): void {
     const handle = this.#handles.get(number);
     if (handle === undefined) return;

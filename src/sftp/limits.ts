@@ -30,6 +30,12 @@ export const DEFAULT_SFTP_LIMITS: SftpLimits = {
   openHandles: 128,
 };
 
+/**
+ * When a session is over, what CLOSEs that had come still need (a copy of the file's old bytes, a large part) has so many
+ * milliseconds; then the old files stay.
+ */
+export const FINISH_MS = 30_000;
+
 /** What `limits@openssh.com` tells as the longest packet. OpenSSH's client ends the connection past it. */
 export const ADVERTISED_PACKET_BYTES = 256 * 1024;
 

@@ -23,6 +23,8 @@ export interface RequestContext {
   readonly window: () => number;
   /** Fires when the session is over: what nobody waits for any more, and nothing acknowledged depends on, may stop. */
   readonly ended: AbortSignal;
+  /** Fires when there is no time left, also for what an acknowledgement that nobody reads would have depended on. */
+  readonly cutOff: AbortSignal;
 }
 
 /** A request whose bytes have been read: what it touches, and how to do it when its turn has come. */

@@ -4,7 +4,7 @@ import { SshReader } from '../wire/reader.ts';
 import type { SftpAction, SftpObserver } from './events.ts';
 import { HandleTable, type DescriptorShare } from './handle-table.ts';
 import { NO_IDENTITY_NAMES, type IdentityNames } from './identity-names.ts';
-import { DEFAULT_SFTP_LIMITS, type SftpLimits } from './limits.ts';
+import { DEFAULT_SFTP_LIMITS, FINISH_MS, type SftpLimits } from './limits.ts';
 import { PacketStream, type IncomingPacket } from './packet-stream.ts';
 import { SFTP_VERSION, SSH_FX, SSH_FXP } from './protocol.ts';
 import { ReadBudget } from './read-budget.ts';
@@ -77,6 +77,7 @@ export class SftpSession {
   #whenIdle: (() => void) | undefined;
   #ended: Promise<void> | undefined;
   readonly #end = new AbortController();
+  readonly #cutOff = new AbortController();
 
   constructor(io: SftpIo, view: UserView, options: SftpSessionOptions = {}) {
     this.#io = io;
@@ -92,6 +93,7 @@ export class SftpSession {
       readOnly: options.readOnly ?? false,
       window: () => io.window?.() ?? Infinity,
       ended: this.#end.signal,
+      cutOff: this.#cutOff.signal,
     };
     this.#router = new RequestRouter(this.#context, options.allowedRequests, options.deniedRequests);
   }
@@ -133,6 +135,16 @@ export class SftpSession {
    */
   abort(reason: string): Promise<void> {
     return (this.#ended ??= this.#shutDown('aborted', reason));
+  }
+
+  /**
+   * There is no time left: what is still being copied for a CLOSE that came is given up, and the old files stay. Only for
+   * a session that has been aborted; FINISH_MS after that it comes by itself.
+   */
+  cutOff(): void {
+    if (this.#cutOff.signal.aborted) return;
+    this.#cutOff.abort(new StorageError('failure', 'The session is over.'));
+    this.#context.handles.stopCopying();
   }
 
   #pump(): void {
@@ -348,9 +360,13 @@ export class SftpSession {
         : new Promise<void>((resolve) => {
             this.#whenIdle = resolve;
           });
+    const timer = setTimeout(() => {
+      this.cutOff();
+    }, FINISH_MS).unref();
     const given: readonly SftpAction[] = await this.#context.handles.endAll();
     for (const action of given) this.#observer.action?.(action, undefined);
     await idle;
+    clearTimeout(timer);
     this.#observer.ended?.(how, detail);
   }
 }

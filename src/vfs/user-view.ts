@@ -150,7 +150,12 @@ export class UserView {
     await location.directory.store.rmdir(location.path);
   }
 
-  async rename(from: ClientPath, to: ClientPath, options: { readonly overwrite: boolean }): Promise<void> {
+  /** `signal` ends what has to be copied: then the file is where it was. */
+  async rename(
+    from: ClientPath,
+    to: ClientPath,
+    options: { readonly overwrite: boolean; readonly signal?: AbortSignal },
+  ): Promise<void> {
     const source = this.#locateMovable(from, 'rename');
     const target = this.#locateMovable(to, 'rename');
     if (options.overwrite) this.#require('write', target);
@@ -159,7 +164,7 @@ export class UserView {
       await source.directory.store.rename(source.path, target.path, options);
       return;
     }
-    await moveBetweenStores(source, target, options.overwrite);
+    await moveBetweenStores(source, target, options);
   }
 
   async setAttributes(

@@ -14,7 +14,7 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
 
 /** Workers keep to the deadline of a drain themselves; one that hangs is ended so long after it. */
-const HANG_MS = 5000;
+const HANG_MS = 15_000;
 
 export interface PrimaryOptions {
   readonly workers: number;

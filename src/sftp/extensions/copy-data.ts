@@ -5,13 +5,11 @@
 //   string write-to-handle, uint64 write-to-offset
 //
 // A length of zero copies up to the end of the file. Answered with STATUS; EOF where the file ends before the length.
+import { copyRange } from '../../storage/copy-range.ts';
 import { SSH_FX } from '../protocol.ts';
 import { END_OF_FILE, OK } from '../reply.ts';
 import { readHandle, type ExtensionRow } from '../request.ts';
 import { SftpStatus } from '../status.ts';
-
-/** Bytes read and written at once. */
-const COPY_BYTES = 1024 * 1024;
 
 export const copyData: ExtensionRow = {
   packet: 'plain',
@@ -40,16 +38,28 @@ export const copyData: ExtensionRow = {
       handles: [source, target],
       action: () => ({ kind: 'copy', path: source.path, target: target.path, bytes: copied }),
       run: async () => {
-        const wanted = length === 0 ? Infinity : length;
-        while (copied < wanted) {
-          const bytes = await source.file.read(from + copied, Math.min(COPY_BYTES, wanted - copied));
-          if (bytes.length === 0) return length === 0 ? OK : END_OF_FILE;
-          await target.file.write(to + copied, [bytes]);
-          copied += bytes.length;
-          source.bytesRead += bytes.length;
-          target.bytesWritten += bytes.length;
-        }
-        return OK;
+        const copying = copyRange({
+          read: (offset, bytes) => source.file.read(offset, bytes),
+          writer: target.file,
+          from,
+          to,
+          length: length === 0 ? Infinity : length,
+          check: () => {
+            // A CLOSE that has come commits what was copied: half of it must never become the file.
+            if (!target.closeReceived) context.ended.throwIfAborted();
+            context.cutOff.throwIfAborted();
+          },
+          onCopied: (bytes) => {
+            copied += bytes;
+            source.bytesRead += bytes;
+            target.bytesWritten += bytes;
+          },
+        });
+        await copying.catch(async (error: unknown) => {
+          if (context.cutOff.aborted) await target.file.abandon({ discard: true });
+          throw error;
+        });
+        return length > 0 && copied < length ? END_OF_FILE : OK;
       },
     };
   },

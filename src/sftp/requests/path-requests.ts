@@ -86,7 +86,7 @@ export function prepareRename(context: RequestContext, reader: SshReader, overwr
   return {
     action: () => ({ kind: 'rename', path, target, overwrite }),
     run: async () => {
-      await context.view.rename(path, target, { overwrite });
+      await context.view.rename(path, target, { overwrite, signal: context.ended });
       return OK;
     },
   };

@@ -12,6 +12,8 @@ export interface RenameOptions {
   readonly overwrite: boolean;
   readonly sync: boolean;
   readonly copier: FileCopier;
+  /** Ends a copy to another file system. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Renames what is at one place, itself, to another; a link is moved, not followed. Does not release the places. */
@@ -58,12 +60,12 @@ async function renameDirectory(source: string, target: string): Promise<void> {
 }
 
 /** To another file system that is mounted under the root: copied whole, then removed. */
-async function moveAcross(from: Place, to: Place, { overwrite, sync, copier }: RenameOptions): Promise<void> {
+async function moveAcross(from: Place, to: Place, { overwrite, sync, copier, signal }: RenameOptions): Promise<void> {
   const { fd: source, stats } = await openRegular(from);
   try {
     const copy = await TemporaryFile.create(to.directory, 0o600);
     try {
-      await copier.copy(source, copy.fd, stats.size, true);
+      await copier.copy(source, copy.fd, stats.size, true, signal);
       await copy.takeAfter(stats);
       await utimesDescriptor(copy.fd, stats.atimeMs / 1000, stats.mtimeMs / 1000);
     } catch (error) {

@@ -25,6 +25,7 @@ import { answersFromMemory } from './file-system-type.ts';
 import { applyToEntry } from './local-attributes.ts';
 import { checkRegular, entryOf } from './local-entry.ts';
 import { listDirectory } from './local-listing.ts';
+import { DEFAULT_MAX_SPARSE_BYTES } from './limits.ts';
 import { LocalReadHandle } from './local-read-handle.ts';
 import { renameEntry } from './local-rename.ts';
 import { LocalWriteHandle } from './local-write-handle.ts';
@@ -40,6 +41,8 @@ export interface LocalStoreOptions {
   /** Whether clients make and read symbolic links. Links that are there are followed inside the root in any case. */
   readonly symlinks?: boolean;
   readonly partialUploads?: 'store' | 'discard';
+  /** What a file may have of holes. Bytes. */
+  readonly maxSparseBytes?: number;
   /** Entries that the sweep at start looks at; 0 for none, which is the default where the root is `/`. */
   readonly sweepEntries?: number;
   /** Default: whether /proc/self/fd is there. Without it paths are checked but not pinned (`pinByPath`). */
@@ -69,6 +72,7 @@ interface Settings {
   readonly root: string;
   readonly sync: boolean;
   readonly partialUploads: 'store' | 'discard';
+  readonly maxSparseBytes: number;
   readonly byDescriptor: boolean;
   /** The device of the root where its file system answers fstat(2) from memory: a file on another may be far away. */
   readonly nearDevice: number | undefined;
@@ -92,7 +96,7 @@ export class LocalStore implements ObjectStore {
     this.#settings = settings;
     this.capabilities = capabilities;
     this.#resolver = resolver;
-    this.#copier = new FileCopier(settings.byDescriptor);
+    this.#copier = new FileCopier(settings.byDescriptor, settings.maxSparseBytes);
   }
 
   /**
@@ -117,6 +121,7 @@ export class LocalStore implements ObjectStore {
           root: real,
           sync: options.fsync !== 'never',
           partialUploads: options.partialUploads ?? 'store',
+          maxSparseBytes: options.maxSparseBytes ?? DEFAULT_MAX_SPARSE_BYTES,
           byDescriptor,
           nearDevice,
         },
@@ -206,7 +211,11 @@ export class LocalStore implements ObjectStore {
     });
   }
 
-  async rename(from: StorePath, to: StorePath, { overwrite }: { overwrite: boolean }): Promise<void> {
+  async rename(
+    from: StorePath,
+    to: StorePath,
+    { overwrite, signal }: { overwrite: boolean; signal?: AbortSignal },
+  ): Promise<void> {
     checkClientPath(to);
     return this.#located(from, false, async (source) => {
       if (from === '') throw new StorageError('permission-denied', 'The root cannot be renamed');
@@ -217,7 +226,7 @@ export class LocalStore implements ObjectStore {
         throw new StorageError('failure', 'A directory cannot be moved into itself');
       }
       await this.#place(to, (target) =>
-        renameEntry(source, target, { overwrite, sync: this.#settings.sync, copier: this.#copier }),
+        renameEntry(source, target, { overwrite, sync: this.#settings.sync, copier: this.#copier, signal }),
       );
     });
   }
@@ -230,15 +239,15 @@ export class LocalStore implements ObjectStore {
     return this.#located(path, followSymlinks, (place) => applyToEntry(place, change, this.#settings.byDescriptor));
   }
 
-  async truncate(path: StorePath, size: number): Promise<void> {
+  async truncate(path: StorePath, size: number, signal?: AbortSignal): Promise<void> {
     const handle = await asStorageError(() => this.#openWrite(path, { ...OVERWRITE, create: false, truncate: false }));
     // Some clients set the size that the file has: not worth a copy of it.
-    await closeAfter(handle, async () => {
+    await closeAfter(handle, signal, async () => {
       if ((await handle.stat()).attributes.size !== size) await handle.truncate(size);
     });
   }
 
-  async copyFile(from: StorePath, to: StorePath): Promise<void> {
+  async copyFile(from: StorePath, to: StorePath, signal?: AbortSignal): Promise<void> {
     checkClientPath(to);
     return this.#located(from, true, async (place) => {
       const source = await openSeen(place);
@@ -246,7 +255,7 @@ export class LocalStore implements ObjectStore {
         if (from === to) return;
         const attributes = { mode: source.stats.mode & 0o777 };
         const handle = await this.#openWrite(to, { ...OVERWRITE, attributes });
-        await closeAfter(handle, () => handle.copyFrom(source.fd, source.stats.size));
+        await closeAfter(handle, signal, () => handle.copyFrom(source.fd, source.stats.size));
       } finally {
         await closeDescriptor(source.fd);
       }
@@ -326,7 +335,7 @@ export class LocalStore implements ObjectStore {
       place.directory.release();
       throw error;
     }
-    const { sync, partialUploads } = this.#settings;
+    const { sync, partialUploads, maxSparseBytes } = this.#settings;
     return LocalWriteHandle.open({
       directory: place.directory,
       name: place.name,
@@ -334,6 +343,7 @@ export class LocalStore implements ObjectStore {
       partialUploads,
       sync,
       copier: this.#copier,
+      maxSparseBytes,
       existing: base?.stats ?? place.stats,
       base: base?.fd,
     });
@@ -379,14 +389,24 @@ async function openSeen(place: Located): Promise<{ fd: number; stats: Stats }> {
   return openRegular(place);
 }
 
-async function closeAfter(handle: LocalWriteHandle, action: () => Promise<void>): Promise<void> {
+/** `signal` ends a copy that `action` or the close waits for. */
+async function closeAfter(
+  handle: LocalWriteHandle,
+  signal: AbortSignal | undefined,
+  action: () => Promise<void>,
+): Promise<void> {
+  const giveUp = (): void => void handle.abandon({ discard: true });
+  signal?.addEventListener('abort', giveUp);
   try {
+    signal?.throwIfAborted();
     await action();
+    await handle.close();
   } catch (error) {
-    await handle.abandon();
+    await handle.abandon({ discard: true });
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
-  await handle.close();
 }
 
 /** Some file systems say EEXIST. */

@@ -31,6 +31,8 @@ export interface LocalUpload {
   /** Whether close and sync wait for the disk. */
   readonly sync: boolean;
   readonly copier: FileCopier;
+  /** What the file may have of holes. Bytes. */
+  readonly maxSparseBytes: number;
   /** The file that is at the name, undefined where none is. */
   readonly existing: Stats | undefined;
   /** That file, open for reading, where its bytes are kept. */
@@ -55,10 +57,15 @@ const DEFAULT_MODE = 0o666;
  * handle. One that fails there makes all later calls fail, the close with them, so that nothing is taken for stored.
  */
 export class LocalWriteHandle implements WriteHandle {
+  readonly keepsHoles = true;
   readonly #upload: LocalUpload;
   /** Everything that uses a descriptor runs in here, so that closing can wait for it. */
   readonly #ranges = new RangeQueue();
   readonly #gathered = new GatheredWrites();
+  /** Ends a copy of the old bytes that nobody waits for any more. */
+  readonly #givenUp = new AbortController();
+  /** Bytes that were left out, and holes that the old file has as far as it was copied. */
+  #holes = 0;
   /** There once it holds everything that the file has so far. */
   #temporary: TemporaryFile | undefined;
   #preparing: Promise<TemporaryFile> | undefined;
@@ -110,6 +117,7 @@ export class LocalWriteHandle implements WriteHandle {
     if (length === 0) return;
     const start = this.#upload.options.append ? this.#size : offset;
     checkSize(start + length);
+    this.#leaveOut(start - this.#size);
     this.#size = Math.max(this.#size, start + length);
     this.#reach(start, start + length);
     this.#dirty = true;
@@ -144,6 +152,7 @@ export class LocalWriteHandle implements WriteHandle {
     checkSize(size);
     // Some clients set the size that the file has: that changes nothing.
     if (size === this.#size) return;
+    this.#leaveOut(size - this.#size);
     void this.#writeGathered();
     this.#size = size;
     this.#reached.remove(size, Number.MAX_SAFE_INTEGER);
@@ -177,7 +186,7 @@ export class LocalWriteHandle implements WriteHandle {
     void this.#writeGathered();
     return this.#mutate(0, Infinity, async () => {
       const { fd } = this.#temporary ?? (await this.#prepare(0));
-      await this.#upload.copier.copy(source, fd, size, true);
+      this.#holes += await this.#upload.copier.copy(source, fd, size, true, this.#givenUp.signal);
     });
   }
 
@@ -197,7 +206,12 @@ export class LocalWriteHandle implements WriteHandle {
     await outcome;
   }
 
+  stopCopying(): void {
+    this.#givenUp.abort(new StorageError('failure', 'The file was given up while its old bytes were being copied'));
+  }
+
   abandon(options?: { readonly discard: boolean }): Promise<Outcome> {
+    this.stopCopying();
     const store = this.#dirty && this.#upload.partialUploads === 'store' && options?.discard !== true;
     this.#outcome ??= this.#end(store ? 'what was received' : 'nothing').catch(() => 'discarded');
     return this.#outcome;
@@ -257,7 +271,10 @@ export class LocalWriteHandle implements WriteHandle {
     try {
       if (existing !== undefined) {
         if (base !== undefined) {
-          await copier.copy(base, temporary.fd, Math.min(keep, existing.size), keep >= existing.size);
+          const kept = Math.min(keep, existing.size);
+          const { signal } = this.#givenUp;
+          this.#holes += await copier.copy(base, temporary.fd, kept, keep >= existing.size, signal);
+          if (this.#holes > this.#upload.maxSparseBytes) throw tooSparse();
         }
         await temporary.takeAfter(existing);
       } else if (uid !== undefined || gid !== undefined) {
@@ -292,6 +309,13 @@ export class LocalWriteHandle implements WriteHandle {
   async #cutAtFirstGap(): Promise<void> {
     const end = this.#reached.endOfRun(0);
     if (end < this.#size && this.#temporary !== undefined) await truncateDescriptor(this.#temporary.fd, end);
+  }
+
+  /** The file grows by so many bytes that nobody writes. Throws where it has too many of them. */
+  #leaveOut(bytes: number): void {
+    if (bytes <= 0) return;
+    if (this.#holes + bytes > this.#upload.maxSparseBytes) throw tooSparse();
+    this.#holes += bytes;
   }
 
   #reach(from: number, to: number): void {
@@ -330,6 +354,10 @@ async function applyToDescriptor(fd: number, { mode, mtime, atime }: AttributeCh
 
 function checkSize(size: number): void {
   if (!Number.isSafeInteger(size) || size < 0) throw new StorageError('too-large', 'The file would be too large');
+}
+
+function tooSparse(): StorageError {
+  return new StorageError('too-large', 'The file would have larger holes than are allowed');
 }
 
 function closed(): StorageError {
