@@ -276,7 +276,7 @@ describe('back-pressure', () => {
       Array.from({ length: 20 }, (_, index) => client.read(handle, index * 32_768, 32_768));
     stuck.writable = false;
     const before = stuck.answerOrder.length;
-    readAll(stuck, handles[0]);
+    for (const read of readAll(stuck, handles[0])) void read;
     await quiet();
     // Two fill the budget; what the stream has of them and has not sent still counts.
     expect(stuck.answerOrder.length - before).toBe(2);
