@@ -20,7 +20,10 @@ export const idleSessions: Scenario = {
   metrics: [{ name: 'memory', unit: 'KiB/session', better: 'lower' }],
   cases: ['100 sessions', '2000 sessions'],
   servers: [latticeport, openssh10, ssh2NoDelay, asyncssh],
-  place: () => Promise.resolve({ latticeport: { limits: { connectionsPerSecondPerSource: 0, connections: 10_000 } } }),
+  place: () =>
+    Promise.resolve({
+      latticeport: { limits: { connectionsPerSecondPerSource: 0, connections: 10_000, connectionsPerUser: 10_000 } },
+    }),
   async measure(bench, server, oneCase) {
     const wanted = Number(oneCase.split(' ', 1)[0]);
     const count = bench.smoke ? Math.min(wanted, 10) : wanted;

@@ -23,6 +23,14 @@ export const FAILURE_REASONS = {
     advice: 'The client has none that it may use here: no key is configured, or none that the policy allows.',
   },
   'provider-failed': { words: 'users cannot be looked up', advice: 'See the error in the log.' },
+  'internal-error': {
+    words: 'a bug, or a password hash that is none',
+    advice: 'See the error in the log, and please report it.',
+  },
+  'too-many-connections': {
+    words: 'the user has as many connections as one may have',
+    advice: 'See "limits.connectionsPerUser".',
+  },
   'too-busy': { words: 'too many password checks wait', advice: 'See limits in docs/operations.md.' },
 } as const satisfies Record<string, { readonly words: string; readonly advice: string }>;
 

@@ -12,6 +12,18 @@ export const MAX_REQUESTS = 64;
 /** Requests that may wait while one is being checked: clients send one at a time. */
 export const MAX_WAITING_REQUESTS = 8;
 
+/**
+ * Password checks that run at a time, in a process. Each takes a thread of the pool that file access needs too, and up to
+ * 128 MiB: guesses queue up behind each other, they do not push everything else aside.
+ */
+export const PASSWORD_CHECKS_RUNNING = 2;
+
+/** Checks that wait, of all sources together: at 50 to 100 ms each the last one is answered after some three seconds. */
+export const PASSWORD_CHECKS_WAITING = 64;
+
+/** And of one source. Behind a load balancer all clients are one: half of the places. */
+export const PASSWORD_CHECKS_WAITING_PER_SOURCE = 32;
+
 /** RFC 4252 sets no bounds; these are generous. */
 export const MAX_USER_NAME_BYTES = 256;
 export const MAX_PASSWORD_BYTES = 1024;

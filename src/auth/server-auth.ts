@@ -1,6 +1,7 @@
 import type { PublicKey, SignatureAlgorithm } from '../crypto/keys.ts';
 import { parsePublicKey } from '../crypto/public-key.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
+import { WireError } from '../wire/wire-error.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import type { FailureReason } from './failure-reasons.ts';
@@ -53,6 +54,8 @@ export interface AuthFailure {
 export interface ServerAuthOptions<T extends Identity> {
   readonly provider: IdentityProvider<T>;
   readonly remoteAddress: string;
+  /** What counts as one client with `remoteAddress`, for sharing what is scarce. */
+  readonly source: string;
   readonly sessionId: Buffer;
   /** Signature algorithms that user keys may use: the list of `server-sig-algs`. */
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
@@ -64,6 +67,8 @@ export interface ServerAuthOptions<T extends Identity> {
   disconnect(reason: SshDisconnect): void;
   /** A request came, whatever becomes of it. The name is the client's word. */
   onRequest?(userName: string): void;
+  /** Whether somebody who has proved to be this user may have the connection. */
+  admit(identity: T): boolean | Promise<boolean>;
   onSuccess(success: AuthSuccess<T>): void;
   onFailure(failure: AuthFailure): void;
 }
@@ -74,6 +79,7 @@ export class ServerAuth<T extends Identity> {
   readonly #waiting: Buffer[] = [];
   #running = false;
   #done = false;
+  #succeeded = false;
   #bannerSent = false;
   #requests = 0;
   #queries = 0;
@@ -119,11 +125,7 @@ export class ServerAuth<T extends Identity> {
       }
     } catch (error) {
       this.#done = true;
-      this.#options.disconnect(
-        error instanceof SshDisconnect
-          ? error
-          : new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'malformed authentication request', { cause: error }),
-      );
+      this.#options.disconnect(asEnd(error));
     } finally {
       for (const payload of this.#waiting) payload.fill(0);
       this.#running = false;
@@ -145,8 +147,17 @@ export class ServerAuth<T extends Identity> {
       this.#sendFailure();
       return;
     }
-    const allowed = this.#options.methods.find((name) => name === method);
-    switch (allowed) {
+    try {
+      await this.#try(userName, method, reader);
+    } catch (error) {
+      // What is no fault of the client's must not be told as one. After the answer there is none left to give.
+      if (error instanceof SshDisconnect || error instanceof WireError || this.#succeeded) throw error;
+      this.#fail({ userName, method, reason: 'internal-error', key: null, error });
+    }
+  }
+
+  async #try(userName: string, method: string, reader: SshReader): Promise<void> {
+    switch (this.#options.methods.find((name) => name === method)) {
       case 'publickey':
         return this.#publicKey(userName, reader);
       case 'password':
@@ -168,7 +179,7 @@ export class ServerAuth<T extends Identity> {
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
     const right = await passwordTurns.run(
-      this.#options.remoteAddress,
+      this.#options.source,
       () => !this.#done,
       // What cannot be anybody's password fails like a wrong one, after the same work.
       () =>
@@ -176,14 +187,16 @@ export class ServerAuth<T extends Identity> {
     );
     if (right === 'unwanted') return;
     if (right === 'busy') {
-      this.#fail({ ...failure, reason: 'too-busy' });
+      // Not an attempt: nobody has looked at the password.
+      this.#options.onFailure({ ...failure, reason: 'too-busy' });
+      this.#sendFailure();
       return;
     }
     if (identity === null || !right || change) {
       this.#fail({ ...failure, reason: passwordRefusal(identity, change) });
       return;
     }
-    this.#succeed({ identity, method: 'password', publicKey: null, signatureAlgorithm: null });
+    await this.#succeed({ identity, method: 'password', publicKey: null, signatureAlgorithm: null });
   }
 
   async #publicKey(userName: string, reader: SshReader): Promise<void> {
@@ -219,7 +232,7 @@ export class ServerAuth<T extends Identity> {
       this.#fail({ ...failure, reason: 'wrong-signature', keyIsUsers });
       return;
     }
-    this.#succeed({ identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm });
+    await this.#succeed({ identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm });
   }
 
   async #find(userName: string, failure: Omit<AuthFailure, 'reason'>): Promise<T | null | 'provider-failed'> {
@@ -231,8 +244,21 @@ export class ServerAuth<T extends Identity> {
     }
   }
 
-  #succeed(success: AuthSuccess<T>): void {
+  async #succeed(success: AuthSuccess<T>): Promise<void> {
+    const { identity, method, publicKey, signatureAlgorithm } = success;
+    const admitted = await this.#options.admit(identity);
+    // The client has gone.
+    if (this.#done) return;
+    if (!admitted) {
+      const key =
+        publicKey === null || signatureAlgorithm === null
+          ? null
+          : { algorithm: signatureAlgorithm, type: publicKey.type, fingerprint: publicKey.fingerprint };
+      this.#options.onFailure({ userName: identity.name, method, reason: 'too-many-connections', key });
+      throw new SshDisconnect(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, 'too many connections of this user');
+    }
     this.#done = true;
+    this.#succeeded = true;
     this.#options.send(Buffer.from([SSH_MSG_USERAUTH.SUCCESS]));
     this.#options.onSuccess(success);
   }
@@ -299,6 +325,15 @@ function passwordRefusal(identity: Identity | null, change: boolean): FailureRea
   if (identity === null) return 'unknown-user';
   if (identity.passwordHash === null) return 'no-password-set';
   return change ? 'password-change-refused' : 'wrong-password';
+}
+
+/** How the connection ends when answering a request failed with `error`. */
+function asEnd(error: unknown): SshDisconnect {
+  if (error instanceof SshDisconnect) return error;
+  if (error instanceof WireError) {
+    return new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'malformed authentication request', { cause: error });
+  }
+  return new SshDisconnect(DISCONNECT_REASON.BY_APPLICATION, 'internal error', { cause: error });
 }
 
 function tooMany(): SshDisconnect {

@@ -10,12 +10,14 @@ import { ConfigError } from '../policy/config-error.ts';
 import type { PreparedConfig } from '../server/prepared-config.ts';
 import type { RunningServer } from '../server/compose.ts';
 import { startServer } from '../server/compose.ts';
+import { watchDescriptors } from '../server/descriptors.ts';
 import { createMetrics, Monitoring } from '../server/monitoring.ts';
 import { prepareConfig } from '../server/prepared-config.ts';
 import type { PrimaryOptions } from '../server/workers/primary.ts';
 import { Primary, workerCount, WorkerStartError } from '../server/workers/primary.ts';
 import { WorkerMeter } from '../server/workers/worker-meter.ts';
 import { PrimaryLink } from '../server/workers/worker.ts';
+import { standardOutput, type LogOutput } from '../telemetry/log-output.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -55,7 +57,8 @@ export function registerServeCommand(program: Command): void {
       const file = configFile(options);
       const watcher = file === null ? null : new ConfigWatcher(file, () => reload());
       const { prepared, demo } = prepare(options);
-      const log = loggerOf(prepared, options);
+      const output = standardOutput();
+      const log = loggerOf(prepared, options, output);
       logWarnings(prepared, log);
       const signals = new ServeSignals(log);
       const reload = (): void => {
@@ -71,13 +74,18 @@ export function registerServeCommand(program: Command): void {
         return changed;
       };
       if (watcher !== null) watcher.enabled = prepared.loaded.config.reload.watch;
-      if (workerCount(prepared.loaded.config.workers) > 1) await serveAsPrimary(prepared, again, demo, log, signals);
-      else await serveAlone(prepared, again, demo, log, signals);
+      // Of the process that accepts the connections.
+      watchDescriptors(log);
+      if (workerCount(prepared.loaded.config.workers) > 1) {
+        await serveAsPrimary(prepared, again, demo, output, log, signals);
+      } else {
+        await serveAlone(prepared, again, demo, output, log, signals);
+      }
     });
 }
 
-function loggerOf({ loaded }: PreparedConfig, { verbose = false }: ServeOptions): Logger {
-  return createLogger({ ...loaded.config.log, verbose });
+function loggerOf({ loaded }: PreparedConfig, { verbose = false }: ServeOptions, output: LogOutput): Logger {
+  return createLogger({ ...loaded.config.log, verbose }, output);
 }
 
 function configFile({ config }: ServeOptions): string | null {
@@ -99,16 +107,17 @@ async function serveAlone(
   prepared: PreparedConfig,
   again: () => PreparedConfig,
   demo: Demo | null,
+  output: LogOutput,
   log: Logger,
   signals: ServeSignals,
 ): Promise<void> {
-  const monitoring = await startMonitoring(prepared, log);
+  const monitoring = await startMonitoring(prepared, output, log);
   const server = await startServer(prepared, log, undefined, monitoring?.metrics).catch((error: unknown) => {
     throw listenError(error, prepared.loaded.config.listen) ?? error;
   });
   if (monitoring !== undefined) monitoring.storageReady = () => server.readiness.ready;
   monitoring?.ready();
-  if (demo !== null) process.stdout.write(demoText(demo, prepared, server.address));
+  if (demo !== null) output.write(demoText(demo, prepared, server.address));
   signals.attach({
     stop: () => monitoredStop(monitoring, () => server.stop()),
     reload: () => countedReload(monitoring?.metrics, () => server.reload(again())),
@@ -119,10 +128,11 @@ async function serveAsPrimary(
   prepared: PreparedConfig,
   again: () => PreparedConfig,
   demo: Demo | null,
+  output: LogOutput,
   log: Logger,
   signals: ServeSignals,
 ): Promise<void> {
-  const monitoring = await startMonitoring(prepared, log);
+  const monitoring = await startMonitoring(prepared, output, log);
   const primary = new Primary(primaryOptions(prepared), log, await meterFor(monitoring?.metrics));
   if (monitoring !== undefined) {
     monitoring.text = () => primary.metrics();
@@ -136,7 +146,7 @@ async function serveAsPrimary(
   const { workers } = primaryOptions(prepared);
   monitoring?.ready();
   log.info({ event: 'primary.ready', workers, host, port }, 'all workers listen');
-  if (demo !== null) process.stdout.write(demoText(demo, prepared, { address: host, port, family: 'IPv4' }));
+  if (demo !== null) output.write(demoText(demo, prepared, { address: host, port, family: 'IPv4' }));
   signals.attach({
     stop: () => monitoredStop(monitoring, () => primary.stop()),
     reload: () =>
@@ -155,12 +165,18 @@ async function serveAsPrimary(
 }
 
 /** Before anything else, so that it can be asked for while the rest starts; undefined where it is not configured. */
-async function startMonitoring({ loaded }: PreparedConfig, log: Logger): Promise<Monitoring | undefined> {
+async function startMonitoring(
+  { loaded }: PreparedConfig,
+  output: LogOutput,
+  log: Logger,
+): Promise<Monitoring | undefined> {
   const { metrics } = loaded.config;
   if (metrics === undefined) return undefined;
-  return Monitoring.start(metrics, log).catch((error: unknown) => {
+  const monitoring = await Monitoring.start(metrics, log).catch((error: unknown) => {
     throw listenError(error, metrics, 'another "metrics.port"') ?? error;
   });
+  monitoring.metrics.logLinesLost = () => output.linesLost;
+  return monitoring;
 }
 
 async function monitoredStop(monitoring: Monitoring | undefined, stop: () => Promise<unknown>): Promise<void> {
@@ -223,8 +239,12 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   try {
     const { prepared } = prepare(options);
     ({ listen } = prepared.loaded.config);
-    const log = loggerOf(prepared, options).child({ worker: process.pid });
-    if (prepared.loaded.config.metrics !== undefined) metrics = await createMetrics();
+    const output = standardOutput();
+    const log = loggerOf(prepared, options, output).child({ worker: process.pid });
+    if (prepared.loaded.config.metrics !== undefined) {
+      metrics = await createMetrics();
+      metrics.logLinesLost = () => output.linesLost;
+    }
     const server = await startServer(prepared, log, link, metrics);
     running = { server, log };
     link.ready(server.address, server.readiness.ready);

@@ -77,6 +77,9 @@ const localStorage = z.strictObject({
   hardlinks: z.boolean().default(true),
   symlinks: z.boolean().default(false),
   owners,
+  maxSparseBytes: bytes(0, 8 * 1024 * 1024 * GIB)
+    .default(64 * GIB)
+    .describe('What a file may have of holes: a size set before it is filled, or a write past the end.'),
   partialUploads: z.enum(['store', 'discard']).default('store'),
 });
 
@@ -172,18 +175,33 @@ const settings = z.strictObject({
     .strictObject({
       connections: z.int().min(1).max(1_000_000).default(10_000),
       unauthenticatedConnections: z.int().min(1).max(100_000).default(200),
+      connectionsPerUser: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .default(100)
+        .describe('Connections of one user that are logged in, in all workers together.'),
       connectionsPerSecondPerSource: z
         .number()
         .min(0)
         .max(100_000)
         .default(15)
         .describe('Faster ones wait before the banner, then are closed; 0: no limit.'),
+      rekeysPerMinute: z
+        .int()
+        .min(1)
+        .max(6000)
+        .default(120)
+        .describe('Key exchanges that the client of a connection may begin; faster ones wait.'),
       sessionsPerConnection: z.int().min(1).max(1000).default(10),
       openFilesPerSession: z.int().min(1).max(10_000).default(128),
       idleSeconds: seconds(7 * 24 * 3600).default(1800),
       keepaliveSeconds: seconds(3600).default(60),
       unansweredKeepalives: z.int().min(1).max(100).default(5),
       requestsInFlight: z.int().min(1).max(4096).default(64).describe('SFTP requests being worked on, a session.'),
+      readBytesPerConnection: bytes(256 * KIB, GIB)
+        .default(8 * MIB)
+        .describe('Answers that are asked for and not sent, all sessions of a connection together.'),
       writeBytesInFlight: bytes(256 * KIB, GIB)
         .default(8 * MIB)
         .describe('Write data being stored, a session.'),

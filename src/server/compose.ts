@@ -9,17 +9,21 @@ import type { PolicyWatcher } from '../policy/policy-watcher.ts';
 import { watchPolicies } from '../policy/policy-watcher.ts';
 import type { SecurityPolicy } from '../policy/security-policy.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { StoreRegistry } from '../storage/registry/store-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Admission } from './admission.ts';
 import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
+import { descriptorLimit, FileDescriptors, shareDescriptors, warnOfFewDescriptors } from './descriptors.ts';
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { checkReplacement, offeredAlgorithms, unusedHostKeys, usableHostKeys } from './prepared-config.ts';
+import { CUT_OFF_MS } from './limits.ts';
 import { SftpServer } from './server.ts';
 import type { SessionEnvironment } from './session.ts';
 import type { SftpShared } from './sftp-sessions.ts';
+import type { NameSharing } from './workers/worker-lanes.ts';
 import { SftpSessions } from './sftp-sessions.ts';
 import { openStore } from './store.ts';
 import { checkStore, StoreReadiness } from './store-readiness.ts';
@@ -101,11 +105,28 @@ export class RunningServer {
   async #stop(): Promise<number> {
     this.#watcher.close();
     this.readiness.close();
-    const cutOff = await this.server.stop(this.#prepared.loaded.config.shutdown.drainSeconds);
-    while (this.#shared.ending.size > 0) await Promise.all(this.#shared.ending);
-    await this.store.close();
+    const { drainSeconds } = this.#prepared.loaded.config.shutdown;
+    const deadline = performance.now() + drainSeconds * 1000;
+    const cutOff = await this.server.stop(drainSeconds);
+    // Files whose client has gone have the same time as those whose client is there.
+    await within(deadline - performance.now(), this.#filesLetGo());
+    for (const session of this.#shared.sessions) session.cutOff();
+    const inTime = await within(
+      CUT_OFF_MS,
+      this.#filesLetGo().then(() => this.store.close()),
+    );
+    if (!inTime) {
+      this.#log.error(
+        { event: 'server.stop-overdue', sessions: this.#shared.sessions.size },
+        'files are still held after the deadline: the process ends all the same',
+      );
+    }
     this.#log.info({ event: 'server.stopped', cutOff }, 'stopped');
     return cutOff;
+  }
+
+  async #filesLetGo(): Promise<void> {
+    while (this.#shared.ending.size > 0) await Promise.all(this.#shared.ending);
   }
 
   #apply(): void {
@@ -146,7 +167,7 @@ export class RunningServer {
 export async function startServer(
   prepared: PreparedConfig,
   log: Logger,
-  admission: Admission = localAdmission(
+  admission: Admission & Partial<NameSharing> = localAdmission(
     new ConnectionThrottle(prepared.loaded.config.limits.connectionsPerSecondPerSource),
   ),
   metrics?: Metrics,
@@ -155,9 +176,20 @@ export async function startServer(
   await prepareKexMethods(prepared.policy.algorithms.kex);
   const unreachable = await checkStore(prepared.loaded);
   const store = await openStore(config.storage, file, log, metrics);
+  // Each worker has a memory of its own.
+  if (config.storage.type !== 'memory') admission.share?.(StoreRegistry.of(store), placeOf(config.storage));
   const windows = new ReceiveWindows(receiveBytes(config.storage));
-  const shared: SharedState = { windows, sessions: new Set(), ending: new Set(), metrics };
-  const server = new SftpServer(environmentOf(prepared, store, shared, log), admission);
+  const shared: SharedState = {
+    windows,
+    admission,
+    sessions: new Set(),
+    ending: new Set(),
+    files: new FileDescriptors(),
+    metrics,
+  };
+  const environment = environmentOf(prepared, store, shared, log);
+  warnOfFewDescriptors(environment.capacity, config.limits, log);
+  const server = new SftpServer(environment, admission);
   if (metrics !== undefined) {
     connectSources(metrics, { server, store, storage: config.storage, windows, sftpSessions: shared.sessions });
   }
@@ -190,6 +222,7 @@ export async function startServer(
 /** What all sessions have in common, whichever configuration they began with. */
 interface SharedState extends SftpShared {
   readonly windows: ReceiveWindows;
+  readonly admission: Admission;
 }
 
 function environmentOf(
@@ -203,7 +236,8 @@ function environmentOf(
     log.warn({ event: 'host-key.unused', ...key }, `host key ${key.file} is not used: ${why}`);
   }
   if (shared.metrics !== undefined) announceKeyExchanges(shared.metrics, prepared.policy.algorithms.kex);
-  const sftpSessions = new SftpSessions(store, config, shared);
+  const descriptors = shareDescriptors(descriptorLimit(), config.limits);
+  const sftpSessions = new SftpSessions(store, config, descriptors, shared);
   return {
     config,
     version: SSH_VERSION,
@@ -212,11 +246,37 @@ function environmentOf(
     groupExchangeMinBits: prepared.policy.groupExchangeMinBits,
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
     users: prepared.users,
+    admission: shared.admission,
     windows: shared.windows,
-    openSftp: (user, channel, sessionLog) => sftpSessions.open(user, channel, sessionLog),
+    capacity: descriptors,
+    openSftp: (user, channel, sessionLog, readBudget) => sftpSessions.open(user, channel, sessionLog, readBudget),
     log,
     metrics: shared.metrics,
   };
+}
+
+/** Whether `work` ended within so many milliseconds. */
+async function within(milliseconds: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(false);
+    }, milliseconds);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The same text for the same store. */
+function placeOf(storage: Exclude<StorageConfig, { type: 'memory' }>): string {
+  return JSON.stringify(
+    storage.type === 'local'
+      ? ['local', storage.root]
+      : ['s3', storage.endpoint ?? '', storage.region, storage.bucket, storage.prefix],
+  );
 }
 
 /** What clients send ahead is memory of uploads too: its bound follows theirs, where they have one. */

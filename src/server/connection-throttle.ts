@@ -1,13 +1,5 @@
+import { ADMISSION_BURST, MAX_ADMISSION_SOURCES, MAX_ADMISSION_WAIT_SECONDS } from './limits.ts';
 import { plainAddress } from './remote-address.ts';
-
-/** A source that is refused waits at most so long before its banner. */
-const MAX_WAIT_SECONDS = 5;
-
-/** Connections that may come at once before waiting begins. */
-const BURST = 5;
-
-/** Sources remembered; the oldest are forgotten first. An attacker with more addresses is not stopped by this anyway. */
-const MAX_SOURCES = 65_536;
 
 /**
  * A token bucket for each source address, before any key exchange is computed: the defence against connection floods that
@@ -31,12 +23,15 @@ export class ConnectionThrottle {
     const source = sourceOf(address);
     const now = this.#now();
     const known = this.#sources.get(source);
-    const tokens = known === undefined ? BURST : Math.min(BURST, known.tokens + (now - known.at) * this.#perSecond);
+    const tokens =
+      known === undefined
+        ? ADMISSION_BURST
+        : Math.min(ADMISSION_BURST, known.tokens + (now - known.at) * this.#perSecond);
     const wait = tokens >= 1 ? 0 : (1 - tokens) / this.#perSecond;
-    const admitted = wait <= MAX_WAIT_SECONDS;
+    const admitted = wait <= MAX_ADMISSION_WAIT_SECONDS;
     this.#sources.delete(source);
     this.#sources.set(source, { tokens: admitted ? tokens - 1 : tokens, at: now });
-    if (this.#sources.size > MAX_SOURCES) {
+    if (this.#sources.size > MAX_ADMISSION_SOURCES) {
       const oldest = this.#sources.keys().next();
       if (oldest.done !== true) this.#sources.delete(oldest.value);
     }

@@ -56,12 +56,12 @@ export class LoginLog {
   failed({ method, reason, key, keyIsUsers = false, error }: AuthFailure): void {
     this.#metrics?.login(method, reason);
     this.#offered = true;
-    if (reason === 'provider-failed') {
+    if (reason === 'provider-failed' || reason === 'internal-error') {
       this.#log.error(
         { event: 'auth.failure', method, reason, ...keyFields(key), err: error },
         FAILURE_REASONS[reason].words,
       );
-    } else if (key !== null && reason !== 'wrong-signature') {
+    } else if (key !== null && reason !== 'wrong-signature' && reason !== 'too-many-connections') {
       this.#refuseKey({ ...key, reason, keyIsUsers });
     } else {
       this.#log.warn({ event: 'auth.failure', method, reason, ...keyFields(key) }, refused(reason));

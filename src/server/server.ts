@@ -5,12 +5,10 @@ import { DISCONNECT_REASON } from '../transport/disconnect.ts';
 import type { Admission } from './admission.ts';
 import { sourceOf } from './connection-throttle.ts';
 import { remoteAddressOf } from './remote-address.ts';
+import { LISTEN_BACKLOG } from './limits.ts';
 import { revocationOf } from './revocation.ts';
 import type { SessionEnvironment } from './session.ts';
 import { Session } from './session.ts';
-
-/** The kernel's queue of connections not accepted yet. */
-const BACKLOG = 1024;
 
 /** What decides who may log in. */
 export type LoginRules = Pick<SessionEnvironment, 'users' | 'config'>;
@@ -79,7 +77,7 @@ export class SftpServer {
   listen(host: string, port: number): Promise<AddressInfo> {
     return new Promise((resolve, reject) => {
       this.#listener.once('error', reject);
-      this.#listener.listen({ host, port, backlog: BACKLOG }, () => {
+      this.#listener.listen({ host, port, backlog: LISTEN_BACKLOG }, () => {
         this.#listener.off('error', reject);
         this.#listener.on('error', (error) => {
           this.#log.error({ event: 'server.listener-error', err: error }, 'the listening socket failed');
@@ -171,7 +169,7 @@ export class SftpServer {
     for (const sessions of bySource.values()) if (sessions.length > most.length) most = sessions;
     if (most[0] === undefined) return;
     this.#environment.metrics?.ssh.connectionRefused('made-room');
-    most[0].end(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, 'too many connections that have not logged in');
+    most[0].evict('too many connections that have not logged in');
   }
 
   #admitted(socket: Socket, wait: number | null): void {
@@ -182,7 +180,7 @@ export class SftpServer {
     socket.on('error', () => {
       socket.destroy();
     });
-    if (wait === null || this.#waiting.size >= this.#environment.config.limits.unauthenticatedConnections) {
+    if (wait === null || this.#waiting.size >= this.#environment.capacity.unauthenticated) {
       this.#log.warn(
         { event: 'connection.refused', remoteAddress: remoteAddressOf(socket), reason: 'rate' },
         'too many connections a second',
@@ -204,10 +202,10 @@ export class SftpServer {
   }
 
   #begin(socket: Socket): void {
-    const { limits } = this.#environment.config;
+    const { capacity } = this.#environment;
     const unauthenticated = this.#unauthenticated.size;
-    if (unauthenticated >= limits.unauthenticatedConnections) this.#makeRoom();
-    if (this.#stopping || this.#sessions.size >= limits.connections) {
+    if (unauthenticated >= capacity.unauthenticated) this.#makeRoom();
+    if (this.#stopping || this.#sessions.size >= capacity.connections) {
       this.#log.warn(
         { event: 'connection.refused', remoteAddress: remoteAddressOf(socket), reason: 'limit', unauthenticated },
         'too many connections',

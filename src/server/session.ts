@@ -11,6 +11,7 @@ import type { ReceiveWindows } from '../connection/receive-windows.ts';
 import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import { describeKex } from '../policy/session-kex.ts';
+import { ReadBudget } from '../sftp/read-budget.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
@@ -19,8 +20,12 @@ import type { KeyExchangeInfo, TransportHandler } from '../transport/transport.t
 import { Transport } from '../transport/transport.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
+import type { Admission } from './admission.ts';
+import { sourceOf } from './connection-throttle.ts';
+import type { DescriptorShares } from './descriptors.ts';
 import { hostKeyRotation } from './host-keys-for-client.ts';
 import { keyExchangeFailure } from './key-exchange-failure.ts';
+import { DRAIN_CHECK_MS, DRAIN_QUIET_MS, KEX_SECONDS } from './limits.ts';
 import { LoginLog } from './login-log.ts';
 import { remoteAddressOf } from './remote-address.ts';
 import type { Credential, Revocation } from './revocation.ts';
@@ -38,22 +43,15 @@ export interface SessionEnvironment {
   readonly groupExchangeMinBits: number;
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   readonly users: IdentityProvider<User>;
+  readonly admission: Admission;
   readonly windows: ReceiveWindows;
+  /** Connections that there is room for. */
+  readonly capacity: DescriptorShares;
   /** Makes the program of an `sftp` subsystem. */
-  openSftp(user: User, channel: Channel, log: Logger): SftpUser;
+  openSftp(user: User, channel: Channel, log: Logger, readBudget: ReadBudget): SftpUser;
   readonly log: Logger;
   readonly metrics?: Metrics | undefined;
 }
-
-/**
- * A drain ends a session that has nothing open and has asked for nothing for so long: the rename that WinSCP and others
- * send after the CLOSE of an upload belongs to it.
- */
-const DRAIN_QUIET_MS = 1000;
-const DRAIN_CHECK_MS = 100;
-
-/** A person at a password prompt needs time; a key exchange needs none. */
-const KEX_SECONDS = 20;
 
 /** Keep-alives (global requests) that are answered before the login: one a second through the default login time. */
 const MAX_REQUESTS_BEFORE_LOGIN = 120;
@@ -72,14 +70,18 @@ export class Session implements TransportHandler {
   readonly #login: LoginLog;
   readonly remoteAddress: string;
   readonly #transport: Transport;
+  readonly #socket: Socket;
   readonly #startedAt = Date.now();
   #graceTimer: NodeJS.Timeout;
   readonly #observer: SessionObserver;
   readonly #sftp = new Set<SftpUser>();
+  readonly #readBudget: ReadBudget;
   #phase: Phase = { name: 'kex' };
   #keepaliveTimer: NodeJS.Timeout | null = null;
   #drainTimer: NodeJS.Timeout | null = null;
   #lastActivity = performance.now();
+  /** The user among whose connections this one counts. */
+  #entered: string | null = null;
   #bytesReceivedBefore = 0;
   #timedOut = false;
   #earlyRequests = 0;
@@ -88,12 +90,14 @@ export class Session implements TransportHandler {
 
   constructor(socket: Socket, environment: SessionEnvironment, observer: SessionObserver) {
     this.#environment = environment;
+    this.#socket = socket;
     this.#observer = observer;
     this.remoteAddress = remoteAddressOf(socket);
     const { log, metrics } = environment;
     this.#login = new LoginLog(log, { sessionId: this.id, remoteAddress: this.remoteAddress }, metrics?.ssh);
     this.#log.info({ event: 'session.opened', remotePort: socket.remotePort }, 'connection opened');
     const { config } = environment;
+    this.#readBudget = new ReadBudget(config.limits.readBytesPerConnection);
     this.#graceTimer = this.#deadline(Math.min(KEX_SECONDS, config.auth.loginGraceSeconds), 'no key exchange in time');
     this.#transport = new Transport(socket, {
       role: 'server',
@@ -102,7 +106,7 @@ export class Session implements TransportHandler {
       hostKeys: environment.hostKeys,
       groupExchangeMinBits: environment.groupExchangeMinBits,
       userKeyAlgorithms: environment.userKeyAlgorithms,
-      rekey: config.rekey,
+      rekey: { ...config.rekey, perMinute: config.limits.rekeysPerMinute },
       handler: this,
     });
   }
@@ -124,6 +128,12 @@ export class Session implements TransportHandler {
 
   end(reason: (typeof DISCONNECT_REASON)[keyof typeof DISCONNECT_REASON], message: string): void {
     this.#transport.disconnect(new SshDisconnect(reason, message));
+  }
+
+  /** Ends the session for another's sake: its descriptor is free at once, whether the client closes or not. */
+  evict(message: string): void {
+    this.end(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, message);
+    this.#socket.destroy();
   }
 
   /** Ends the session now if it is idle, otherwise soon after its open files are closed. */
@@ -230,6 +240,7 @@ export class Session implements TransportHandler {
       phase.auth.cancel();
       this.#login.ended();
     }
+    if (this.#entered !== null) this.#environment.admission.leave(this.#entered);
     if (phase.name === 'kex') {
       this.#environment.metrics?.ssh.keyExchangeFailed(keyExchangeFailure(reason, this.#timedOut));
     }
@@ -288,6 +299,7 @@ export class Session implements TransportHandler {
     const auth = new ServerAuth<User>({
       provider: users,
       remoteAddress: this.remoteAddress,
+      source: sourceOf(this.remoteAddress),
       sessionId: this.#transport.sessionId,
       userKeyAlgorithms,
       methods: config.auth.methods,
@@ -300,6 +312,7 @@ export class Session implements TransportHandler {
       onRequest: (userName) => {
         this.#login.requested(userName);
       },
+      admit: (user) => this.#enter(user),
       onSuccess: (success) => {
         this.#authenticated(success);
       },
@@ -308,6 +321,15 @@ export class Session implements TransportHandler {
       },
     });
     this.#phase = { name: 'auth', auth };
+  }
+
+  async #enter({ name }: User): Promise<boolean> {
+    const { admission, config } = this.#environment;
+    if (!(await admission.enter(name, config.limits.connectionsPerUser))) return false;
+    // It may be over while others are asked.
+    if (this.#phase.name === 'auth') this.#entered = name;
+    else admission.leave(name);
+    return true;
   }
 
   #authenticated(success: AuthSuccess<User>): void {
@@ -339,7 +361,7 @@ export class Session implements TransportHandler {
   }
 
   #openSftp(user: User, channel: Channel): ChannelUser {
-    const sftp = this.#environment.openSftp(user, channel, this.#log);
+    const sftp = this.#environment.openSftp(user, channel, this.#log, this.#readBudget);
     this.#sftp.add(sftp);
     return {
       onData: (chunk) => {

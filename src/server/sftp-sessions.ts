@@ -4,11 +4,13 @@ import type { SftpObserver } from '../sftp/events.ts';
 import { DEFAULT_SFTP_LIMITS } from '../sftp/limits.ts';
 import type { StatusCode } from '../sftp/protocol.ts';
 import { SSH_FX } from '../sftp/protocol.ts';
+import type { ReadBudget } from '../sftp/read-budget.ts';
 import { SftpSession } from '../sftp/session.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { UserView } from '../vfs/user-view.ts';
+import type { DescriptorShares, FileDescriptors } from './descriptors.ts';
 import { viewOf } from './user-views.ts';
 import type { User } from './users.ts';
 
@@ -18,6 +20,7 @@ export interface SftpShared {
   readonly sessions: Set<SftpSession>;
   /** Those that are over and have not let go of their files yet. */
   readonly ending: Set<Promise<void>>;
+  readonly files: FileDescriptors;
   readonly metrics?: Metrics | undefined;
 }
 
@@ -32,19 +35,21 @@ export interface SftpUser extends ChannelUser {
 export class SftpSessions {
   readonly #store: ObjectStore;
   readonly #config: Config;
+  readonly #shares: DescriptorShares;
   readonly #shared: SftpShared;
   readonly #views = new WeakMap<User, { view: UserView; ready: Promise<void> }>();
 
-  constructor(store: ObjectStore, config: Config, shared: SftpShared) {
+  constructor(store: ObjectStore, config: Config, shares: DescriptorShares, shared: SftpShared) {
     this.#store = store;
     this.#config = config;
+    this.#shares = shares;
     this.#shared = shared;
   }
 
-  open(user: User, channel: Channel, log: Logger): SftpUser {
+  open(user: User, channel: Channel, log: Logger, readBudget: ReadBudget): SftpUser {
     const { view, ready } = this.#viewOf(user);
     const { limits } = this.#config;
-    const { sessions, ending: allEnding, metrics } = this.#shared;
+    const { sessions, ending: allEnding, files, metrics } = this.#shared;
     const session = new SftpSession(
       {
         write: (chunks) => channel.write(chunks),
@@ -69,6 +74,13 @@ export class SftpSessions {
         },
         owners: this.#config.storage.owners,
         observer: observerFor(log, metrics),
+        readBudget,
+        descriptors: {
+          take: (count) => files.take(user.name, count, this.#shares),
+          give: (count) => {
+            files.give(user.name, count);
+          },
+        },
       },
     );
     sessions.add(session);

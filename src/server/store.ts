@@ -37,8 +37,8 @@ export async function openStore(
   try {
     switch (storage.type) {
       case 'local': {
-        const { root, fsync, hardlinks, symlinks, partialUploads } = storage;
-        return await LocalStore.open(root, { fsync, hardlinks, symlinks, partialUploads, onEvent });
+        const { root, fsync, hardlinks, symlinks, partialUploads, maxSparseBytes } = storage;
+        return await LocalStore.open(root, { fsync, hardlinks, symlinks, partialUploads, maxSparseBytes, onEvent });
       }
       case 'memory':
         return new MemoryStore({ partialUploads: storage.partialUploads });

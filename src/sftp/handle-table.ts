@@ -6,16 +6,30 @@ import { SftpStatus } from './status.ts';
 
 const HANDLE_BYTES = 4;
 
+/** What an open file takes at most of what the process may have open: the file, its new version, their directory. */
+const DESCRIPTORS = { read: 1, write: 3, directory: 1 } as const;
+
+/** The share of the process's descriptors that one user may take. */
+export interface DescriptorShare {
+  /** Whether there are so many more. */
+  take(count: number): boolean;
+  give(count: number): void;
+}
+
+export const UNLIMITED_DESCRIPTORS: DescriptorShare = { take: () => true, give: () => undefined };
+
 /** The open files and directories of one session. A handle is a number that is never used twice, as four bytes. */
 export class HandleTable {
   readonly #handles = new Map<number, OpenHandle>();
   readonly #limit: number;
+  readonly #descriptors: DescriptorShare;
   #lastNumber = 0;
   #reserved = 0;
   #ended = false;
 
-  constructor(limit: number) {
+  constructor(limit: number, descriptors: DescriptorShare = UNLIMITED_DESCRIPTORS) {
     this.#limit = limit;
+    this.#descriptors = descriptors;
   }
 
   get size(): number {
@@ -31,15 +45,24 @@ export class HandleTable {
     if (this.#handles.size + this.#reserved >= this.#limit) {
       throw new SftpStatus(SSH_FX.FAILURE, `Too many open files: at most ${this.#limit} in one session.`);
     }
+    if (!this.#descriptors.take(DESCRIPTORS.write)) {
+      throw new SftpStatus(SSH_FX.FAILURE, 'Too many open files: the server has no room for more of this user.');
+    }
     this.#reserved += 1;
     let handle: OpenHandle;
     try {
       handle = await open();
+    } catch (error) {
+      this.#descriptors.give(DESCRIPTORS.write);
+      throw error;
     } finally {
       this.#reserved -= 1;
     }
+    // Now that it is known what it is.
+    this.#descriptors.give(DESCRIPTORS.write - DESCRIPTORS[handle.kind]);
     if (this.#ended) {
       await giveUp(handle);
+      this.#descriptors.give(DESCRIPTORS[handle.kind]);
       throw new SftpStatus(SSH_FX.CONNECTION_LOST, 'The session has ended.');
     }
     this.#lastNumber = (this.#lastNumber + 1) >>> 0;
@@ -87,7 +110,21 @@ export class HandleTable {
   }
 
   delete(name: Buffer): void {
-    if (name.length === HANDLE_BYTES) this.#handles.delete(name.readUInt32BE());
+    if (name.length === HANDLE_BYTES) this.#forget(name.readUInt32BE());
+  }
+
+  /** Files whose CLOSE has come and is not done: where it waits for a copy, it fails. */
+  stopCopying(): void {
+    for (const handle of this.#handles.values()) {
+      if (handle.kind === 'write') handle.file.stopCopying?.();
+    }
+  }
+
+  #forget(number: number): void {
+    const handle = this.#handles.get(number);
+    if (handle === undefined) return;
+    this.#handles.delete(number);
+    this.#descriptors.give(DESCRIPTORS[handle.kind]);
   }
 
   /** Gives up every handle for which no CLOSE has come; answers what became of the files. Never throws. */
@@ -98,7 +135,7 @@ export class HandleTable {
     const actions = await Promise.all(
       open.map(async ([number, handle]) => {
         const action = await giveUp(handle);
-        this.#handles.delete(number);
+        this.#forget(number);
         return action;
       }),
     );

@@ -17,12 +17,24 @@ export interface SftpLimits {
   readonly openHandles: number;
 }
 
+/**
+ * What all sessions of one connection may hold of answers that are asked for and not sent, unless configured otherwise:
+ * two sessions at full speed. Multiplies with the connections of a user.
+ */
+export const DEFAULT_READ_BYTES_PER_CONNECTION = 8 * 1024 * 1024;
+
 export const DEFAULT_SFTP_LIMITS: SftpLimits = {
   requestsInFlight: 64,
   writeBytesInFlight: 4 * 1024 * 1024,
   readBytesInFlight: 4 * 1024 * 1024,
   openHandles: 128,
 };
+
+/**
+ * When a session is over, what CLOSEs that had come still need (a copy of the file's old bytes, a large part) has so many
+ * milliseconds; then the old files stay.
+ */
+export const FINISH_MS = 30_000;
 
 /** What `limits@openssh.com` tells as the longest packet. OpenSSH's client ends the connection past it. */
 export const ADVERTISED_PACKET_BYTES = 256 * 1024;

@@ -25,6 +25,8 @@ export interface RequestContext {
   readonly window: () => number;
   /** Fires when the session is over: what nobody waits for any more, and nothing acknowledged depends on, may stop. */
   readonly ended: AbortSignal;
+  /** Fires when there is no time left, also for what an acknowledgement that nobody reads would have depended on. */
+  readonly cutOff: AbortSignal;
 }
 
 /** A request whose bytes have been read: what it touches, and how to do it when its turn has come. */
@@ -35,7 +37,7 @@ export interface Plan {
   readonly handles?: readonly OpenHandle[];
   /** It changes nothing: in the lane it runs beside its neighbours that only look, which pays where a store is far. */
   readonly onlyLooks?: boolean;
-  /** Bytes that a READ may answer with, for the limit on them. */
+  /** Bytes that a READ or READDIR may answer with, for the limit on them. */
   readonly readBytes?: number;
   /** Only where the request's row says 'by flags'. */
   readonly needs?: readonly Permission[];

@@ -3,11 +3,12 @@ import type { UserView } from '../vfs/user-view.ts';
 import { SshReader } from '../wire/reader.ts';
 import type { OwnerPolicy } from './attributes.ts';
 import type { SftpAction, SftpObserver } from './events.ts';
-import { HandleTable } from './handle-table.ts';
+import { HandleTable, type DescriptorShare } from './handle-table.ts';
 import { NO_IDENTITY_NAMES, type IdentityNames } from './identity-names.ts';
-import { DEFAULT_SFTP_LIMITS, type SftpLimits } from './limits.ts';
+import { DEFAULT_SFTP_LIMITS, FINISH_MS, type SftpLimits } from './limits.ts';
 import { PacketStream, type IncomingPacket } from './packet-stream.ts';
 import { SFTP_VERSION, SSH_FX, SSH_FXP } from './protocol.ts';
+import { ReadBudget } from './read-budget.ts';
 import { encodeReply, packet as encodePacket, statusOf, type Reply } from './reply.ts';
 import type { Plan, RequestContext } from './request.ts';
 import { RequestRouter } from './request-router.ts';
@@ -28,6 +29,10 @@ export interface SftpSessionOptions {
   readonly owners?: OwnerPolicy;
   readonly names?: IdentityNames;
   readonly observer?: SftpObserver;
+  /** Shared with the other sessions of the connection, where there is such a bound. */
+  readonly readBudget?: ReadBudget;
+  /** What the user may have open, in all its sessions; no such bound where it is left out. */
+  readonly descriptors?: DescriptorShare;
 }
 
 /** A request that has come and whose answer has not left. */
@@ -67,18 +72,24 @@ export class SftpSession {
   #pumpScheduled = false;
   #readBytes = 0;
   #writeBytes = 0;
+  readonly #budget: ReadBudget;
+  /** Of the budget: asked for and not handed to the stream, and handed to it while it would rather have had no more. */
+  #budgetTaken = 0;
+  #unsentBytes = 0;
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
   #ended: Promise<void> | undefined;
   readonly #end = new AbortController();
+  readonly #cutOff = new AbortController();
 
   constructor(io: SftpIo, view: UserView, options: SftpSessionOptions = {}) {
     this.#io = io;
     this.#limits = { ...DEFAULT_SFTP_LIMITS, ...options.limits };
     this.#observer = options.observer ?? {};
+    this.#budget = options.readBudget ?? new ReadBudget(Infinity);
     this.#context = {
       view: view.forSession(),
-      handles: new HandleTable(this.#limits.openHandles),
+      handles: new HandleTable(this.#limits.openHandles, options.descriptors),
       limits: this.#limits,
       names: options.names ?? NO_IDENTITY_NAMES,
       umask: options.umask ?? 0o022,
@@ -86,6 +97,7 @@ export class SftpSession {
       readOnly: options.readOnly ?? false,
       window: () => io.window?.() ?? Infinity,
       ended: this.#end.signal,
+      cutOff: this.#cutOff.signal,
     };
     this.#router = new RequestRouter(this.#context, options.allowedRequests, options.deniedRequests);
   }
@@ -124,6 +136,8 @@ export class SftpSession {
   /** The stream takes answers again, after `SftpIo.write` was false. */
   drained(): void {
     this.#outputBlocked = false;
+    this.#giveBack(this.#unsentBytes);
+    this.#unsentBytes = 0;
     this.#pump();
   }
 
@@ -135,6 +149,16 @@ export class SftpSession {
     return (this.#ended ??= this.#shutDown('aborted', reason));
   }
 
+  /**
+   * There is no time left: what is still being copied for a CLOSE that came is given up, and the old files stay. Only for
+   * a session that has been aborted; FINISH_MS after that it comes by itself.
+   */
+  cutOff(): void {
+    if (this.#cutOff.signal.aborted) return;
+    this.#cutOff.abort(new StorageError('failure', 'The session is over.'));
+    this.#context.handles.stopCopying();
+  }
+
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
@@ -142,6 +166,10 @@ export class SftpSession {
       for (;;) {
         this.#flush();
         if (!this.#mayTakeUp()) break;
+        if (!this.#mayAskForMore()) {
+          this.#budget.wait(this.#wake);
+          break;
+        }
         const next = this.#packets.next();
         this.#tellUnfinished(next === undefined ? this.#packets.unfinishedBytes : 0);
         if (next === undefined) break;
@@ -176,6 +204,20 @@ export class SftpSession {
       this.#readBytes < this.#limits.readBytesInFlight &&
       this.#writeBytes < this.#limits.writeBytesInFlight
     );
+  }
+
+  /** Whoever holds nothing of the budget may always hold one answer: no session stands still for the others. */
+  #mayAskForMore(): boolean {
+    return this.#budgetTaken === 0 || this.#budget.hasRoom;
+  }
+
+  readonly #wake = (): void => {
+    this.#pumpSoon();
+  };
+
+  #giveBack(bytes: number): void {
+    this.#budgetTaken -= bytes;
+    this.#budget.give(bytes);
   }
 
   #takeUp(incoming: IncomingPacket): void {
@@ -230,6 +272,8 @@ export class SftpSession {
     }
     slot.readBytes = plan.readBytes ?? 0;
     this.#readBytes += slot.readBytes;
+    this.#budgetTaken += slot.readBytes;
+    this.#budget.take(slot.readBytes);
     this.#writeBytes += writeBytes;
     this.#underWay += 1;
     const turns: Turn[] = (plan.handles ?? []).map((handle) => ({ turnstile: handle.turns, kind: plan.io ?? 'alone' }));
@@ -297,14 +341,21 @@ export class SftpSession {
     if (this.#state === 'closed' || this.#slots[0]?.answer === undefined) return;
     const chunks: Buffer[] = [];
     let sent = 0;
+    let readBytes = 0;
     for (const slot of this.#slots) {
       if (slot.answer === undefined) break;
       for (const chunk of slot.answer) chunks.push(chunk);
-      this.#readBytes -= slot.readBytes;
+      readBytes += slot.readBytes;
       sent += 1;
     }
     this.#slots.splice(0, sent);
-    if (!this.#io.write(chunks)) this.#outputBlocked = true;
+    this.#readBytes -= readBytes;
+    if (this.#io.write(chunks)) {
+      this.#giveBack(readBytes);
+      return;
+    }
+    this.#outputBlocked = true;
+    this.#unsentBytes += readBytes;
   }
 
   async #shutDown(how: 'end' | 'protocol-error' | 'aborted', detail: string): Promise<void> {
@@ -312,15 +363,22 @@ export class SftpSession {
     this.#end.abort(new StorageError('failure', 'The session is over.'));
     this.#packets.clear();
     this.#slots.length = 0;
+    this.#budget.forget(this.#wake);
+    this.#giveBack(this.#budgetTaken);
+    this.#unsentBytes = 0;
     const idle =
       this.#underWay === 0
         ? Promise.resolve()
         : new Promise<void>((resolve) => {
             this.#whenIdle = resolve;
           });
+    const timer = setTimeout(() => {
+      this.cutOff();
+    }, FINISH_MS).unref();
     const given: readonly SftpAction[] = await this.#context.handles.endAll();
     for (const action of given) this.#observer.action?.(action, undefined);
     await idle;
+    clearTimeout(timer);
     this.#observer.ended?.(how, detail);
   }
 }

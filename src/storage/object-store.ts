@@ -101,6 +101,8 @@ export interface ReadHandle {
 export interface WriteHandle {
   /** Nothing was at the path when the handle was opened. */
   readonly isNew: boolean;
+  /** Zeros that are left out instead of written cost no space: who copies may skip them. */
+  readonly keepsHoles?: boolean;
   /** The file as this handle sees it, with what was written so far. */
   stat(): Promise<Entry>;
   /**
@@ -128,6 +130,8 @@ export interface WriteHandle {
   sync(): Promise<void>;
   /** Commits: resolves only after the store has confirmed the whole file; until then the old file stays. */
   close(): Promise<void>;
+  /** Ends a copy of the file's old bytes that is under way: what waits for it fails, and the old file stays. */
+  stopCopying?(): void;
   /**
    * Commits what was written so far, as `close` does, and stays open: what follows changes the version that is at the path
    * then. After an error the handle has failed.
@@ -215,17 +219,18 @@ export interface ObjectStore {
   rmdir(path: StorePath): Promise<void>;
   /**
    * File or directory. Without `overwrite` an existing target is 'exists' (RENAME); with it a file replaces a file
-   * (posix-rename). Onto itself it does nothing. Copy first, delete after: an interruption loses nothing.
+   * (posix-rename). Onto itself it does nothing. Copy first, delete after: an interruption loses nothing. `signal` ends
+   * the copy of a file, where there has to be one.
    */
-  rename(from: StorePath, to: StorePath, options: { overwrite: boolean }): Promise<void>;
+  rename(from: StorePath, to: StorePath, options: { overwrite: boolean; signal?: AbortSignal }): Promise<void>;
   setAttributes(path: StorePath, change: AttributeChange, options: { followSymlinks: boolean }): Promise<void>;
   /**
    * Sets a closed file's size: cut off, or filled up with zero bytes. `signal` ends what takes long, and the file stays
    * as it was.
    */
   truncate(path: StorePath, size: number, signal?: AbortSignal): Promise<void>;
-  /** A whole-file copy inside the store; overwrites the target if it is a file. */
-  copyFile(from: StorePath, to: StorePath): Promise<void>;
+  /** A whole-file copy inside the store; overwrites the target if it is a file. `signal` ends it, and nothing has changed. */
+  copyFile(from: StorePath, to: StorePath, signal?: AbortSignal): Promise<void>;
   statistics(path: StorePath): Promise<StoreStatistics>;
   /** Only with the capability; otherwise 'unsupported'. */
   hardlink(existing: StorePath, link: StorePath): Promise<void>;

@@ -1,6 +1,8 @@
+import { isatty } from 'node:tty';
 import type { DestinationStream, Logger } from 'pino';
 import { pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
+import { standardOutput } from './log-output.ts';
 import { printable, printableJson, printableValue } from './printable.ts';
 import { terminalLine } from './terminal-line.ts';
 
@@ -30,16 +32,15 @@ function forTerminal(to: DestinationStream, color: boolean): DestinationStream {
 }
 
 /**
- * Structured logs on standard output, one JSON object a line: `time` (ISO 8601), `level` (a word), `event` (a stable
+ * Structured logs, on standard output where nothing else is given, one JSON object a line: `time` (ISO 8601), `level` (a word), `event` (a stable
  * dotted name), `sessionId` where there is a session, `msg` for people. `pretty` is one line an event instead.
  */
 export function createLogger(options: LoggerOptions, destination?: DestinationStream): Logger {
-  const isPretty = options.format === 'pretty' || (options.format === 'auto' && process.stdout.isTTY);
-  const color = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
-  const stream =
-    isPretty && options.verbose !== true
-      ? forTerminal(destination ?? process.stdout, color)
-      : (destination ?? (isPretty ? pretty({ colorize: color, ignore: 'pid,hostname', sync: true }) : undefined));
+  const isTerminal = isatty(1);
+  const isPretty = options.format === 'pretty' || (options.format === 'auto' && isTerminal);
+  const color = isTerminal && process.env['NO_COLOR'] === undefined;
+  const output = destination ?? standardOutput();
+  const people = options.verbose === true ? prettyTo(output, color) : forTerminal(output, color);
   const settings = {
     level: options.level,
     base: null,
@@ -48,5 +49,14 @@ export function createLogger(options: LoggerOptions, destination?: DestinationSt
     serializers: { err: pino.stdSerializers.err },
     hooks: { streamWrite: isPretty ? printableLine : printableJson },
   };
-  return stream === undefined ? pino(settings) : pino(settings, stream);
+  return pino(settings, isPretty ? people : output);
+}
+
+function prettyTo(output: DestinationStream, colorize: boolean): DestinationStream {
+  const prettify = prettyFactory({ colorize, ignore: 'pid,hostname' });
+  return {
+    write: (line) => {
+      output.write(prettify(line));
+    },
+  };
 }

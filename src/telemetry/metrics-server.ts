@@ -1,15 +1,14 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-
-const MAX_CONNECTIONS = 64;
-const MAX_HEADER_BYTES = 4096;
-const MAX_HEADERS = 50;
-/** For the head of a request. */
-const HEADERS_MS = 5000;
-const CHECK_MS = 1000;
-/** For a whole connection, whatever it does. */
-const CONNECTION_MS = 15_000;
+import type { AddressInfo, Socket } from 'node:net';
+import {
+  METRICS_CHECK_MS,
+  METRICS_CONNECTION_MS,
+  METRICS_CONNECTIONS,
+  METRICS_HEADER_BYTES,
+  METRICS_HEADERS,
+  METRICS_HEADERS_MS,
+} from './limits.ts';
 
 const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 const PLAIN_TEXT = 'text/plain; charset=utf-8';
@@ -32,35 +31,45 @@ interface Answer {
 
 /**
  * Serves `/metrics`, `/healthz` and `/readyz` over HTTP, for GET and HEAD and nothing else. One request a connection,
- * with small limits on everything. Does not keep the process alive.
+ * with small limits on everything; when there are too many, the oldest that has not asked goes. Does not keep the process alive.
  */
 export class MetricsServer {
   readonly #http: Server;
   readonly #source: MetricsSource;
+  /** Connections whose request has not come whole, and those that are being answered; the oldest first. */
+  readonly #incomplete = new Set<Socket>();
+  readonly #answering = new Set<Socket>();
   readonly #timeouts: { readonly headersMs: number; readonly connectionMs: number };
 
   constructor(source: MetricsSource, timeouts: { headersMs?: number; connectionMs?: number } = {}) {
     this.#source = source;
-    this.#timeouts = { headersMs: HEADERS_MS, connectionMs: CONNECTION_MS, ...timeouts };
+    this.#timeouts = { headersMs: METRICS_HEADERS_MS, connectionMs: METRICS_CONNECTION_MS, ...timeouts };
     this.#http = createServer({
-      maxHeaderSize: MAX_HEADER_BYTES,
+      maxHeaderSize: METRICS_HEADER_BYTES,
       headersTimeout: this.#timeouts.headersMs,
       requestTimeout: this.#timeouts.headersMs,
-      connectionsCheckingInterval: Math.min(CHECK_MS, this.#timeouts.headersMs),
+      connectionsCheckingInterval: Math.min(METRICS_CHECK_MS, this.#timeouts.headersMs),
       keepAlive: false,
     });
-    this.#http.maxConnections = MAX_CONNECTIONS;
-    this.#http.maxHeadersCount = MAX_HEADERS;
+    this.#http.maxHeadersCount = METRICS_HEADERS;
     this.#http.on('connection', (socket) => {
+      this.#makeRoom();
+      this.#incomplete.add(socket);
       const timer = setTimeout(() => {
         socket.destroy();
       }, this.#timeouts.connectionMs).unref();
       socket.on('close', () => {
         clearTimeout(timer);
+        this.#incomplete.delete(socket);
+        this.#answering.delete(socket);
       });
       socket.unref();
     });
-    this.#http.on('request', (request, response) => void this.#serve(request, response));
+    this.#http.on('request', (request, response) => {
+      this.#incomplete.delete(request.socket);
+      this.#answering.add(request.socket);
+      void this.#serve(request, response);
+    });
     // A body that waits for leave to come is not wanted.
     this.#http.on('checkContinue', (request, response) => void this.#serve(request, response));
   }
@@ -85,6 +94,16 @@ export class MetricsServer {
   close(): void {
     this.#http.close();
     this.#http.closeAllConnections();
+  }
+
+  /** Refusing the newcomer instead would let a few slow clients keep a supervisor from asking. */
+  #makeRoom(): void {
+    if (this.#incomplete.size + this.#answering.size < METRICS_CONNECTIONS) return;
+    const [oldest] = this.#incomplete.size > 0 ? this.#incomplete : this.#answering;
+    oldest?.destroy();
+    if (oldest === undefined) return;
+    this.#incomplete.delete(oldest);
+    this.#answering.delete(oldest);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

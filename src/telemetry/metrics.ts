@@ -28,12 +28,15 @@ export class Metrics {
   readonly #configReloads: Counter<'outcome'>;
   readonly #workerDeaths: Counter;
   readonly #silentWorkers: Counter;
+  /** Lines of this process's log that could not be written. */
+  logLinesLost: () => number = () => 0;
   /** Worker processes that serve; none where there is one process. */
   workers: () => number = () => 0;
 
   constructor(build: BuildInfo) {
     const registers = [this.#registry];
     const workers = (): number => this.workers();
+    const logLinesLost = (): number => this.logLinesLost();
     new Gauge({
       name: 'latticeport_build_info',
       help: 'What runs; always 1.',
@@ -64,6 +67,15 @@ export class Metrics {
       'Worker processes that serve; 0 where one process does everything.',
       () => workers(),
     );
+    new Counter({
+      name: 'latticeport_log_lines_lost_total',
+      help: 'Lines of the log that could not be written.',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(logLinesLost());
+      },
+    });
     this.#workerDeaths = new Counter({
       name: 'latticeport_worker_deaths_total',
       help: 'Workers that ended although nobody told them to.',

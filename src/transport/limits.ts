@@ -20,8 +20,17 @@ export const MAX_NAME_LIST_BYTES = 16 * 1024;
 /** RFC 4344 §3.1: rekey before the sequence number can repeat: 2^32 packets at the most; half of it is ample. */
 export const MAX_PACKETS_PER_KEY = 0x8000_0000;
 
-/** What the services above may queue while a key exchange holds their packets back. */
-export const MAX_QUEUED_DURING_KEX_BYTES = 32 * 1024 * 1024;
+/**
+ * What may queue while a key exchange holds our packets back. Answers to what a peer asks meanwhile hold its input long
+ * before (HOLD_INPUT_BYTES); channels queue their data with themselves. So only a mistake of ours gets here.
+ */
+export const MAX_QUEUED_DURING_KEX_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Key exchanges that a client may begin in a minute, unless configured otherwise; faster ones wait. Each costs up to some
+ * 10 ms of computing, 100 with the largest classical groups. At 128 MiB/s this allows one every 64 MiB.
+ */
+export const DEFAULT_REKEYS_PER_MINUTE = 120;
 
 /** A peer that began a key exchange and does not end it holds our replies back: so long, then disconnect. */
 export const KEX_TIMEOUT_SECONDS = 120;
@@ -31,7 +40,8 @@ export const SEND_HIGH_WATER_BYTES = 1024 * 1024;
 
 /**
  * Above this many unsent bytes nothing more is read from a peer: one that asks without reading the answers would otherwise
- * fill our memory. Before authentication nobody needs more than a few answers.
+ * fill our memory. Before authentication nobody needs more than a few answers. What waits for the end of a key exchange
+ * counts as unsent.
  */
 export const HOLD_INPUT_BYTES_BEFORE_AUTH = 256 * 1024;
 export const HOLD_INPUT_BYTES = 4 * 1024 * 1024;

@@ -8,6 +8,7 @@ import { encodeExtInfo } from './ext-info.ts';
 import type { ExchangeResult } from './key-exchange.ts';
 import { EXT_INFO_CLIENT, STRICT_KEX_CLIENT, STRICT_KEX_SERVER } from './kexinit.ts';
 import {
+  DEFAULT_REKEYS_PER_MINUTE,
   HOLD_INPUT_BYTES,
   HOLD_INPUT_BYTES_BEFORE_AUTH,
   KEX_TIMEOUT_SECONDS,
@@ -21,6 +22,7 @@ import {
 import { SSH_MSG } from './messages.ts';
 import { PacketReader } from './packet-reader.ts';
 import { PacketWriter } from './packet-writer.ts';
+import { RekeyAllowance } from './rekey-allowance.ts';
 import { RunningExchange, unexpectedMessage } from './running-exchange.ts';
 import { SocketOutput } from './socket-output.ts';
 import type { TransportHandler, TransportOptions } from './transport-options.ts';
@@ -44,6 +46,9 @@ export class Transport {
   #kexCount = 0;
   #kexTimer: NodeJS.Timeout | null = null;
   #rekeyTimer: NodeJS.Timeout | null = null;
+  readonly #rekeyAllowance: RekeyAllowance;
+  /** The time for new keys came before the peer's login did. */
+  #rekeyDue = false;
   #sessionId: Buffer | null = null;
   #strict = false;
   #peerWantsExtInfo = false;
@@ -62,6 +67,7 @@ export class Transport {
     this.#socket = socket;
     this.#options = options;
     this.#handler = options.handler;
+    this.#rekeyAllowance = new RekeyAllowance(options.rekey.perMinute ?? DEFAULT_REKEYS_PER_MINUTE);
     this.#output = new SocketOutput(socket, () => {
       this.#maybeDrain();
       this.#releaseInput();
@@ -111,6 +117,7 @@ export class Transport {
   peerAuthenticated(): void {
     this.#authenticated = true;
     this.#reader.maxPacketBytes = MAX_PACKET_BYTES;
+    if (this.#rekeyDue) this.rekey();
   }
 
   /**
@@ -191,7 +198,7 @@ export class Transport {
     if (this.#peerVersion === null) return;
     this.#guard(() => {
       while (!this.#isHeld() && !this.#closed) {
-        if (this.#output.pendingCost > this.#holdInputBytes()) {
+        if (this.#unsentCost > this.#holdInputBytes()) {
           this.#waitsForOutput = true;
           this.#socket.pause();
           break;
@@ -269,11 +276,35 @@ export class Transport {
   }
 
   #peerKexInit(payload: Buffer): void {
-    if (this.#kex === null) {
+    if (this.#kex === null && this.#options.role === 'server') {
       // Each exchange costs us a signature: a stranger gets one for each connection, which the listener counts.
-      if (this.#options.role === 'server' && !this.#authenticated) throw unexpectedMessage(SSH_MSG.KEXINIT);
-      this.#startKex();
+      if (!this.#authenticated) throw unexpectedMessage(SSH_MSG.KEXINIT);
+      const wait = this.#rekeyAllowance.take();
+      if (wait > 0) {
+        this.#answerKexInitLater(Buffer.from(payload), wait);
+        return;
+      }
     }
+    this.#answerKexInit(payload);
+  }
+
+  /** Until then nothing more is read: what is under way to the peer goes on. */
+  #answerKexInitLater(payload: Buffer, seconds: number): void {
+    this.#busy = true;
+    this.#socket.pause();
+    setTimeout(() => {
+      this.#busy = false;
+      if (this.#closed) return;
+      this.#guard(() => {
+        this.#answerKexInit(payload);
+      });
+      this.#process();
+      if (!this.#isHeld()) this.#socket.resume();
+    }, seconds * 1000).unref();
+  }
+
+  #answerKexInit(payload: Buffer): void {
+    if (this.#kex === null) this.#startKex();
     const kex = this.#kex;
     if (kex === null) throw unexpectedMessage(SSH_MSG.KEXINIT);
     const init = kex.receiveInit(payload, this.#peerVersion ?? '');
@@ -359,7 +390,8 @@ export class Transport {
     const info = kex.end(this.#kexCount, this.#strict);
     this.#stopTimers();
     this.#rekeyTimer = setTimeout(() => {
-      this.rekey();
+      if (this.#mayBeginRekey) this.rekey();
+      else this.#rekeyDue = true;
     }, this.#options.rekey.seconds * 1000).unref();
     this.#handler.onKeyExchange(info);
   }
@@ -369,8 +401,13 @@ export class Transport {
     const { bytes } = this.#options.rekey;
     const { bytesSinceRekey: sent, packetsSinceRekey: sentPackets } = this.#writer;
     const { bytesSinceRekey: received, packetsSinceRekey: receivedPackets } = this.#reader;
-    if (Math.max(sent, received) >= bytes || Math.max(sentPackets, receivedPackets) >= MAX_PACKETS_PER_KEY)
-      this.rekey();
+    const isDue = this.#mayBeginRekey && Math.max(sent, received) >= bytes;
+    if (isDue || Math.max(sentPackets, receivedPackets) >= MAX_PACKETS_PER_KEY) this.rekey();
+  }
+
+  /** A stranger's bytes must not make us compute, nor hold our answers back while it takes its time. */
+  get #mayBeginRekey(): boolean {
+    return this.#options.role === 'client' || this.#authenticated;
   }
 
   #stopTimers(): void {
@@ -391,6 +428,11 @@ export class Transport {
     });
   }
 
+  /** What we hold in memory for the peer, on its way or waiting for the end of a key exchange. */
+  get #unsentCost(): number {
+    return this.#output.pendingCost + this.#queuedBytes;
+  }
+
   /** Two sides that both hold back would wait for each other: it is for the server to do. */
   #holdInputBytes(): number {
     if (this.#options.role === 'client') return Number.POSITIVE_INFINITY;
@@ -398,7 +440,7 @@ export class Transport {
   }
 
   #releaseInput(): void {
-    if (!this.#waitsForOutput || this.#output.pendingCost > HOLD_INPUT_BYTES_BEFORE_AUTH / 2) return;
+    if (!this.#waitsForOutput || this.#unsentCost > HOLD_INPUT_BYTES_BEFORE_AUTH / 2) return;
     this.#waitsForOutput = false;
     this.#process();
     if (!this.#isHeld()) this.#socket.resume();

@@ -1,15 +1,17 @@
-import { KEPT_MODE_BITS, StorageError, type WriteHandle } from '../storage/object-store.ts';
+import { copyRange } from '../storage/copy-range.ts';
+import { KEPT_MODE_BITS, StorageError } from '../storage/object-store.ts';
 import type { StoreLocation } from './mount-table.ts';
-
-/** Bytes moved at once; one such buffer is held a move. */
-const COPY_BYTES = 1024 * 1024;
 
 /**
  * Moves a file from one store to another: copied whole, confirmed, then deleted at its old place, so that an
- * interruption leaves it in at least one of the two.
+ * interruption, by `signal` too, leaves it in at least one of the two.
  * @throws StorageError 'unsupported' for anything but a file, 'exists' if the target is there and not to be replaced
  */
-export async function moveBetweenStores(from: StoreLocation, to: StoreLocation, overwrite: boolean): Promise<void> {
+export async function moveBetweenStores(
+  from: StoreLocation,
+  to: StoreLocation,
+  { overwrite, signal }: { readonly overwrite: boolean; readonly signal?: AbortSignal },
+): Promise<void> {
   const source = await from.directory.store.stat(from.path, { followSymlinks: false });
   if (source.kind !== 'file') {
     throw new StorageError('unsupported', 'Only files can be moved from one store to another.');
@@ -27,7 +29,15 @@ export async function moveBetweenStores(from: StoreLocation, to: StoreLocation, 
     });
     try {
       const { size } = (await reader.stat()).attributes;
-      await copyExactly((offset, length) => reader.read(offset, length), writer, size);
+      const copied = await copyRange({
+        read: (offset, length) => reader.read(offset, length),
+        writer,
+        from: 0,
+        to: 0,
+        length: size,
+        check: () => signal?.throwIfAborted(),
+      });
+      if (copied < size) throw new StorageError('changed', 'The file became shorter while it was being moved.');
       await writer.setAttributes({ mtime, atime });
     } catch (error) {
       await writer.abandon({ discard: true });
@@ -38,18 +48,4 @@ export async function moveBetweenStores(from: StoreLocation, to: StoreLocation, 
     await reader.close();
   }
   await from.directory.store.remove(from.path);
-}
-
-async function copyExactly(
-  read: (offset: number, length: number) => Promise<Buffer>,
-  writer: WriteHandle,
-  size: number,
-): Promise<void> {
-  let offset = 0;
-  while (offset < size) {
-    const bytes = await read(offset, Math.min(COPY_BYTES, size - offset));
-    if (bytes.length === 0) throw new StorageError('changed', 'The file became shorter while it was being moved.');
-    await writer.write(offset, [bytes]);
-    offset += bytes.length;
-  }
 }

@@ -175,7 +175,12 @@ export class UserView {
     });
   }
 
-  async rename(from: ClientPath, to: ClientPath, options: { readonly overwrite: boolean }): Promise<void> {
+  /** `signal` ends what has to be copied: then the file is where it was. */
+  async rename(
+    from: ClientPath,
+    to: ClientPath,
+    options: { readonly overwrite: boolean; readonly signal?: AbortSignal },
+  ): Promise<void> {
     await this.#links.followBoth(from, to, async (realFrom, realTo) => {
       const source = this.#locateMovable(realFrom, 'rename');
       const target = this.#locateMovable(realTo, 'rename');
@@ -188,7 +193,7 @@ export class UserView {
         await source.directory.store.rename(source.path, target.path, options);
         return;
       }
-      await moveBetweenStores(source, target, options.overwrite);
+      await moveBetweenStores(source, target, options);
     });
   }
 

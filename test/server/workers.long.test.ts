@@ -123,6 +123,17 @@ describe('workers', () => {
     expect((await other.sftp.get('/file')).equals(bytes)).toBe(true);
   });
 
+  test("a user's connections count over all workers, and those of one that dies do not", async () => {
+    await start({ limits: { connectionsPerSecondPerSource: 0, connectionsPerUser: 2 } });
+    const [victim] = await sessionOnEach();
+    await expect(session()).rejects.toThrow('too many connections of this user');
+    process.kill(victim.worker, 'SIGKILL');
+    await victim.sftp.client.whenClosed();
+    await server.logged(({ event }) => event === 'worker.replaced');
+    await session();
+    await expect(session()).rejects.toThrow('too many connections of this user');
+  });
+
   test('one that dies is replaced; the sessions of the other go on', async () => {
     await start();
     const [victim, survivor] = await sessionOnEach();

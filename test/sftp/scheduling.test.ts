@@ -1,8 +1,10 @@
 // In which order requests run and answers leave, and what holds the client back.
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { SSH_FX, SSH_FXF } from '../../src/sftp/protocol.ts';
+import { SSH_FX, SSH_FXF, SSH_FXP } from '../../src/sftp/protocol.ts';
+import { ReadBudget } from '../../src/sftp/read-budget.ts';
 import type { MemoryOperation } from '../../src/storage/memory/memory-store.ts';
+import { SshReader } from '../../src/wire/reader.ts';
 import { memoryView } from './memory-view.ts';
 import { SftpTestClient } from './sftp-test-client.ts';
 
@@ -261,6 +263,50 @@ describe('back-pressure', () => {
     expect(gate.held).toBe(7);
     gate.openForAll();
     await Promise.all([...reads, ...more]);
+  });
+
+  test('sessions of one connection share the memory for answers; one that does not read does not stop the others', async () => {
+    const { view } = memoryView();
+    const readBudget = new ReadBudget(64 * 1024);
+    const stuck = await SftpTestClient.connect(view, { readBudget });
+    await stuck.put('/a', Buffer.alloc(1_000_000, 1));
+    const other = await SftpTestClient.connect(view, { readBudget });
+    const handles = [await stuck.open('/a', READ), await other.open('/a', READ)] as const;
+    const readAll = (client: SftpTestClient, handle: Buffer): Promise<unknown>[] =>
+      Array.from({ length: 20 }, (_, index) => client.read(handle, index * 32_768, 32_768));
+    stuck.writable = false;
+    const before = stuck.answerOrder.length;
+    for (const read of readAll(stuck, handles[0])) void read;
+    await quiet();
+    // Two fill the budget; what the stream has of them and has not sent still counts.
+    expect(stuck.answerOrder.length - before).toBe(2);
+    other.writable = false;
+    const others = readAll(other, handles[1]);
+    await quiet();
+    expect(other.session.requestsInFlight).toBe(0);
+    expect(readBudget.hasRoom).toBe(false);
+    // One at a time gets on all the same.
+    other.writable = true;
+    other.session.drained();
+    await Promise.all(others);
+    // And what the one that goes held is there for the others.
+    await stuck.session.abort('gone');
+    expect(readBudget.hasRoom).toBe(true);
+  });
+
+  test('READDIR counts with READ', async () => {
+    const gate = new Gate('list');
+    const { view } = memoryView({ before: gate.before });
+    const readBudget = new ReadBudget(64 * 1024);
+    const client = await SftpTestClient.connect(view, { readBudget });
+    const opened = client.request(SSH_FXP.OPENDIR, (writer) => writer.string('/'));
+    gate.openForAll();
+    const handle = new SshReader((await opened).body).string();
+    client.writable = false;
+    for (let i = 0; i < 10; i += 1) void client.request(SSH_FXP.READDIR, (writer) => writer.string(handle));
+    await quiet();
+    expect(readBudget.hasRoom).toBe(false);
+    expect(client.session.requestsInFlight).toBe(0);
   });
 
   test('a client that does not take its answers gets no further READ started', async () => {

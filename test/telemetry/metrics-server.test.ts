@@ -139,6 +139,16 @@ describe('what is refused', () => {
     expect(statusOf(endless.received)).toBe(405);
   });
 
+  test('slow clients, as many as there is room for, keep nobody else from asking', async () => {
+    const slow = Array.from({ length: 64 }, () => {
+      const state = open();
+      state.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n');
+      return state;
+    });
+    await until(() => slow.every(({ socket }) => !socket.connecting), 'they are there');
+    for (let i = 0; i < 5; i += 1) expect(statusOf(await get('/healthz'))).toBe(200);
+  });
+
   test('a second request on the same connection', async () => {
     const answer = await exchange('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
     expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1);
@@ -157,7 +167,9 @@ describe('what is refused', () => {
 
   test('more connections than there is room for; afterwards there is room again', async () => {
     const many = Array.from({ length: 100 }, open);
-    await until(() => many.filter(({ closed }) => closed).length >= 36, 'the surplus is refused', 5000);
+    await until(() => many.filter(({ closed }) => closed).length >= 36, 'the surplus is cut off', 5000);
+    // The oldest, and not who came last.
+    expect(many.slice(0, 36).every(({ closed }) => closed)).toBe(true);
     await until(() => many.every(({ closed }) => closed), 'the rest is cut off for its silence', 5000);
     expect(statusOf(await get('/healthz'))).toBe(200);
   });

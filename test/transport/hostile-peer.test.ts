@@ -56,3 +56,47 @@ test('a signal in the method list is no method', async () => {
   await until(() => server.closed.length > 0 && client.closed.length > 0, 'both have ended');
   expect(server.closed[0]).toMatchObject({ reason: 3, message: 'no matching key exchange method found' });
 });
+
+test('before login no bytes and no time make the server begin new keys; after it they do', async () => {
+  const [a, b] = duplexPair();
+  const server = serverSide(a, { serverRekey: { bytes: 65_536, seconds: 0.01 } });
+  const client = clientSide(b, {});
+  await until(() => client.exchanges.length > 0 && server.exchanges.length > 0, 'the key exchange is over');
+  const ignore = new SshWriter(61_000).byte(2).string(randomBytes(60_000)).finish();
+  for (let i = 0; i < 20; i += 1) client.transport.send(Buffer.from(ignore));
+  client.transport.send(new SshWriter(64).byte(192).string('still there').finish());
+  await until(() => client.messages.some((message) => message[0] === 193), 'the answer has come');
+  await quiet();
+  expect([server.exchanges.length, server.closed.length]).toEqual([1, 0]);
+  server.transport.peerAuthenticated();
+  await until(() => server.exchanges.length > 1, 'there are new keys');
+});
+
+test('what waits for the end of a key exchange that we began holds the input', async () => {
+  const { client, server } = await connected();
+  // It does not read our KEXINIT, so it does not answer it.
+  client.transport.pause();
+  server.transport.rekey();
+  const before = server.transport.bytesReceived;
+  const ping = new SshWriter(31_000).byte(192).string(randomBytes(30_000)).finish();
+  for (let i = 0; i < 700; i += 1) client.transport.send(Buffer.from(ping));
+  await quiet();
+  expect(server.transport.bytesReceived - before).toBeLessThan(6 * 1024 * 1024);
+  expect(server.closed).toEqual([]);
+});
+
+test('a client that begins new keys again and again waits for its turn, and gets it', async () => {
+  const { client, server } = await connected({ serverRekey: { ...NO_REKEY, perMinute: 30 } });
+  for (let n = 2; n <= 31; n += 1) {
+    client.transport.rekey();
+    await until(() => client.exchanges.length === n && server.exchanges.length === n, 'there are new keys');
+  }
+  client.transport.rekey();
+  await quiet();
+  expect(server.exchanges).toHaveLength(31);
+  // What is under way to it goes on meanwhile.
+  server.transport.send(new SshWriter(64).byte(80).string('news').boolean(false).finish());
+  await until(() => client.messages.some((message) => message[0] === 80), 'the message has come');
+  await until(() => client.exchanges.length === 32, 'its turn has come');
+  expect(server.closed).toEqual([]);
+});

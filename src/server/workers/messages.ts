@@ -1,4 +1,5 @@
 import type { MetricSnapshot } from '../../telemetry/metric-snapshot.ts';
+import type { LaneOrder, LaneRequest } from './lane-messages.ts';
 
 /** What workers and primary say to each other over the IPC channel. */
 export type ToPrimary =
@@ -6,6 +7,10 @@ export type ToPrimary =
   | { readonly type: 'ready'; readonly host: string; readonly port: number; readonly storageReady: boolean }
   /** The store, which had not answered when it began to listen, answers now. */
   | { readonly type: 'storage-ready' }
+  /** Whether the user may have one more connection, of `limit`; and that one is over. */
+  | { readonly type: 'enter'; readonly id: number; readonly user: string; readonly limit: number }
+  | { readonly type: 'leave'; readonly user: string }
+  | { readonly type: 'lanes'; readonly request: LaneRequest }
   /** Its metrics, because the primary has asked in that round, or 0: because it ends. */
   | { readonly type: 'measured'; readonly round: number; readonly metrics: readonly MetricSnapshot[] }
   /** It cannot start, and ends; the text is for the operator. */
@@ -13,6 +18,8 @@ export type ToPrimary =
 
 export type ToWorker =
   | { readonly type: 'admitted'; readonly id: number; readonly wait: number | null }
+  | { readonly type: 'entered'; readonly id: number; readonly may: boolean }
+  | { readonly type: 'lanes'; readonly order: LaneOrder }
   /** Say your metrics. */
   | { readonly type: 'measure'; readonly round: number }
   /** The configuration has changed: whoever could not log in any more has to go. */
@@ -24,6 +31,9 @@ export type ToWorker =
 
 const TO_PRIMARY: readonly unknown[] = [
   'admit',
+  'enter',
+  'leave',
+  'lanes',
   'ready',
   'storage-ready',
   'failed',
@@ -31,6 +41,8 @@ const TO_PRIMARY: readonly unknown[] = [
 ] satisfies ToPrimary['type'][];
 const TO_WORKER: readonly unknown[] = [
   'admitted',
+  'entered',
+  'lanes',
   'measure',
   'reloaded',
   'retire',

@@ -3,7 +3,9 @@ import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import type { Logger } from '../../telemetry/logger.ts';
 import { ConnectionThrottle } from '../connection-throttle.ts';
+import { LaneKeeper } from './lane-keeper.ts';
 import type { ToWorker } from './messages.ts';
+import { ConnectionsOfWorkers } from './connections-of-workers.ts';
 import { isToPrimary } from './messages.ts';
 import type { WorkerMeter } from './worker-meter.ts';
 
@@ -13,7 +15,7 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
 
 /** Workers keep to the deadline of a drain themselves; one that hangs is ended so long after it. */
-const HANG_MS = 5000;
+const HANG_MS = 15_000;
 
 export interface PrimaryOptions {
   readonly workers: number;
@@ -49,6 +51,11 @@ export class Primary {
   readonly #meter: WorkerMeter | undefined;
   #throttle: ConnectionThrottle;
   readonly #phases = new Map<number, { phase: WorkerPhase; readonly startedAt: number; storageReady: boolean }>();
+  readonly #connections = new ConnectionsOfWorkers();
+  readonly #lanes = new LaneKeeper((worker, order) => {
+    const to = cluster.workers?.[worker];
+    if (to !== undefined) send(to, { type: 'lanes', order });
+  });
   #backoffMs = FIRST_BACKOFF_MS;
   #stopping = false;
 
@@ -66,6 +73,13 @@ export class Primary {
       } else if (message.type === 'ready' || message.type === 'storage-ready') {
         const known = this.#phases.get(worker.id);
         if (known !== undefined) known.storageReady = message.type === 'storage-ready' || message.storageReady;
+      } else if (message.type === 'enter') {
+        const may = this.#connections.enter(worker.id, message.user, message.limit);
+        send(worker, { type: 'entered', id: message.id, may });
+      } else if (message.type === 'leave') {
+        this.#connections.leave(worker.id, message.user);
+      } else if (message.type === 'lanes') {
+        this.#lanes.received(worker.id, message.request);
       } else if (message.type === 'measured') {
         this.#meter?.received(worker.id, message.round, message.metrics);
       }
@@ -73,6 +87,8 @@ export class Primary {
     // Not 'exit': what a worker said last may come after that.
     cluster.on('disconnect', (worker) => {
       this.#meter?.ended(worker.id);
+      this.#connections.ended(worker.id);
+      this.#lanes.ended(worker.id);
     });
     cluster.on('exit', (worker, code, signal) => {
       this.#exited(worker, code, signal);

@@ -1,6 +1,12 @@
 import type { LanePass, NameChange, OtherProcesses, ThisProcess } from '../../storage/registry/other-processes.ts';
+import type { StoreRegistry } from '../../storage/registry/store-registry.ts';
 import { ALONE } from '../../storage/registry/other-processes.ts';
 import type { LaneOrder, LaneRequest } from './lane-messages.ts';
+
+/** Whoever makes the names of a store one for several processes. `store` is the same text in each of them. */
+export interface NameSharing {
+  share(registry: StoreRegistry, store: string): void;
+}
 
 /** A worker's part in the lanes that all workers share. Without the primary the worker goes on alone. */
 export class WorkerLanes implements OtherProcesses {

@@ -1,9 +1,11 @@
 import cluster from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import type { MetricSnapshot } from '../../telemetry/metric-snapshot.ts';
+import type { StoreRegistry } from '../../storage/registry/store-registry.ts';
 import type { Admission } from '../admission.ts';
 import type { ToPrimary } from './messages.ts';
 import { isToWorker } from './messages.ts';
+import { WorkerLanes, type NameSharing } from './worker-lanes.ts';
 
 /** What the primary tells a worker to do. */
 export interface WorkerOrders {
@@ -18,9 +20,11 @@ export interface WorkerOrders {
 }
 
 /** A worker's end of the channel to the primary. */
-export class PrimaryLink implements Admission {
+export class PrimaryLink implements Admission, NameSharing {
   readonly #measure: WorkerOrders['measure'];
   readonly #waiting = new Map<number, (wait: number | null) => void>();
+  readonly #entering = new Map<number, (may: boolean) => void>();
+  #lanes: WorkerLanes | undefined;
   #nextId = 0;
 
   constructor(orders: WorkerOrders) {
@@ -33,6 +37,13 @@ export class PrimaryLink implements Admission {
         case 'admitted':
           this.#waiting.get(message.id)?.(message.wait);
           this.#waiting.delete(message.id);
+          break;
+        case 'entered':
+          this.#entering.get(message.id)?.(message.may);
+          this.#entering.delete(message.id);
+          break;
+        case 'lanes':
+          this.#lanes?.received(message.order);
           break;
         case 'measure':
           void this.#report(message.round);
@@ -52,6 +63,9 @@ export class PrimaryLink implements Admission {
     process.on('disconnect', () => {
       for (const answer of this.#waiting.values()) answer(0);
       this.#waiting.clear();
+      for (const answer of this.#entering.values()) answer(true);
+      this.#entering.clear();
+      this.#lanes?.disconnected();
       orders.drain();
     });
   }
@@ -66,6 +80,14 @@ export class PrimaryLink implements Admission {
     });
   }
 
+  share(registry: StoreRegistry, store: string): void {
+    const lanes = new WorkerLanes(store, (request) => {
+      this.#send({ type: 'lanes', request });
+    });
+    lanes.serve(registry.connect(lanes));
+    this.#lanes = lanes;
+  }
+
   /** `storageReady`: whether the store answers. */
   ready({ address, port }: AddressInfo, storageReady: boolean): void {
     this.#send({ type: 'ready', host: address, port, storageReady });
@@ -73,6 +95,19 @@ export class PrimaryLink implements Admission {
 
   storageReady(): void {
     this.#send({ type: 'storage-ready' });
+  }
+
+  enter(user: string, limit: number): Promise<boolean> {
+    if (!process.connected) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#nextId += 1;
+      this.#entering.set(this.#nextId, resolve);
+      this.#send({ type: 'enter', id: this.#nextId, user, limit });
+    });
+  }
+
+  leave(user: string): void {
+    if (process.connected) this.#send({ type: 'leave', user });
   }
 
   /** Resolves when the primary has been told, or cannot be. */

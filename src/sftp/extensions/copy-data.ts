@@ -6,13 +6,11 @@
 //
 // A length of zero copies up to the end of the file. Answered with STATUS; EOF where the file ends before the length. A whole
 // file is copied inside the store where that can do it.
+import { copyRange } from '../../storage/copy-range.ts';
 import { SSH_FX } from '../protocol.ts';
 import { END_OF_FILE, OK } from '../reply.ts';
 import { readHandle, type ExtensionRow } from '../request.ts';
 import { SftpStatus } from '../status.ts';
-
-/** Bytes read and written at once. */
-const COPY_BYTES = 1024 * 1024;
 
 export const copyData: ExtensionRow = {
   packet: 'plain',
@@ -50,16 +48,28 @@ export const copyData: ExtensionRow = {
             return OK;
           }
         }
-        const wanted = length === 0 ? Infinity : length;
-        while (copied < wanted) {
-          const bytes = await source.file.read(from + copied, Math.min(COPY_BYTES, wanted - copied));
-          if (bytes.length === 0) return length === 0 ? OK : END_OF_FILE;
-          await target.file.write(to + copied, [bytes]);
-          copied += bytes.length;
-          source.bytesRead += bytes.length;
-          target.bytesWritten += bytes.length;
-        }
-        return OK;
+        const copying = copyRange({
+          read: (offset, bytes) => source.file.read(offset, bytes),
+          writer: target.file,
+          from,
+          to,
+          length: length === 0 ? Infinity : length,
+          check: () => {
+            // A CLOSE that has come commits what was copied: half of it must never become the file.
+            if (!target.closeReceived) context.ended.throwIfAborted();
+            context.cutOff.throwIfAborted();
+          },
+          onCopied: (bytes) => {
+            copied += bytes;
+            source.bytesRead += bytes;
+            target.bytesWritten += bytes;
+          },
+        });
+        await copying.catch(async (error: unknown) => {
+          if (context.cutOff.aborted) await target.file.abandon({ discard: true });
+          throw error;
+        });
+        return length > 0 && copied < length ? END_OF_FILE : OK;
       },
     };
   },

@@ -42,6 +42,7 @@ export const readdir: PlainRow = {
     return {
       handles: [handle],
       onlyLooks: true,
+      readBytes: NAME_PACKET_BYTES,
       run: async () => {
         let entries = handle.pending;
         while (entries.length === 0) {

@@ -89,7 +89,7 @@ export function prepareRename(context: RequestContext, reader: SshReader, overwr
     handles: [...new Set([...context.handles.writersWithin(path), ...context.handles.writersAt(target)])],
     action: () => ({ kind: 'rename', path, target, overwrite }),
     run: async () => {
-      await context.view.rename(path, target, { overwrite });
+      await context.view.rename(path, target, { overwrite, signal: context.ended });
       context.handles.renamed(path, target);
       return OK;
     },

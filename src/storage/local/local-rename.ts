@@ -14,6 +14,8 @@ export interface RenameOptions {
   readonly copier: FileCopier;
   /** Removes what crashes left in the directory that is to be replaced. */
   readonly sweep: () => Promise<void>;
+  /** Ends a copy to another file system. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Renames what is at one place, itself, to another; a link is moved, not followed. Does not release the places. */
@@ -77,12 +79,12 @@ function exists(): StorageError {
 }
 
 /** To another file system that is mounted under the root: copied whole, then removed. */
-async function moveAcross(from: Place, to: Place, { overwrite, sync, copier }: RenameOptions): Promise<void> {
+async function moveAcross(from: Place, to: Place, { overwrite, sync, copier, signal }: RenameOptions): Promise<void> {
   const { fd: source, stats } = await openRegular(from);
   try {
     const copy = await TemporaryFile.create(to.directory, 0o600);
     try {
-      await copier.copy(source, copy.fd, stats.size, true);
+      await copier.copy(source, copy.fd, stats.size, true, signal);
       await copy.takeAfter(stats);
       await utimesDescriptor(copy.fd, stats.atimeMs / 1000, stats.mtimeMs / 1000);
     } catch (error) {

@@ -25,6 +25,7 @@ import { answersFromMemory } from './file-system-type.ts';
 import { applyToEntry } from './local-attributes.ts';
 import { checkRegular, entryOf } from './local-entry.ts';
 import { listDirectory } from './local-listing.ts';
+import { DEFAULT_MAX_SPARSE_BYTES } from './limits.ts';
 import { LocalReadHandle } from './local-read-handle.ts';
 import { isNotEmpty, renameEntry } from './local-rename.ts';
 import { LocalWriteHandle } from './local-write-handle.ts';
@@ -40,6 +41,8 @@ export interface LocalStoreOptions {
   /** Whether clients make and read symbolic links. Those that are there are met in any case (`SymbolicLinkMet`). */
   readonly symlinks?: boolean;
   readonly partialUploads?: 'store' | 'discard';
+  /** What a file may have of holes. Bytes. */
+  readonly maxSparseBytes?: number;
   /** Entries that the sweep at start looks at; 0 for none, which is the default where the root is `/`. */
   readonly sweepEntries?: number;
   /** Default: whether /proc/self/fd is there. Without it paths are checked but not pinned (`pinByPath`). */
@@ -69,6 +72,7 @@ interface Settings {
   readonly root: string;
   readonly sync: boolean;
   readonly partialUploads: 'store' | 'discard';
+  readonly maxSparseBytes: number;
   readonly byDescriptor: boolean;
   /** The device of the root where its file system answers fstat(2) from memory: a file on another may be far away. */
   readonly nearDevice: number | undefined;
@@ -94,7 +98,7 @@ export class LocalStore implements ObjectStore {
     this.#settings = settings;
     this.capabilities = capabilities;
     this.#resolver = resolver;
-    this.#copier = new FileCopier(settings.byDescriptor);
+    this.#copier = new FileCopier(settings.byDescriptor, settings.maxSparseBytes);
   }
 
   /**
@@ -119,6 +123,7 @@ export class LocalStore implements ObjectStore {
           root: real,
           sync: options.fsync !== 'never',
           partialUploads: options.partialUploads ?? 'store',
+          maxSparseBytes: options.maxSparseBytes ?? DEFAULT_MAX_SPARSE_BYTES,
           byDescriptor,
           nearDevice,
         },
@@ -218,7 +223,11 @@ export class LocalStore implements ObjectStore {
     });
   }
 
-  async rename(from: StorePath, to: StorePath, { overwrite }: { overwrite: boolean }): Promise<void> {
+  async rename(
+    from: StorePath,
+    to: StorePath,
+    { overwrite, signal }: { overwrite: boolean; signal?: AbortSignal },
+  ): Promise<void> {
     checkClientPath(to);
     return this.#located(from, false, async (source) => {
       if (from === '') throw new StorageError('permission-denied', 'The root cannot be renamed');
@@ -234,6 +243,7 @@ export class LocalStore implements ObjectStore {
           sync: this.#settings.sync,
           copier: this.#copier,
           sweep: () => this.#sweep(to),
+          signal,
         }),
       );
     });
@@ -250,13 +260,13 @@ export class LocalStore implements ObjectStore {
     });
   }
 
-  async truncate(path: StorePath, size: number): Promise<void> {
+  async truncate(path: StorePath, size: number, signal?: AbortSignal): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       const handle = await asStorageError(() =>
         this.#openWrite(path, { ...OVERWRITE, create: false, truncate: false }),
       );
       try {
-        await closeAfter(handle, async () => {
+        await closeAfter(handle, signal, async () => {
           // Some clients set the size that the file has: not worth a copy of it.
           if ((await handle.stat()).attributes.size !== size) await handle.truncate(size);
         });
@@ -268,7 +278,7 @@ export class LocalStore implements ObjectStore {
     }
   }
 
-  async copyFile(from: StorePath, to: StorePath): Promise<void> {
+  async copyFile(from: StorePath, to: StorePath, signal?: AbortSignal): Promise<void> {
     checkClientPath(to);
     return this.#located(from, true, async (place) => {
       const source = await openSeen(place);
@@ -276,7 +286,7 @@ export class LocalStore implements ObjectStore {
         if (from === to) return;
         const attributes = { mode: source.stats.mode & 0o777 };
         const handle = await this.#openWrite(to, { ...OVERWRITE, attributes });
-        await closeAfter(handle, () => handle.copyFrom(source.fd, source.stats.size));
+        await closeAfter(handle, signal, () => handle.copyFrom(source.fd, source.stats.size));
       } finally {
         await closeDescriptor(source.fd);
       }
@@ -354,7 +364,7 @@ export class LocalStore implements ObjectStore {
       place.directory.release();
       throw error;
     }
-    const { sync, partialUploads } = this.#settings;
+    const { sync, partialUploads, maxSparseBytes } = this.#settings;
     const upload = await LocalWriteHandle.open({
       directory: place.directory,
       name: place.name,
@@ -362,6 +372,7 @@ export class LocalStore implements ObjectStore {
       partialUploads,
       sync,
       copier: this.#copier,
+      maxSparseBytes,
       existing: base?.stats ?? place.stats,
       base: base?.fd,
       onEnd: (handle) => this.#writing.delete(handle),
@@ -416,14 +427,24 @@ async function openSeen(place: Located): Promise<{ fd: number; stats: Stats }> {
   return openRegular(place);
 }
 
-async function closeAfter(handle: LocalWriteHandle, action: () => Promise<void>): Promise<void> {
+/** `signal` ends a copy that `action` or the close waits for. */
+async function closeAfter(
+  handle: LocalWriteHandle,
+  signal: AbortSignal | undefined,
+  action: () => Promise<void>,
+): Promise<void> {
+  const giveUp = (): void => void handle.abandon({ discard: true });
+  signal?.addEventListener('abort', giveUp);
   try {
+    signal?.throwIfAborted();
     await action();
+    await handle.close();
   } catch (error) {
-    await handle.abandon();
+    await handle.abandon({ discard: true });
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
-  await handle.close();
 }
 
 function notFound(): StorageError {

@@ -31,6 +31,8 @@ export interface LocalUpload {
   /** Whether close and sync wait for the disk. */
   readonly sync: boolean;
   readonly copier: FileCopier;
+  /** What the file may have of holes. Bytes. */
+  readonly maxSparseBytes: number;
   /** The file that is at the name, undefined where none is. */
   readonly existing: Stats | undefined;
   /** That file, open for reading, where its bytes are kept. */
@@ -69,6 +71,7 @@ const DEFAULT_MODE = 0o666;
  */
 export class LocalWriteHandle implements WriteHandle {
   readonly isNew: boolean;
+  readonly keepsHoles = true;
   readonly #upload: LocalUpload;
   #place: Place;
   /** The temporary file has become the file. */
@@ -76,6 +79,10 @@ export class LocalWriteHandle implements WriteHandle {
   /** Everything that uses a descriptor runs in here, so that closing can wait for it. */
   readonly #ranges = new RangeQueue();
   readonly #gathered = new GatheredWrites();
+  /** Ends a copy of the old bytes that nobody waits for any more. */
+  readonly #givenUp = new AbortController();
+  /** Bytes that were left out, and holes that the old file has as far as it was copied. */
+  #holes = 0;
   /** There once it holds everything that the file has so far. */
   #temporary: TemporaryFile | undefined;
   #preparing: Promise<TemporaryFile> | undefined;
@@ -129,6 +136,7 @@ export class LocalWriteHandle implements WriteHandle {
     if (length === 0) return;
     const start = offset === 'end' || this.#upload.options.append ? this.#size : offset;
     checkSize(start + length);
+    this.#leaveOut(start - this.#size);
     this.#size = Math.max(this.#size, start + length);
     this.#reach(start, start + length);
     this.#dirty = true;
@@ -163,6 +171,7 @@ export class LocalWriteHandle implements WriteHandle {
     checkSize(size);
     // Some clients set the size that the file has: that changes nothing.
     if (size === this.#size) return;
+    this.#leaveOut(size - this.#size);
     void this.#writeGathered();
     this.#size = size;
     this.#reached.remove(size, Number.MAX_SAFE_INTEGER);
@@ -201,7 +210,7 @@ export class LocalWriteHandle implements WriteHandle {
     void this.#writeGathered();
     return this.#mutate(0, Infinity, async () => {
       const { fd } = this.#temporary ?? (await this.#prepare(0));
-      await this.#upload.copier.copy(source, fd, size, true);
+      this.#holes += await this.#upload.copier.copy(source, fd, size, true, this.#givenUp.signal);
     });
   }
 
@@ -327,7 +336,10 @@ export class LocalWriteHandle implements WriteHandle {
     try {
       if (existing !== undefined) {
         if (base !== undefined) {
-          await copier.copy(base, temporary.fd, Math.min(keep, existing.size), keep >= existing.size);
+          const kept = Math.min(keep, existing.size);
+          const { signal } = this.#givenUp;
+          this.#holes += await copier.copy(base, temporary.fd, kept, keep >= existing.size, signal);
+          if (this.#holes > this.#upload.maxSparseBytes) throw tooSparse();
         }
         await temporary.takeAfter(existing);
       } else if (uid !== undefined || gid !== undefined) {
@@ -385,6 +397,13 @@ export class LocalWriteHandle implements WriteHandle {
     if (end < this.#size && this.#temporary !== undefined) await truncateDescriptor(this.#temporary.fd, end);
   }
 
+  /** The file grows by so many bytes that nobody writes. Throws where it has too many of them. */
+  #leaveOut(bytes: number): void {
+    if (bytes <= 0) return;
+    if (this.#holes + bytes > this.#upload.maxSparseBytes) throw tooSparse();
+    this.#holes += bytes;
+  }
+
   #reach(from: number, to: number): void {
     try {
       this.#reached.add(from, to);
@@ -431,6 +450,10 @@ export class LocalWriteHandle implements WriteHandle {
 
 function checkSize(size: number): void {
   if (!Number.isSafeInteger(size) || size < 0) throw new StorageError('too-large', 'The file would be too large');
+}
+
+function tooSparse(): StorageError {
+  return new StorageError('too-large', 'The file would have larger holes than are allowed');
 }
 
 function closed(): StorageError {

@@ -99,7 +99,7 @@ export class SessionStore implements ObjectStore {
     return this.#registry.rmdir(path);
   }
 
-  rename(from: StorePath, to: StorePath, options: { overwrite: boolean }): Promise<void> {
+  rename(from: StorePath, to: StorePath, options: { overwrite: boolean; signal?: AbortSignal }): Promise<void> {
     return this.#registry.rename(from, to, options, this.#session);
   }
 
@@ -111,8 +111,8 @@ export class SessionStore implements ObjectStore {
     return this.#registry.truncate(path, size, signal, this.#session);
   }
 
-  copyFile(from: StorePath, to: StorePath): Promise<void> {
-    return this.#registry.copyFile(from, to);
+  copyFile(from: StorePath, to: StorePath, signal?: AbortSignal): Promise<void> {
+    return this.#registry.copyFile(from, to, signal);
   }
 
   statistics(path: StorePath): Promise<StoreStatistics> {

@@ -45,6 +45,15 @@ export class SharedWriteHandle implements WriteHandle {
     return this.#inner().read(offset, length);
   }
 
+  get keepsHoles(): boolean {
+    return this.#version.inner.keepsHoles === true;
+  }
+
+  /** Of one that nobody else has open: what others wait for goes on. */
+  stopCopying(): void {
+    if (this.#version.writers.size === 1) this.#version.inner.stopCopying?.();
+  }
+
   async copyWhole(source: ReadHandle): Promise<number | undefined> {
     const inner = this.#inner();
     const size = await inner.copyWhole?.(source instanceof FollowingReadHandle ? source.inner : source);

@@ -172,9 +172,9 @@ export class StoreRegistry {
     });
   }
 
-  async copyFile(from: StorePath, to: StorePath): Promise<void> {
+  async copyFile(from: StorePath, to: StorePath, signal?: AbortSignal): Promise<void> {
     await this.#run([from, to], PUBLISH, async (pass) => {
-      await this.store.copyFile(from, to);
+      await this.store.copyFile(from, to, signal);
       await this.#life.happened({ kind: 'replaced', path: to }, pass);
     });
   }
@@ -183,7 +183,12 @@ export class StoreRegistry {
    * A version whose store cannot follow keeps its old home, and moves at its commit.
    * @throws StorageError as `ObjectStore.rename`
    */
-  async rename(from: StorePath, to: StorePath, options: { overwrite: boolean }, session: SessionKey): Promise<void> {
+  async rename(
+    from: StorePath,
+    to: StorePath,
+    options: { overwrite: boolean; signal?: AbortSignal },
+    session: SessionKey,
+  ): Promise<void> {
     await this.#run([from, to], PUBLISH, async (pass) => {
       const fresh = this.files.newVersion(from);
       if (from !== to) await this.#checkOpenTarget(from, to, options);

@@ -1,0 +1,163 @@
+// What a login comes to when it is not the client that fails.
+import { afterEach, expect, test } from '@jest/globals';
+import { hashPassword } from '../../src/auth/password-hash.ts';
+import type { Identity, IdentityProvider } from '../../src/auth/identity.ts';
+import type { AuthFailure } from '../../src/auth/server-auth.ts';
+import { ServerAuth, SSH_MSG_USERAUTH } from '../../src/auth/server-auth.ts';
+import { parsePrivateKey, generatePrivateKey } from '../../src/crypto/private-key.ts';
+import type { SshDisconnect } from '../../src/transport/disconnect.ts';
+import { DISCONNECT_REASON } from '../../src/transport/disconnect.ts';
+import { SshWriter } from '../../src/wire/writer.ts';
+import { until } from '../transport/transport-pair.ts';
+
+/** One login and what it was told. */
+class Login {
+  readonly sent: number[] = [];
+  readonly failures: AuthFailure[] = [];
+  readonly ends: SshDisconnect[] = [];
+  readonly auth: ServerAuth<Identity>;
+  successes = 0;
+
+  constructor(
+    provider: IdentityProvider,
+    { maxAttempts = 6, source = 's', onSuccess = (): void => undefined, admit = (): boolean => true } = {},
+  ) {
+    this.auth = new ServerAuth({
+      provider,
+      remoteAddress: '192.0.2.1',
+      source,
+      sessionId: Buffer.alloc(32),
+      userKeyAlgorithms: ['ssh-ed25519'],
+      methods: ['publickey', 'password'],
+      maxAttempts,
+      banner: '',
+      send: (payload) => this.sent.push(payload[0] ?? 0),
+      disconnect: (reason) => this.ends.push(reason),
+      admit,
+      onSuccess: () => {
+        this.successes += 1;
+        onSuccess();
+      },
+      onFailure: (failure) => this.failures.push(failure),
+    });
+    logins.push(this);
+  }
+
+  password(password: string): void {
+    this.auth.receive(request('password').boolean(false).string(password).finish());
+  }
+
+  async answered(count = 1): Promise<void> {
+    await until(() => this.sent.length + this.ends.length >= count, 'the request is answered');
+  }
+}
+
+const logins: Login[] = [];
+afterEach(() => {
+  for (const { auth } of logins.splice(0)) auth.cancel();
+});
+
+function request(method: string): SshWriter {
+  return new SshWriter(256).byte(SSH_MSG_USERAUTH.REQUEST).string('alice').string('ssh-connection').string(method);
+}
+
+const alice = (fields: Partial<Identity> = {}): Identity => ({
+  name: 'alice',
+  publicKeys: [],
+  passwordHash: null,
+  ...fields,
+});
+const found = (identity: Identity): IdentityProvider => ({ find: () => Promise.resolve(identity) });
+
+test('a hash that is none: an internal error with its stack, answered as a failure', async () => {
+  const login = new Login(found(alice({ passwordHash: 'plain text' })));
+  login.password('secret');
+  await login.answered();
+  expect(login.sent).toEqual([SSH_MSG_USERAUTH.FAILURE]);
+  expect(login.ends).toEqual([]);
+  expect(login.failures).toMatchObject([{ userName: 'alice', method: 'password', reason: 'internal-error' }]);
+  expect(login.failures[0]?.error).toBeInstanceOf(Error);
+  // The next request finds a server that still answers.
+  login.password('secret');
+  await login.answered(2);
+  expect(login.sent).toHaveLength(2);
+});
+
+test('a provider that answers nonsense', async () => {
+  const nonsense = { name: 'alice' } as unknown as Identity;
+  const login = new Login(found(nonsense));
+  const { publicKey } = parsePrivateKey(generatePrivateKey('ed25519').privateKey);
+  login.auth.receive(request('publickey').boolean(false).string('ssh-ed25519').string(publicKey.blob).finish());
+  await login.answered();
+  expect(login.sent).toEqual([SSH_MSG_USERAUTH.FAILURE]);
+  expect(login.failures).toMatchObject([{ method: 'publickey', reason: 'internal-error' }]);
+});
+
+test('a provider that throws before it promises', async () => {
+  const login = new Login({
+    find: () => {
+      throw new Error('no database');
+    },
+  });
+  login.password('secret');
+  await login.answered();
+  expect(login.sent).toEqual([SSH_MSG_USERAUTH.FAILURE]);
+  expect(login.failures).toMatchObject([{ reason: 'provider-failed' }]);
+});
+
+test('an internal error counts as an attempt', async () => {
+  const login = new Login(found(alice({ passwordHash: 'plain text' })), { maxAttempts: 1 });
+  login.password('secret');
+  await login.answered();
+  expect(login.ends).toMatchObject([{ reason: DISCONNECT_REASON.NO_MORE_AUTH_METHODS_AVAILABLE }]);
+});
+
+test('what fails after the success is ours too, and ends the connection', async () => {
+  const login = new Login(found(alice({ passwordHash: await hashPassword('secret') })), {
+    onSuccess: () => {
+      throw new Error('no session');
+    },
+  });
+  login.password('secret');
+  await until(() => login.ends.length > 0, 'the connection is ended');
+  expect(login.sent).toEqual([SSH_MSG_USERAUTH.SUCCESS]);
+  expect(login.ends).toMatchObject([{ reason: DISCONNECT_REASON.BY_APPLICATION, cause: { message: 'no session' } }]);
+});
+
+test("a malformed request is the client's fault", async () => {
+  const login = new Login(found(alice()));
+  login.auth.receive(Buffer.from([SSH_MSG_USERAUTH.REQUEST, 0, 0, 0, 9, 1]));
+  await login.answered();
+  expect(login.ends).toMatchObject([{ reason: DISCONNECT_REASON.PROTOCOL_ERROR }]);
+  expect(login.failures).toEqual([]);
+});
+
+test('a user who has too many connections: the login is no success', async () => {
+  const identity = alice({ passwordHash: await hashPassword('secret') });
+  const login = new Login(found(identity), { admit: () => false });
+  login.password('secret');
+  await login.answered();
+  expect(login.sent).toEqual([]);
+  expect(login.successes).toBe(0);
+  expect(login.failures).toMatchObject([{ userName: 'alice', reason: 'too-many-connections' }]);
+  expect(login.ends).toMatchObject([{ reason: DISCONNECT_REASON.TOO_MANY_CONNECTIONS }]);
+});
+
+test('"busy" is not a failed attempt, and one source does not make others busy', async () => {
+  // 128 MiB and a quarter of a second or more each: they are there until the end of the test.
+  const slow = found(alice({ passwordHash: `$scrypt$ln=17,r=8,p=2$${'A'.repeat(22)}$${'A'.repeat(43)}` }));
+  const crowd = Array.from({ length: 34 }, () => new Login(slow));
+  for (const login of crowd) login.password('guess');
+  await new Promise(setImmediate);
+  const late = new Login(slow, { maxAttempts: 1 });
+  late.password('guess');
+  late.password('guess');
+  await late.answered(2);
+  expect(late.sent).toEqual([SSH_MSG_USERAUTH.FAILURE, SSH_MSG_USERAUTH.FAILURE]);
+  expect(late.ends).toEqual([]);
+  expect(late.failures).toMatchObject([{ reason: 'too-busy' }, { reason: 'too-busy' }]);
+  const other = new Login(slow, { source: 'elsewhere' });
+  other.password('guess');
+  await new Promise(setImmediate);
+  expect(other.failures).toEqual([]);
+});
