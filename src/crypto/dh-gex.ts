@@ -5,7 +5,6 @@ import { KexError } from './kex-method.ts';
 import type { KexMethod } from './kex-method.ts';
 
 export type { DhGroup } from './dh-group.ts';
-export { GEX_MAX_BITS, GEX_MIN_BITS } from './dh-group.ts';
 
 export const GEX_METHOD_NAME = 'diffie-hellman-group-exchange-sha256';
 

@@ -17,12 +17,6 @@ export interface SftpLimits {
   readonly openHandles: number;
 }
 
-/**
- * What all sessions of one connection may hold of answers that are asked for and not sent, unless configured otherwise:
- * two sessions at full speed. Multiplies with the connections of a user.
- */
-export const DEFAULT_READ_BYTES_PER_CONNECTION = 8 * 1024 * 1024;
-
 export const DEFAULT_SFTP_LIMITS: SftpLimits = {
   requestsInFlight: 64,
   writeBytesInFlight: 4 * 1024 * 1024,

@@ -10,6 +10,7 @@ import {
   type StoreStatistics,
   type WriteHandle,
 } from '../storage/object-store.ts';
+import { SessionStore } from '../storage/registry/session-store.ts';
 import { StoreRegistry } from '../storage/registry/store-registry.ts';
 import { isWithin, lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
 import { openStream, type DirectoryStream } from './directory-stream.ts';
@@ -340,7 +341,7 @@ function asOneSession(directories: readonly LogicalDirectory[]): LogicalDirector
   const stores = new Map<ObjectStore, ObjectStore>();
   return directories.map((directory) => {
     const { store } = directory;
-    const seen = stores.get(store) ?? StoreRegistry.of(store).session();
+    const seen = stores.get(store) ?? new SessionStore(StoreRegistry.of(store));
     stores.set(store, seen);
     return { ...directory, store: seen };
   });

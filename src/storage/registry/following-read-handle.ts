@@ -1,13 +1,13 @@
 import type { AttributeChange, Entry, ReadHandle, StorePath } from '../object-store.ts';
-import type { StoreRegistry } from './store-registry.ts';
+import type { VersionOperations } from './version-operations.ts';
 
 /** A file that is read. It follows its name, so that what is set through it is set where the file is by now. */
 export class FollowingReadHandle implements ReadHandle {
   readonly inner: ReadHandle;
   path: StorePath;
-  readonly #registry: StoreRegistry;
+  readonly #registry: VersionOperations;
 
-  constructor(registry: StoreRegistry, inner: ReadHandle, path: StorePath) {
+  constructor(registry: VersionOperations, inner: ReadHandle, path: StorePath) {
     this.#registry = registry;
     this.inner = inner;
     this.path = path;
@@ -26,7 +26,7 @@ export class FollowingReadHandle implements ReadHandle {
   }
 
   close(): Promise<void> {
-    this.#registry.files.readers.remove(this);
+    this.#registry.forget(this);
     return this.inner.close();
   }
 }

@@ -24,11 +24,11 @@ import type { StoreRegistry } from './store-registry.ts';
  */
 export class SessionStore implements ObjectStore {
   readonly #registry: StoreRegistry;
-  readonly #session: SessionKey;
+  readonly #session: SessionKey = Symbol('session');
 
-  constructor(registry: StoreRegistry, session: SessionKey) {
+  /** Every one is another session. */
+  constructor(registry: StoreRegistry) {
     this.#registry = registry;
-    this.#session = session;
   }
 
   get kind(): string {

@@ -1,21 +1,20 @@
 import type { AttributeChange, Entry, OpenWriteOptions, ReadHandle, WriteHandle } from '../object-store.ts';
 import { StorageError } from '../object-store.ts';
-import { FollowingReadHandle } from './following-read-handle.ts';
 import type { SessionKey } from './open-files.ts';
 import type { OpenVersion } from './open-version.ts';
-import type { StoreRegistry } from './store-registry.ts';
+import type { VersionOperations } from './version-operations.ts';
 
 /** One client's handle on a version that it may share with others. */
 export class SharedWriteHandle implements WriteHandle {
   readonly session: SessionKey;
   readonly isNew: boolean;
-  readonly #registry: StoreRegistry;
+  readonly #registry: VersionOperations;
   readonly #version: OpenVersion;
   readonly #append: boolean;
   #phase: 'open' | 'ended' = 'open';
   #changed: boolean;
 
-  constructor(registry: StoreRegistry, version: OpenVersion, session: SessionKey, options: OpenWriteOptions) {
+  constructor(registry: VersionOperations, version: OpenVersion, session: SessionKey, options: OpenWriteOptions) {
     this.#registry = registry;
     this.#version = version;
     this.session = session;
@@ -56,7 +55,7 @@ export class SharedWriteHandle implements WriteHandle {
 
   async copyWhole(source: ReadHandle): Promise<number | undefined> {
     const inner = this.#inner();
-    const size = await inner.copyWhole?.(source instanceof FollowingReadHandle ? source.inner : source);
+    const size = await inner.copyWhole?.(this.#registry.storedHandle(source));
     if (size !== undefined) this.#changed = true;
     return size;
   }

@@ -1,22 +1,22 @@
 import type {
   AttributeChange,
-  EntryKind,
   ObjectStore,
   OpenWriteOptions,
   ReadHandle,
   StorePath,
   WriteHandle,
 } from '../object-store.ts';
-import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
+import { StorageError } from '../object-store.ts';
 import { parentOf } from '../store-path.ts';
 import { FollowingReadHandle } from './following-read-handle.ts';
+import { exists, isADirectory, NamesInUse, notEmpty, notFound } from './names-in-use.ts';
 import { OpenFiles, type SessionKey } from './open-files.ts';
 import { ALONE, type LanePass, type OtherProcesses, type ThisProcess } from './other-processes.ts';
 import { OpenVersion } from './open-version.ts';
 import { PathLanes } from './path-lanes.ts';
-import { SessionStore } from './session-store.ts';
 import { SharedWriteHandle } from './shared-write-handle.ts';
 import { isNotFound, VersionLife } from './version-life.ts';
+import type { VersionOperations } from './version-operations.ts';
 import { VersionReadHandle } from './version-read-handle.ts';
 
 const PUBLISH = { publish: true };
@@ -31,7 +31,7 @@ const registries = new WeakMap<ObjectStore, StoreRegistry>();
  * What is open follows its name: through a rename to the new name; through a removal, or when another file takes the
  * name, to nothing, and then its close is answered OK and leaves nothing, as on a POSIX file system.
  */
-export class StoreRegistry {
+export class StoreRegistry implements VersionOperations {
   readonly store: ObjectStore;
   readonly lanes = new PathLanes();
   readonly files = new OpenFiles((path, by) => {
@@ -39,10 +39,12 @@ export class StoreRegistry {
     else this.#others.ended(path);
   });
   readonly #life: VersionLife;
+  readonly #names: NamesInUse;
   #others: OtherProcesses = ALONE;
 
   private constructor(store: ObjectStore) {
     this.store = store;
+    this.#names = new NamesInUse(store, this.files);
     this.#life = new VersionLife(store, this.files, (handle, path) => this.#follow(handle, path));
   }
 
@@ -70,11 +72,6 @@ export class StoreRegistry {
       },
       happened: async (change) => this.#life.happened(change, undefined),
     };
-  }
-
-  /** The store as one session sees it: what it writes itself is there for it at once. */
-  session(): SessionStore {
-    return new SessionStore(this, Symbol('session'));
   }
 
   async openRead(path: StorePath, session: SessionKey): Promise<ReadHandle> {
@@ -117,12 +114,12 @@ export class StoreRegistry {
     return this.#run([path], { publish }, async ({ sharedElsewhere }) => {
       const there = this.files.versions.at(path);
       if (options.create && options.exclusive && there.some(({ kind }) => kind === 'new')) throw exists();
-      const shared = options.truncate || options.exclusive ? undefined : await sharable(there);
+      const shared = options.truncate || options.exclusive ? undefined : await this.#names.sharable(there);
       if (shared !== undefined) return new SharedWriteHandle(this, shared, session, options);
       const inner = await this.store.openWrite(path, {
         ...options,
         append: false,
-        ...(await this.#asOfNew(there, options.attributes)),
+        ...(await this.#names.asOfNew(there, options.attributes)),
       });
       const version = new OpenVersion(inner, path, options.truncate);
       // Another process writes into the same file: so does this one.
@@ -150,7 +147,7 @@ export class StoreRegistry {
   async rmdir(path: StorePath): Promise<void> {
     await this.#run([path], PUBLISH, async () => {
       // Its file would be in no directory any more.
-      if (this.#hasNewBelow(path)) throw notEmpty();
+      if (this.#names.hasNewBelow(path)) throw notEmpty();
       await this.store.rmdir(path);
     });
   }
@@ -162,11 +159,11 @@ export class StoreRegistry {
   async hardlink(existing: StorePath, link: StorePath): Promise<void> {
     await this.#run([existing, link], PUBLISH, async (pass) => {
       if (this.files.newVersion(link) !== undefined) {
-        const source = await this.#kindOf(existing);
+        const source = await this.#names.kindOf(existing);
         throw source === undefined && this.files.newVersion(existing) === undefined ? notFound() : exists();
       }
       // Both names are to mean the file that is open.
-      const version = this.#versionByName(existing);
+      const version = this.#names.versionByName(existing);
       if (version !== undefined) await this.#life.publish(version, pass);
       await this.store.hardlink(existing, link);
     });
@@ -191,7 +188,7 @@ export class StoreRegistry {
   ): Promise<void> {
     await this.#run([from, to], PUBLISH, async (pass) => {
       const fresh = this.files.newVersion(from);
-      if (from !== to) await this.#checkOpenTarget(from, to, options);
+      if (from !== to) await this.#names.checkTarget(from, to, options);
       try {
         await this.store.rename(from, to, options);
       } catch (error) {
@@ -218,7 +215,6 @@ export class StoreRegistry {
     });
   }
 
-  /** Of a file that is open for reading, whatever its name is by now. */
   async setAttributesOf(reader: FollowingReadHandle, change: AttributeChange): Promise<void> {
     await this.#run([reader.path], PUBLISH, async () => {
       await this.#setStoredAttributes(
@@ -233,7 +229,7 @@ export class StoreRegistry {
   async truncate(path: StorePath, size: number, signal: AbortSignal | undefined, session: SessionKey): Promise<void> {
     await this.#run([path], PUBLISH, async (pass) => {
       const own = this.files.ownVersion(path, session);
-      const version = own ?? this.#versionByName(path);
+      const version = own ?? this.#names.versionByName(path);
       if (version !== undefined && (version === own || version.kind !== 'replacing')) {
         await version.inner.truncate(size);
         if (version !== own && version.kind === 'changing') await this.#life.publish(version, pass);
@@ -244,7 +240,6 @@ export class StoreRegistry {
     });
   }
 
-  /** The client has closed one handle of the version. Resolves when the store has confirmed what it wrote. */
   async close(version: OpenVersion, writer: SharedWriteHandle): Promise<void> {
     await this.#inItsLane(version, async (pass) => {
       const last = version.writers.size === 1;
@@ -278,7 +273,6 @@ export class StoreRegistry {
     });
   }
 
-  /** The session of one handle is over without a close. */
   async abandon(
     version: OpenVersion,
     writer: SharedWriteHandle,
@@ -302,11 +296,18 @@ export class StoreRegistry {
     });
   }
 
-  /** A reader of the version is closed: a version without a name ends with the last one that has it open. */
   async readerLeft(version: OpenVersion): Promise<void> {
     await this.#inItsLane(version, async () => {
       if (version.detached && version.writers.size === 0) await this.#life.end(version);
     });
+  }
+
+  storedHandle(reader: ReadHandle): ReadHandle {
+    return reader instanceof FollowingReadHandle ? reader.inner : reader;
+  }
+
+  forget(reader: FollowingReadHandle): void {
+    this.files.readers.remove(reader);
   }
 
   #follow(inner: ReadHandle, path: StorePath): ReadHandle {
@@ -321,15 +322,6 @@ export class StoreRegistry {
       if (this.files.newVersion(path) !== undefined) throw exists();
       await make();
     });
-  }
-
-  #hasNewBelow(path: StorePath): boolean {
-    return this.files.versions.within(path).some((version) => version.path !== path && version.kind === 'new');
-  }
-
-  /** The version that the name means for everybody: a change of the stored file, or what will be the first file there. */
-  #versionByName(path: StorePath): OpenVersion | undefined {
-    return this.files.versions.at(path).findLast(({ kind, superseded }) => kind !== 'replacing' && !superseded);
   }
 
   /** Sets attributes of the file at the path, and of what is being written there and will be that file. */
@@ -356,37 +348,6 @@ export class StoreRegistry {
     }
   }
 
-  /** A new file that somebody is writing is there: to be truncated, with the attributes that it has. */
-  async #asOfNew(
-    there: readonly OpenVersion[],
-    given: AttributeChange,
-  ): Promise<Pick<OpenWriteOptions, 'create' | 'attributes'> | undefined> {
-    const fresh = await lastAlive(there.filter(({ kind }) => kind === 'new'));
-    if (fresh === undefined) return undefined;
-    const { mode, uid, gid } = (await fresh.inner.stat()).attributes;
-    return { create: true, attributes: { ...given, mode: mode & KEPT_MODE_BITS, uid, gid } };
-  }
-
-  /** What only registry and open files know of a rename's target; the rest is the store's to check. */
-  async #checkOpenTarget(from: StorePath, to: StorePath, { overwrite }: { overwrite: boolean }): Promise<void> {
-    const isDirectory = this.#hasNewBelow(to);
-    if (!isDirectory && this.files.newVersion(to) === undefined) return;
-    const source = await this.#kindOf(from);
-    if (source === undefined && this.files.newVersion(from) === undefined) throw notFound();
-    if (!overwrite) throw exists();
-    if (isDirectory) throw source === 'directory' ? notEmpty() : isADirectory();
-    if (source === 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
-  }
-
-  async #kindOf(path: StorePath): Promise<EntryKind | undefined> {
-    try {
-      return (await this.store.stat(path, { followSymlinks: false })).kind;
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  }
-
   /** A new file that is only open gets the name. Where a file is, it takes its place now: what is there for all. */
   async #renameOnlyOpen(
     version: OpenVersion,
@@ -395,7 +356,7 @@ export class StoreRegistry {
     pass: LanePass,
   ): Promise<void> {
     const from = version.path;
-    const target = await this.#kindOf(to);
+    const target = await this.#names.kindOf(to);
     if (target === undefined) {
       const parent = await this.store.stat(parentOf(to), { followSymlinks: true });
       if (parent.kind !== 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
@@ -436,40 +397,4 @@ export class StoreRegistry {
       leave();
     }
   }
-}
-
-async function sharable(versions: readonly OpenVersion[]): Promise<OpenVersion | undefined> {
-  const current = versions.filter(({ superseded }) => !superseded);
-  // Those who do not truncate share one; where there is none, what will be the file.
-  const changing = current.filter(({ kind, truncates }) => kind === 'changing' || !truncates);
-  return (await lastAlive(changing)) ?? (await lastAlive(current));
-}
-
-/** A handle that has failed takes nothing more: nobody can share it. */
-async function lastAlive(versions: readonly OpenVersion[]): Promise<OpenVersion | undefined> {
-  for (const version of versions.toReversed()) {
-    try {
-      await version.inner.stat();
-      return version;
-    } catch {
-      // the one before it
-    }
-  }
-  return undefined;
-}
-
-function exists(): StorageError {
-  return new StorageError('exists', 'It exists already.');
-}
-
-function notFound(): StorageError {
-  return new StorageError('not-found', 'No such file or directory.');
-}
-
-function isADirectory(): StorageError {
-  return new StorageError('is-a-directory', 'This is a directory.');
-}
-
-function notEmpty(): StorageError {
-  return new StorageError('not-empty', 'The directory is not empty.');
 }

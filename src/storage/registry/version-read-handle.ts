@@ -1,7 +1,7 @@
 import type { AttributeChange, Entry, ReadHandle } from '../object-store.ts';
 import { StorageError } from '../object-store.ts';
 import type { OpenVersion } from './open-version.ts';
-import type { StoreRegistry } from './store-registry.ts';
+import type { VersionOperations } from './version-operations.ts';
 
 type Source =
   | { readonly kind: 'being written'; readonly version: OpenVersion }
@@ -10,11 +10,11 @@ type Source =
 
 /** Reads a file that is being written: what was written so far, and after the commit the file that it became. */
 export class VersionReadHandle implements ReadHandle {
-  readonly #registry: StoreRegistry;
+  readonly #registry: VersionOperations;
   #source: Source;
   #open = true;
 
-  constructor(registry: StoreRegistry, version: OpenVersion) {
+  constructor(registry: VersionOperations, version: OpenVersion) {
     this.#registry = registry;
     this.#source = { kind: 'being written', version };
     version.readers.add(this);

@@ -64,16 +64,6 @@ export function fileEntry(
   return { kind: 'file', attributes: attributesFrom('file', object.size, object.lastModified, metadata, defaults) };
 }
 
-/** An entry with every attribute at its default. */
-export function plainEntry(
-  kind: 'file' | 'directory',
-  size: number,
-  lastModifiedSeconds: number,
-  defaults: AttributeDefaults,
-): Entry {
-  return { kind, attributes: attributesFrom(kind, size, lastModifiedSeconds, {}, defaults) };
-}
-
 /** `metadata` with the change written into it; names that are not ours stay as they are. */
 export function applyChange(
   kind: 'file' | 'directory',
