@@ -130,7 +130,8 @@ describe('LocalStore on its disk', () => {
       await writeFile(onDisk('other/f'), 'there');
       expect([await near('f'), await near('new'), await near('link')]).toEqual([true, true, true]);
       expect([await near('other'), await near('other/f'), await near('other/new')]).toEqual([false, false, false]);
-      expect([await near('link/f'), await near('link/new')]).toEqual([false, false]);
+      // A link is not followed here, wherever it leads.
+      await expect(near('link/f')).rejects.toMatchObject({ code: 'permission-denied' });
     } finally {
       unmount(onDisk('other'));
     }

@@ -273,7 +273,12 @@ export class LocalWriteHandle implements WriteHandle {
     if (existing?.ino === file.ino && existing.dev === file.dev) this.#place = { ...this.#place, existing: file };
   }
 
+  stopCopying(): void {
+    this.#givenUp.abort(new StorageError('failure', 'The file was given up while its old bytes were being copied'));
+  }
+
   abandon(options?: { readonly discard: boolean }): Promise<Outcome> {
+    this.stopCopying();
     const keep = this.#dirty && this.#upload.partialUploads === 'store' && options?.discard !== true;
     // What was written into the file that all see is there.
     const store = keep || this.#published;
