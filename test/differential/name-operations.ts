@@ -1,5 +1,6 @@
 // The model of what changes names. They are the same on both servers: a name operation acts on the open file.
 import { meant } from './differences.ts';
+import { commit, isStale } from './file-operations.ts';
 import { fails, ok, type Outcome, type Rules } from './outcome.ts';
 import type { Request } from './request.ts';
 import {
@@ -7,6 +8,7 @@ import {
   contentOf,
   copyWorld,
   fileOf,
+  kindOf,
   locate,
   newId,
   uploadOf,
@@ -91,7 +93,12 @@ export function posixRename(given: World, rules: Rules, path: string, to: string
   source.parent.entries.delete(source.name);
   target.parent.entries.set(target.name, source.id);
   markMoved(world, source.node);
-  return [ok(world)];
+  if (rules.posix || source.node.kind === 'directory' || source.node.committed !== undefined) return [ok(world)];
+  if (target.node === undefined) return [ok(world)];
+  // A new file takes the place of a stored one at once.
+  const fresh = source.node.uploads.at(-1);
+  const worlds = fresh === undefined || !meant('shared and stored') ? [world] : commit(world, source.id, fresh);
+  return (rules.sharesOpenFiles ? worlds : [...worlds, world]).map(ok);
 }
 
 function intoItself(
@@ -129,12 +136,32 @@ export function hardlink(given: World, rules: Rules, path: string, to: string): 
   if (source.node.kind === 'directory') return [fails(given, rules, 'EPERM')];
   target.parent.entries.set(target.name, source.id);
   const outcomes = [ok(world)];
+  const written = versionByName(given, source.node);
+  if (!rules.posix && written !== undefined && meant('a link to what is written')) {
+    // Both names mean the file that is open: what is written so far is in it.
+    outcomes.splice(0, 1, ...commit(given, source.id, written).map((each) => ok(named(each, source.id, to))));
+  }
   if (!rules.posix && source.node.uploads.length > 0 && meant('a link to what is written')) {
     outcomes.push(fails(given, rules, 'EPERM'), fails(given, rules, 'ENOENT'));
     const apart = linkToCommitted(given, source.id, to);
     if (apart !== undefined) outcomes.push(ok(apart));
   }
   return outcomes;
+}
+
+/** What the name means for everybody, of all that is being written there. */
+function versionByName(world: World, node: FileNode): number | undefined {
+  return node.uploads.findLast((id) => {
+    const upload = uploadOf(world, id);
+    return kindOf(upload) !== 'replacing' && !isStale(node, upload);
+  });
+}
+
+function named(given: World, id: number | undefined, to: string): World {
+  const world = copyWorld(given);
+  const place = locate(world, to);
+  if (place.error === undefined && id !== undefined) place.parent.entries.set(place.name, id);
+  return world;
 }
 
 function linkToCommitted(given: World, id: number, to: string): World | undefined {

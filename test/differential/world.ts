@@ -31,6 +31,12 @@ export interface Upload {
   /** The content that it began from. */
   base: number | undefined;
   readonly truncating: boolean;
+  /** It was committed while others had it open: from then on it is a change of the file. */
+  published: boolean;
+  /** Whether what is written is in the file at once, as it can be once the bytes were committed. */
+  inPlace: 'no' | 'perhaps' | 'yes';
+  /** Bytes were received, or another size was set, since it began or was committed. */
+  received: boolean;
   /** It has other bytes than its base. */
   dirty: boolean;
   modeSet: boolean;
@@ -40,7 +46,7 @@ export interface Upload {
   handles: string[];
   /** A WRITE or a size left a hole. */
   gap: boolean;
-  /** Its name was moved since it began. */
+  /** Something has happened to its name since it began. */
   moved: boolean;
   /** Another process, which did not know of it, has taken its name. */
   overtaken: boolean;
@@ -53,14 +59,18 @@ export interface Handle {
   readonly node: number;
   /** As it was opened: copy-data compares these. */
   readonly path: string;
+  /** As its session knows it by now. */
+  known: string;
   readonly readable: boolean;
   readonly writable: boolean;
   readonly append: boolean;
   /** Only of handles that began or joined one. */
   readonly upload: number | undefined;
   views: readonly View[];
-  /** It has changed bytes itself. */
+  /** It has changed something itself. */
   wrote: boolean;
+  /** For reading: an upload that it may show has ended without a file. */
+  ended: boolean;
 }
 
 export interface World {
@@ -142,6 +152,13 @@ export function uploadOf(world: World, id: number): Upload {
   return upload;
 }
 
+/** `replacing`: starts empty, and the file stays until its CLOSE. `changing`: a change of the file that is there. */
+export function kindOf({ published, base, truncating }: Upload): 'new' | 'replacing' | 'changing' {
+  if (published) return 'changing';
+  if (base === undefined) return 'new';
+  return truncating ? 'replacing' : 'changing';
+}
+
 /** Where a path leads: what is there, and the directory that holds its last name. Or what is wrong on the way. */
 export type Place =
   | { readonly error: 'ENOENT' | 'ENOTDIR' }
@@ -214,8 +231,12 @@ export function worldKey(world: World): string {
     }
     const uploads = found.uploads.map((each) => {
       const upload = uploadOf(world, each);
-      const { base, truncating, dirty, modeSet, timeSet, ends, handles, gap, moved, overtaken } = upload;
-      const flags = [truncating, dirty, modeSet, timeSet, gap, moved, overtaken].map(Number).join('');
+      const { base, truncating, published, inPlace, received, dirty, modeSet, timeSet, gap, moved } = upload;
+      const { ends, handles, overtaken } = upload;
+      const flags = [
+        ...[truncating, published, received, dirty, modeSet, timeSet, gap, moved, overtaken].map(Number),
+        inPlace,
+      ].join('');
       return `${content(upload.content)}/${content(base)}/${flags}/${ends.join('.')}/${[...handles].sort().join('.')}`;
     });
     return `${label}f[${content(found.committed)}|${uploads.join('|')}]`;
@@ -226,7 +247,7 @@ export function worldKey(world: World): string {
     if (handle === undefined) continue;
     const views = handle.views.map((view) => (view === 'follow' ? view : content(view)));
     const upload = handle.upload === undefined ? undefined : world.uploads.get(handle.upload)?.content;
-    parts.push(`${key}>${node(handle.node)} ${content(upload)} ${views.join(',')} ${Number(handle.wrote)}`);
+    parts.push(`${key}>${node(handle.node)} ${content(upload)} ${views.join(',')} ${handle.known} ${Number(handle.wrote)}${Number(handle.ended)}`);
   }
   return parts.join('\n');
 }
