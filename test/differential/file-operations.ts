@@ -271,24 +271,36 @@ function cutByName(given: World, rules: Rules, session: number, id: number, size
 }
 
 /** A file gets other bytes: readers may keep the old ones, and other names too. */
-function replaceBytes(given: World, id: number, content: Content): World[] {
+function replaceBytes(given: World, id: number, content: Content, uploadId?: number): World[] {
   const world = copyWorld(given);
   const file = fileOf(world, id);
   file.committed = addContent(world, content);
   const worlds = [world];
   const names = namesOfNode(given, id);
   if (names.length > 1 && meant('hard links break')) {
-    for (let index = 0; index < names.length; index += 1) worlds.push(apart(given, id, index, content));
+    for (let index = 0; index < names.length; index += 1) worlds.push(...apart(given, id, index, content, uploadId));
   }
   return worlds;
 }
 
-/** The name number `index` alone gets the content, with everything that is open; the others keep the old one. */
-function apart(given: World, id: number, index: number, content: Content): World {
+/**
+ * The name number `index` alone gets the content, and the upload; the others keep the old one. Other uploads were begun by
+ * one of the names or by another.
+ */
+function apart(given: World, id: number, index: number, content: Content, uploadId?: number): World[] {
+  const others = fileOf(given, id).uploads.filter((each) => each !== uploadId);
+  let choices: number[][] = [[]];
+  for (const other of others) choices = [...choices, ...choices.map((chosen) => [...chosen, other])];
+  return choices.map((staying) => apartWithout(given, id, index, content, staying));
+}
+
+function apartWithout(given: World, id: number, index: number, content: Content, staying: readonly number[]): World {
   const world = copyWorld(given);
   const file = fileOf(world, id);
   const old = newId(world);
-  world.nodes.set(old, { kind: 'file', committed: file.committed, uploads: [] });
+  world.nodes.set(old, { kind: 'file', committed: file.committed, uploads: [...staying] });
+  for (const each of staying) for (const key of uploadOf(world, each).handles) handleOf(world, key).node = old;
+  file.uploads = file.uploads.filter((each) => !staying.includes(each));
   for (const [each, { parent, name }] of namesOfNode(world, id).entries()) {
     if (each !== index) parent.entries.set(name, old);
   }
@@ -303,13 +315,22 @@ export function commit(given: World, id: number, uploadId: number, bytes?: Buffe
   const written = contentOf(given, upload.content);
   const before = file.committed === undefined ? undefined : contentOf(given, file.committed);
   const fresh = upload.dirty || before === undefined;
-  const content: Content = {
-    bytes: fresh ? (bytes ?? written.bytes) : before.bytes,
-    mode: upload.modeSet || before === undefined ? written.mode : before.mode,
-    mtime: fresh || upload.timeSet ? written.mtime : before.mtime,
-  };
+  const modes = [upload.modeSet || before === undefined ? written.mode : before.mode];
+  // A whole version of its own may have its own mode too.
+  if (isStale(file, upload) && written.mode !== modes[0] && meant('own version')) modes.push(written.mode);
+  return modes.flatMap((mode) =>
+    commitAs(given, id, uploadId, fresh, {
+      bytes: fresh ? (bytes ?? written.bytes) : before.bytes,
+      mode,
+      mtime: fresh || upload.timeSet ? written.mtime : before.mtime,
+    }),
+  );
+}
+
+function commitAs(given: World, id: number, uploadId: number, fresh: boolean, content: Content): World[] {
+  const file = fileOf(given, id);
   let worlds: World[];
-  if (fresh) worlds = replaceBytes(given, id, content);
+  if (fresh) worlds = replaceBytes(given, id, content, uploadId);
   else {
     const world = copyWorld(given);
     if (file.committed !== undefined) world.contents.set(file.committed, content);
@@ -320,7 +341,7 @@ export function commit(given: World, id: number, uploadId: number, bytes?: Buffe
     next.base = fileOf(world, id).committed;
     next.published = true;
     if (next.received) next.inPlace = 'yes';
-    else if (fresh && next.inPlace === 'no') next.inPlace = before === undefined || next.truncating ? 'yes' : 'perhaps';
+    else if (fresh && next.inPlace === 'no') next.inPlace = file.committed === undefined || next.truncating ? 'yes' : 'perhaps';
     next.dirty = false;
     next.received = false;
     next.modeSet = false;

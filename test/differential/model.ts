@@ -269,6 +269,10 @@ function openExisting(given: World, rules: Rules, key: string, access: Access, t
   const shared = current.filter((id) => kindOf(uploadOf(given, id)) === 'changing' || !uploadOf(given, id).truncating);
   const joined = shared.at(-1) ?? current.at(-1);
   const worlds = joined === undefined ? [begin()] : [join(joined)];
+  // By another name of the file the others are not found.
+  if (joined !== undefined && namesOfNode(given, access.node).length > 1 && meant('hard links break')) {
+    worlds.push(begin());
+  }
   if (rules.sharesOpenFiles || !meant('another process')) return worlds;
   if (joined !== undefined && node.committed !== undefined) worlds.push(begin());
   return [...worlds, ...node.uploads.filter((id) => id !== joined).map(join)];

@@ -56,7 +56,7 @@ export interface Upload {
 export type View = number | 'follow';
 
 export interface Handle {
-  readonly node: number;
+  node: number;
   /** As it was opened: copy-data compares these. */
   readonly path: string;
   /** As its session knows it by now. */

@@ -193,6 +193,8 @@ export class StoreRegistry {
         if (!isNotFound(error) || fresh === undefined) throw error;
         await this.#renameOnlyOpen(fresh, to, options, pass);
       }
+      // As rename(2): of two names of one file both stay.
+      if (from !== to && this.store.capabilities.hardlink && (await this.#bothNamesStay(from, to))) return;
       if (from !== to) await this.#life.happened({ kind: 'renamed', from, to }, pass, session);
     });
   }
@@ -371,6 +373,14 @@ export class StoreRegistry {
     if (!overwrite) throw exists();
     if (isDirectory) throw source === 'directory' ? notEmpty() : isADirectory();
     if (source === 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
+  }
+
+  /** Looked at only where it matters: where a file is open under one of the names. */
+  async #bothNamesStay(from: StorePath, to: StorePath): Promise<boolean> {
+    const isOpen = [from, to].some(
+      (path) => this.files.versions.at(path).length > 0 || this.files.readers.at(path).length > 0,
+    );
+    return isOpen && (await this.#kindOf(from)) !== undefined;
   }
 
   async #kindOf(path: StorePath): Promise<EntryKind | undefined> {
