@@ -13,6 +13,7 @@ import {
   newId,
   sessionOf,
   uploadOf,
+  uploadsAt,
   type Content,
   type FileNode,
   type Handle,
@@ -186,6 +187,18 @@ function setThroughReader(given: World, rules: Rules, handle: Handle, change: At
   const inFile = copyWorld(given);
   setOnFile(inFile, fileOf(inFile, handle.node), change);
   const outcomes = [ok(inFile)];
+  // What it shows of an upload is that upload alone.
+  for (const id of node.uploads) {
+    const { content, inPlace, base } = uploadOf(given, id);
+    if (!handle.views.includes(content) || !meant('own version')) continue;
+    const world = copyWorld(given);
+    const upload = uploadOf(world, id);
+    setOn(world, content, change);
+    upload.modeSet ||= change.mode !== undefined;
+    upload.timeSet ||= change.mtime !== undefined;
+    if (inPlace !== 'no' && rules.writesInPlace && base !== undefined) setOn(world, base, change);
+    outcomes.push(ok(world));
+  }
   const old = handle.views.filter((view): view is number => view !== 'follow' && view !== node.committed);
   if (old.length > 0 && meant('read handle keeps its version')) {
     for (const view of old) {
@@ -236,18 +249,18 @@ export function setstat(given: World, rules: Rules, session: number, path: strin
     if (committed !== undefined) world.contents.set(committed, resized(contentOf(world, committed), size));
     return [ok(world)];
   }
-  return cutByName(given, rules, session, place.id, size).map(ok);
+  return cutByName(given, rules, session, path, place.id, size).map(ok);
 }
 
 /** SETSTAT with a size acts on what the session itself writes there, else on what will be the file, else on the file. */
-function cutByName(given: World, rules: Rules, session: number, id: number, size: number): World[] {
+function cutByName(given: World, rules: Rules, session: number, path: string, id: number, size: number): World[] {
   const node = fileOf(given, id);
-  const uploads = node.uploads.map((each) => ({ id: each, upload: uploadOf(given, each) }));
+  const uploads = uploadsAt(given, id, path).map((each) => ({ id: each, upload: uploadOf(given, each) }));
   const own = uploads.findLast(({ upload }) => upload.handles.some((key) => sessionOf(key) === session));
   const byName = uploads.findLast(({ upload }) => kindOf(upload) !== 'replacing' && !isStale(node, upload));
   const stored = (): World[] => {
     if (node.committed === undefined) return [];
-    return replaceBytes(given, id, resized(contentOf(given, node.committed), size));
+    return replaceBytes(given, id, path, resized(contentOf(given, node.committed), size));
   };
   const chosen = own ?? byName;
   if (chosen === undefined) return stored();
@@ -271,39 +284,25 @@ function cutByName(given: World, rules: Rules, session: number, id: number, size
 }
 
 /** A file gets other bytes: readers may keep the old ones, and other names too. */
-function replaceBytes(given: World, id: number, content: Content, uploadId?: number): World[] {
+function replaceBytes(given: World, id: number, path: string, content: Content): World[] {
   const world = copyWorld(given);
   const file = fileOf(world, id);
   file.committed = addContent(world, content);
-  const worlds = [world];
   const names = namesOfNode(given, id);
-  if (names.length > 1 && meant('hard links break')) {
-    for (let index = 0; index < names.length; index += 1) worlds.push(...apart(given, id, index, content, uploadId));
-  }
-  return worlds;
+  if (names.length <= 1 || !names.some((each) => each.path === path) || !meant('hard links break')) return [world];
+  return [world, apart(given, id, path, content)];
 }
 
-/**
- * The name number `index` alone gets the content, and the upload; the others keep the old one. Other uploads were begun by
- * one of the names or by another.
- */
-function apart(given: World, id: number, index: number, content: Content, uploadId?: number): World[] {
-  const others = fileOf(given, id).uploads.filter((each) => each !== uploadId);
-  let choices: number[][] = [[]];
-  for (const other of others) choices = [...choices, ...choices.map((chosen) => [...chosen, other])];
-  return choices.map((staying) => apartWithout(given, id, index, content, staying));
-}
-
-function apartWithout(given: World, id: number, index: number, content: Content, staying: readonly number[]): World {
+/** The one name gets the content, with what was begun by it; the others keep the old one. */
+function apart(given: World, id: number, path: string, content: Content): World {
   const world = copyWorld(given);
   const file = fileOf(world, id);
   const old = newId(world);
-  world.nodes.set(old, { kind: 'file', committed: file.committed, uploads: [...staying] });
+  const staying = file.uploads.filter((each) => uploadOf(world, each).path !== path);
+  world.nodes.set(old, { kind: 'file', committed: file.committed, uploads: staying });
   for (const each of staying) for (const key of uploadOf(world, each).handles) handleOf(world, key).node = old;
   file.uploads = file.uploads.filter((each) => !staying.includes(each));
-  for (const [each, { parent, name }] of namesOfNode(world, id).entries()) {
-    if (each !== index) parent.entries.set(name, old);
-  }
+  for (const each of namesOfNode(world, id)) if (each.path !== path) each.parent.entries.set(each.name, old);
   file.committed = addContent(world, content);
   return world;
 }
@@ -330,7 +329,7 @@ export function commit(given: World, id: number, uploadId: number, bytes?: Buffe
 function commitAs(given: World, id: number, uploadId: number, fresh: boolean, content: Content): World[] {
   const file = fileOf(given, id);
   let worlds: World[];
-  if (fresh) worlds = replaceBytes(given, id, content, uploadId);
+  if (fresh) worlds = replaceBytes(given, id, uploadOf(given, uploadId).path, content);
   else {
     const world = copyWorld(given);
     if (file.committed !== undefined) world.contents.set(file.committed, content);

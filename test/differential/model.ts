@@ -30,6 +30,7 @@ import {
   ROOT,
   sessionOf,
   uploadOf,
+  uploadsAt,
   type Content,
   type FileNode,
   type Handle,
@@ -93,7 +94,10 @@ function applySeeing(world: World, rules: Rules, session: number, request: Reque
       return write(world, rules, key, request.offset, request.length, request.fill);
     case 'fstat':
       return [
-        ...shown(world, rules, key).map(({ world: next, content }) => attributes(next, viewOf(content))),
+        ...shown(world, rules, key).flatMap(({ world: next, content }) => [
+          attributes(next, viewOf(content)),
+          ...setSince(next, rules, key, content),
+        ]),
         ...endedRead(world, key),
       ];
     case 'fsetstat':
@@ -137,6 +141,15 @@ function knownAs(outcome: Outcome, session: number, { path, target }: { path: st
     }
   }
   return { ...outcome, world };
+}
+
+/** The bytes of the version that was opened, with what was set on the file since. */
+function setSince(world: World, rules: Rules, key: string, content: Content): Outcome[] {
+  const { upload, node } = handleOf(world, key);
+  const { committed } = fileOf(world, node);
+  if (rules.posix || upload !== undefined || committed === undefined || !meant('read handle keeps its version')) return [];
+  const { mode, mtime } = contentOf(world, committed);
+  return [attributes(world, viewOf({ bytes: content.bytes, mode, mtime }))];
 }
 
 /** The upload that the handle was reading is no file. */
@@ -228,6 +241,7 @@ function beginUpload(
   const { length } = contentOf(world, content).bytes;
   world.uploads.set(id, {
     content,
+    path: access.path,
     base,
     truncating,
     published: false,
@@ -263,16 +277,13 @@ function openExisting(given: World, rules: Rules, key: string, access: Access, t
     beginUpload(world, key, access, addContent(world, content), node.committed, truncate);
     return world;
   };
-  if (node.uploads.length === 0) return [begin()];
+  const uploads = uploadsAt(given, access.node, access.path);
+  if (uploads.length === 0) return [begin()];
   if (truncate && meant('own version')) return [begin()];
-  const current = node.uploads.filter((id) => !isStale(node, uploadOf(given, id)));
+  const current = uploads.filter((id) => !isStale(node, uploadOf(given, id)));
   const shared = current.filter((id) => kindOf(uploadOf(given, id)) === 'changing' || !uploadOf(given, id).truncating);
   const joined = shared.at(-1) ?? current.at(-1);
   const worlds = joined === undefined ? [begin()] : [join(joined)];
-  // By another name of the file the others are not found.
-  if (joined !== undefined && namesOfNode(given, access.node).length > 1 && meant('hard links break')) {
-    worlds.push(begin());
-  }
   if (rules.sharesOpenFiles || !meant('another process')) return worlds;
   if (joined !== undefined && node.committed !== undefined) worlds.push(begin());
   return [...worlds, ...node.uploads.filter((id) => id !== joined).map(join)];
@@ -337,7 +348,7 @@ function stat(world: World, rules: Rules, session: number, path: string): Outcom
   if (place.error !== undefined) return [fails(world, rules, place.error)];
   if (place.node === undefined) return [fails(world, rules, 'ENOENT')];
   if (place.node.kind === 'directory') return [attributes(world, { kind: 'directory', mode: place.node.mode })];
-  const own = place.node.uploads.filter((id) => uploadOf(world, id).handles.some((key) => sessionOf(key) === session));
+  const own = uploadsAt(world, place.id ?? ROOT, path).filter((id) => uploadOf(world, id).handles.some((key) => sessionOf(key) === session));
   const ids = own.length > 0 ? own.map((id) => uploadOf(world, id).content) : currentContents(world, place.node);
   return ids.map((id) => attributes(world, viewOf(contentOf(world, id))));
 }

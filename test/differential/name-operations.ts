@@ -10,8 +10,11 @@ import {
   fileOf,
   kindOf,
   locate,
+  loseName,
+  namesOfNode,
   newId,
   uploadOf,
+  uploadsAt,
   type DirectoryNode,
   type FileNode,
   type World,
@@ -38,7 +41,16 @@ export function rmdir(given: World, rules: Rules, path: string): Outcome[] {
   if (place.node.kind === 'file') return [fails(given, rules, 'ENOTDIR', true)];
   if (place.node.entries.size > 0) return [fails(given, rules, 'ENOTEMPTY')];
   place.parent.entries.delete(place.name);
-  return [ok(world)];
+  return [ok(world), ...notEmptyYet(given, rules)];
+}
+
+/** A part of what was removed may lie in the directory. */
+function notEmptyYet(world: World, rules: Rules): Outcome[] {
+  for (const [id, node] of world.nodes) {
+    if (node.kind !== 'file' || node.uploads.length === 0 || namesOfNode(world, id).length > 0) continue;
+    return rules.posix || !meant('removed and still open') ? [] : [fails(world, rules, 'ENOTEMPTY')];
+  }
+  return [];
 }
 
 export function remove(given: World, rules: Rules, path: string): Outcome[] {
@@ -48,6 +60,7 @@ export function remove(given: World, rules: Rules, path: string): Outcome[] {
   if (place.node === undefined) return [fails(given, rules, 'ENOENT')];
   if (place.node.kind === 'directory') return [fails(given, rules, 'EISDIR')];
   place.parent.entries.delete(place.name);
+  loseName(world, place.id, path);
   return [ok(world)];
 }
 
@@ -66,7 +79,7 @@ export function rename(given: World, rules: Rules, path: string, to: string): Ou
   if (refused !== undefined) return [refused];
   source.parent.entries.delete(source.name);
   target.parent.entries.set(target.name, source.id);
-  markMoved(world, source.node);
+  markMoved(world, source.node, path, to);
   return [ok(world)];
 }
 
@@ -92,8 +105,11 @@ export function posixRename(given: World, rules: Rules, path: string, to: string
   }
   source.parent.entries.delete(source.name);
   target.parent.entries.set(target.name, source.id);
-  markMoved(world, source.node);
-  if (rules.posix || source.node.kind === 'directory' || source.node.committed !== undefined) return [ok(world)];
+  loseName(world, target.id, to);
+  markMoved(world, source.node, path, to);
+  if (rules.posix) return [ok(world)];
+  if (source.node.kind === 'directory') return [ok(world), ...(target.node ? notEmptyYet(given, rules) : [])];
+  if (source.node.committed !== undefined) return [ok(world)];
   if (target.node === undefined) return [ok(world)];
   // A new file takes the place of a stored one at once.
   const fresh = source.node.uploads.at(-1);
@@ -113,14 +129,18 @@ function intoItself(
 }
 
 /** What is being written below moves along. */
-function markMoved(world: World, node: FileNode | DirectoryNode): void {
+function markMoved(world: World, node: FileNode | DirectoryNode, from: string, to: string): void {
   if (node.kind === 'file') {
-    for (const upload of node.uploads) uploadOf(world, upload).moved = true;
+    for (const each of node.uploads) {
+      const upload = uploadOf(world, each);
+      upload.moved = true;
+      if (upload.path === from || upload.path.startsWith(`${from}/`)) upload.path = to + upload.path.slice(from.length);
+    }
     return;
   }
   for (const id of node.entries.values()) {
     const child = world.nodes.get(id);
-    if (child !== undefined) markMoved(world, child);
+    if (child !== undefined) markMoved(world, child, from, to);
   }
 }
 
@@ -136,7 +156,7 @@ export function hardlink(given: World, rules: Rules, path: string, to: string): 
   if (source.node.kind === 'directory') return [fails(given, rules, 'EPERM')];
   target.parent.entries.set(target.name, source.id);
   const outcomes = [ok(world)];
-  const written = versionByName(given, source.node);
+  const written = versionByName(given, source.id, path);
   if (!rules.posix && written !== undefined && meant('a link to what is written')) {
     // Both names mean the file that is open: what is written so far is in it.
     outcomes.splice(0, 1, ...commit(given, source.id, written).map((each) => ok(named(each, source.id, to))));
@@ -150,10 +170,10 @@ export function hardlink(given: World, rules: Rules, path: string, to: string): 
 }
 
 /** What the name means for everybody, of all that is being written there. */
-function versionByName(world: World, node: FileNode): number | undefined {
-  return node.uploads.findLast((id) => {
+function versionByName(world: World, node: number, path: string): number | undefined {
+  return uploadsAt(world, node, path).findLast((id) => {
     const upload = uploadOf(world, id);
-    return kindOf(upload) !== 'replacing' && !isStale(node, upload);
+    return kindOf(upload) !== 'replacing' && !isStale(fileOf(world, node), upload);
   });
 }
 

@@ -28,6 +28,8 @@ export interface DirectoryNode {
 
 export interface Upload {
   readonly content: number;
+  /** The name that it was begun by, as it is by now: one of those that the file has, or the last that it had. */
+  path: string;
   /** The content that it began from. */
   base: number | undefined;
   readonly truncating: boolean;
@@ -184,18 +186,48 @@ export function locate(world: World, path: string): Place {
   return { error: 'ENOENT' };
 }
 
+export interface NodeName {
+  readonly parent: DirectoryNode;
+  readonly name: string;
+  readonly path: string;
+}
+
+/** What is being written there, as far as it was begun by this name of the file. */
+export function uploadsAt(world: World, id: number, path: string): number[] {
+  const { uploads } = fileOf(world, id);
+  if (uploads.length === 0 || namesOfNode(world, id).length <= 1) return uploads;
+  return uploads.filter((each) => uploadOf(world, each).path === path);
+}
+
+/** The file has lost this one of its names: what was begun by it is a file without a name. */
+export function loseName(world: World, id: number | undefined, path: string): void {
+  const node = id === undefined ? undefined : world.nodes.get(id);
+  if (id === undefined || node?.kind !== 'file' || namesOfNode(world, id).length === 0) return;
+  const lost = node.uploads.filter((each) => uploadOf(world, each).path === path);
+  if (lost.length === 0) return;
+  const nameless = newId(world);
+  world.nodes.set(nameless, { kind: 'file', committed: node.committed, uploads: lost });
+  node.uploads = node.uploads.filter((each) => !lost.includes(each));
+  for (const each of lost) {
+    for (const key of uploadOf(world, each).handles) {
+      const handle = world.handles.get(key);
+      if (handle !== undefined) handle.node = nameless;
+    }
+  }
+}
+
 /** All names of a file: none where it was removed, several where it has hard links. */
-export function namesOfNode(world: World, id: number): { readonly parent: DirectoryNode; readonly name: string }[] {
-  const found: { parent: DirectoryNode; name: string }[] = [];
-  const visit = (directory: DirectoryNode): void => {
+export function namesOfNode(world: World, id: number): NodeName[] {
+  const found: NodeName[] = [];
+  const visit = (directory: DirectoryNode, above: string): void => {
     for (const [name, child] of directory.entries) {
-      if (child === id) found.push({ parent: directory, name });
+      if (child === id) found.push({ parent: directory, name, path: above + name });
       const node = world.nodes.get(child);
-      if (node?.kind === 'directory') visit(node);
+      if (node?.kind === 'directory') visit(node, `${above}${name}/`);
     }
   };
   const root = world.nodes.get(ROOT);
-  if (root?.kind === 'directory') visit(root);
+  if (root?.kind === 'directory') visit(root, '');
   return found;
 }
 
@@ -237,7 +269,7 @@ export function worldKey(world: World): string {
         ...[truncating, published, received, dirty, modeSet, timeSet, gap, moved, overtaken].map(Number),
         inPlace,
       ].join('');
-      return `${content(upload.content)}/${content(base)}/${flags}/${ends.join('.')}/${[...handles].sort().join('.')}`;
+      return `${upload.path}/${content(upload.content)}/${content(base)}/${flags}/${ends.join('.')}/${[...handles].sort().join('.')}`;
     });
     return `${label}f[${content(found.committed)}|${uploads.join('|')}]`;
   };

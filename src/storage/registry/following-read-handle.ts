@@ -5,6 +5,8 @@ import type { StoreRegistry } from './store-registry.ts';
 export class FollowingReadHandle implements ReadHandle {
   readonly inner: ReadHandle;
   path: StorePath;
+  /** Another file has its name by now, or none: what has happened to the name is nothing to it. */
+  detached = false;
   readonly #registry: StoreRegistry;
 
   constructor(registry: StoreRegistry, inner: ReadHandle, path: StorePath) {

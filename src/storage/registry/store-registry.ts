@@ -218,6 +218,10 @@ export class StoreRegistry {
   /** Of a file that is open for reading, whatever its name is by now. */
   async setAttributesOf(reader: FollowingReadHandle, change: AttributeChange): Promise<void> {
     await this.#run([reader.path], PUBLISH, async () => {
+      if (reader.detached) {
+        await reader.inner.setAttributes(change);
+        return;
+      }
       await this.#setStoredAttributes(
         reader.path,
         change,
