@@ -18,7 +18,8 @@ export const DIFFERENCES = {
     'Where another version of the file was committed since an upload began that did not truncate, or since it was stored while others shared it, the CLOSE of a handle that has changed something fails, and nothing of it is stored; that of a handle that has not is answered OK. Nothing that was acknowledged is overwritten without one of the two saying so.',
   'shared and stored':
     'Once an upload that several handles share was stored, by the CLOSE of one of them, by SETSTAT with a size or by a name operation of somebody else, it is a change of that file. What is written through the others may be in the file at once (local), and then it stays whatever becomes of their sessions.',
-  'copy onto itself': 'copy-data between two handles of a session that are known by one path may be refused with FAILURE.',
+  'copy onto itself':
+    'copy-data between two handles of a session that are known by one path may be refused with FAILURE.',
   'a reader of what was given up':
     'A handle for reading on what is being written may fail once that upload has ended without a file. On a POSIX server it goes on with what was written.',
   'removed and still open':

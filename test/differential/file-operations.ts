@@ -230,7 +230,13 @@ function setOnFile(world: World, node: FileNode, change: Attributes): void {
   }
 }
 
-export function setstat(given: World, rules: Rules, session: number, path: string, { size, mode, mtime }: Change): Outcome[] {
+export function setstat(
+  given: World,
+  rules: Rules,
+  session: number,
+  path: string,
+  { size, mode, mtime }: Change,
+): Outcome[] {
   const world = copyWorld(given);
   const place = locate(world, path);
   if (place.error !== undefined) return [fails(given, rules, place.error)];
@@ -340,7 +346,8 @@ function commitAs(given: World, id: number, uploadId: number, fresh: boolean, co
     next.base = fileOf(world, id).committed;
     next.published = true;
     if (next.received) next.inPlace = 'yes';
-    else if (fresh && next.inPlace === 'no') next.inPlace = file.committed === undefined || next.truncating ? 'yes' : 'perhaps';
+    else if (fresh && next.inPlace === 'no')
+      next.inPlace = file.committed === undefined || next.truncating ? 'yes' : 'perhaps';
     next.dirty = false;
     next.received = false;
     next.modeSet = false;

@@ -147,7 +147,8 @@ function knownAs(outcome: Outcome, session: number, { path, target }: { path: st
 function setSince(world: World, rules: Rules, key: string, content: Content): Outcome[] {
   const { upload, node } = handleOf(world, key);
   const { committed } = fileOf(world, node);
-  if (rules.posix || upload !== undefined || committed === undefined || !meant('read handle keeps its version')) return [];
+  if (rules.posix || upload !== undefined || committed === undefined || !meant('read handle keeps its version'))
+    return [];
   const { mode, mtime } = contentOf(world, committed);
   return [attributes(world, viewOf({ bytes: content.bytes, mode, mtime }))];
 }
@@ -348,7 +349,9 @@ function stat(world: World, rules: Rules, session: number, path: string): Outcom
   if (place.error !== undefined) return [fails(world, rules, place.error)];
   if (place.node === undefined) return [fails(world, rules, 'ENOENT')];
   if (place.node.kind === 'directory') return [attributes(world, { kind: 'directory', mode: place.node.mode })];
-  const own = uploadsAt(world, place.id ?? ROOT, path).filter((id) => uploadOf(world, id).handles.some((key) => sessionOf(key) === session));
+  const own = uploadsAt(world, place.id ?? ROOT, path).filter((id) =>
+    uploadOf(world, id).handles.some((key) => sessionOf(key) === session),
+  );
   const ids = own.length > 0 ? own.map((id) => uploadOf(world, id).content) : currentContents(world, place.node);
   return ids.map((id) => attributes(world, viewOf(contentOf(world, id))));
 }

@@ -279,7 +279,9 @@ export function worldKey(world: World): string {
     if (handle === undefined) continue;
     const views = handle.views.map((view) => (view === 'follow' ? view : content(view)));
     const upload = handle.upload === undefined ? undefined : world.uploads.get(handle.upload)?.content;
-    parts.push(`${key}>${node(handle.node)} ${content(upload)} ${views.join(',')} ${handle.known} ${Number(handle.wrote)}${Number(handle.ended)}`);
+    parts.push(
+      `${key}>${node(handle.node)} ${content(upload)} ${views.join(',')} ${handle.known} ${Number(handle.wrote)}${Number(handle.ended)}`,
+    );
   }
   return parts.join('\n');
 }
