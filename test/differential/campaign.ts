@@ -27,12 +27,6 @@ export function firstSeed(): number {
   return given === undefined ? randomBytes(4).readUInt32BE() : Number(given);
 }
 
-/** LATTICEPORT_DIFFERENTIAL_RUNS sequences instead of `usual`. */
-export function runsWanted(usual: number): number {
-  const given = process.env['LATTICEPORT_DIFFERENTIAL_RUNS'];
-  return given === undefined ? usual : Number(given);
-}
-
 /** What happens at one instant does not happen the same way every time: so often a sequence with pairs is tried again. */
 const RETRIES = 4;
 
@@ -53,7 +47,7 @@ export async function runCampaign(target: Target, oracle: Oracle, options: Campa
       continue;
     }
     const small = await shrink({ sequence, failure }, (smaller) => playOften(smaller, target, oracle));
-    const how = `LATTICEPORT_DIFFERENTIAL_SEED=${sequence.seed} LATTICEPORT_DIFFERENTIAL_RUNS=1 plays the whole sequence again.`;
+    const how = `With LATTICEPORT_DIFFERENTIAL_SEED=${sequence.seed} the first sequence is this one, whole, where pairs are ${options.pairs} of a hundred.`;
     const text = `${target.name}: ${small.failure.signature}\n${describeSequence(small.sequence, small.failure)}\n${how}`;
     // What seemed to be another kind may be a known one when it is small.
     const { signature } = small.failure;

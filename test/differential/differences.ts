@@ -7,7 +7,7 @@ export const DIFFERENCES = {
   'old until CLOSE':
     'What is written to an existing file is seen by the handles that share the upload; by the name, and through handles for reading, others may see the old file until the CLOSE, since the new bytes are beside it until they are all there.',
   'read handle keeps its version':
-    'A handle for reading may go on showing the version that it was opened on when another has been committed: a download never mixes two. On S3 it may be refused instead, since the old version may be gone.',
+    'A handle for reading may go on showing the version that it was opened on when another has been committed: a download never mixes two; the mode and times that it shows may be those of the file by now. On S3 it may be refused instead, since the old version may be gone.',
   'unlisted until CLOSE':
     'A new file may be missing from listings until its first CLOSE. STAT, OPEN and every name operation find it.',
   'uncommitted chmod is committed':
@@ -15,7 +15,15 @@ export const DIFFERENCES = {
   'times set before the last write':
     'A time that was set through a handle, or while a handle was open, may stay although bytes are written later through it: clients set times before their last WRITE is answered, and mean them.',
   'stale writer':
-    'Where another version of the file was committed since a handle that did not truncate was opened, its CLOSE may fail, and then nothing of it is stored. Nothing that was acknowledged is overwritten without one of the two saying so.',
+    'Where another version of the file was committed since an upload began that did not truncate, or since it was stored while others shared it, the CLOSE of a handle that has changed something fails, and nothing of it is stored; that of a handle that has not is answered OK. Nothing that was acknowledged is overwritten without one of the two saying so.',
+  'shared and stored':
+    'Once an upload that several handles share was stored, by the CLOSE of one of them, by SETSTAT with a size or by a name operation of somebody else, it is a change of that file. What is written through the others may be in the file at once (local), and then it stays whatever becomes of their sessions.',
+  'copy onto itself':
+    'copy-data between two handles of a session that are known by one path may be refused with FAILURE.',
+  'a reader of what was given up':
+    'A handle for reading on what is being written may fail once that upload has ended without a file. On a POSIX server it goes on with what was written.',
+  'removed and still open':
+    'RMDIR may fail while a file is open that was removed from the directory: a part of it may lie there until its CLOSE.',
   'another process':
     'What a process does with a name that a session of another process (a worker that does not share, another node, another sftp-stdio) is writing may be unknown to that session until its CLOSE, which then fails, with nothing of it stored. A new file is there for other processes from its CLOSE on.',
   'a dead session':

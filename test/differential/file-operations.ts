@@ -7,11 +7,13 @@ import {
   contentOf,
   copyWorld,
   fileOf,
+  kindOf,
   locate,
   namesOfNode,
   newId,
   sessionOf,
   uploadOf,
+  uploadsAt,
   type Content,
   type FileNode,
   type Handle,
@@ -58,14 +60,27 @@ function forChange(
     world.contents.set(committed, change(contentOf(world, committed)));
     return [world];
   }
-  return contentsOfWriter(given, handle, handle.upload).map((base) => {
-    const world = copyWorld(given);
-    const upload = uploadOf(world, handle.upload ?? 0);
-    if (base !== upload.content) upload.base = base;
-    world.contents.set(upload.content, change(contentOf(world, base), upload));
-    handleOf(world, key).wrote = true;
-    return world;
-  });
+  const { upload: id } = handle;
+  const { content: own, inPlace } = uploadOf(given, id);
+  const bases = rules.sharesOpenFiles ? [own] : contentsOfWriter(given, handle, id);
+  const ways = rules.writesInPlace ? { no: [false], perhaps: [false, true], yes: [true] }[inPlace] : [false];
+  return bases.flatMap((base) =>
+    ways.map((through) => {
+      const world = copyWorld(given);
+      const upload = uploadOf(world, id);
+      if (base !== own) upload.base = base;
+      const changed = change(contentOf(world, base), upload);
+      world.contents.set(own, changed);
+      if (through && upload.base !== undefined && meant('shared and stored')) {
+        world.contents.set(upload.base, changed);
+        upload.dirty = false;
+        upload.received = false;
+        upload.modeSet = false;
+      }
+      handleOf(world, key).wrote = true;
+      return world;
+    }),
+  );
 }
 
 function laterTime(upload: Upload | undefined): 'recent' | 'any' {
@@ -82,6 +97,7 @@ function putBytes(given: World, rules: Rules, key: string, offset: number, data:
     data.copy(next, at);
     if (upload !== undefined) {
       upload.dirty = true;
+      upload.received = true;
       upload.ends.push(...(at > bytes.length ? [bytes.length] : []), at + data.length);
       if (at > bytes.length) upload.gap = true;
     }
@@ -116,8 +132,10 @@ export function copyData(
 ): Outcome[] {
   const source = handleOf(given, request.key);
   const target = handleOf(given, request.target);
-  // As sftp-server.c ends the loop, a length of up to 64 KiB is answered OK whatever happened.
-  const posixOk = rules.posix && request.length > 0;
+  // As sftp-server.c ends the loop, a length of up to 64 KiB is answered OK whatever happened; and without one, where
+  // there is nothing to write.
+  const nothing = source.readable && sources.every(({ bytes }) => bytes.length <= request.from);
+  const posixOk = rules.posix && (request.length > 0 || nothing);
   if (!source.readable || !target.writable) return [posixOk ? ok(given) : fails(given, rules, 'EBADF')];
   return sources.flatMap(({ world, bytes }) => {
     const end = request.length === 0 ? bytes.length : request.from + request.length;
@@ -135,6 +153,7 @@ function resized({ bytes, ...content }: Content, size: number, upload?: Upload):
   if (upload !== undefined) {
     if (size > bytes.length) upload.gap = true;
     upload.dirty = true;
+    upload.received ||= size !== bytes.length;
     upload.ends.push(Math.min(size, bytes.length), size);
   }
   return { ...content, bytes: next, mtime: size === bytes.length ? 'any' : laterTime(upload) };
@@ -168,6 +187,18 @@ function setThroughReader(given: World, rules: Rules, handle: Handle, change: At
   const inFile = copyWorld(given);
   setOnFile(inFile, fileOf(inFile, handle.node), change);
   const outcomes = [ok(inFile)];
+  // What it shows of an upload is that upload alone.
+  for (const id of node.uploads) {
+    const { content, inPlace, base } = uploadOf(given, id);
+    if (!handle.views.includes(content) || !meant('own version')) continue;
+    const world = copyWorld(given);
+    const upload = uploadOf(world, id);
+    setOn(world, content, change);
+    upload.modeSet ||= change.mode !== undefined;
+    upload.timeSet ||= change.mtime !== undefined;
+    if (inPlace !== 'no' && rules.writesInPlace && base !== undefined) setOn(world, base, change);
+    outcomes.push(ok(world));
+  }
   const old = handle.views.filter((view): view is number => view !== 'follow' && view !== node.committed);
   if (old.length > 0 && meant('read handle keeps its version')) {
     for (const view of old) {
@@ -199,7 +230,13 @@ function setOnFile(world: World, node: FileNode, change: Attributes): void {
   }
 }
 
-export function setstat(given: World, rules: Rules, path: string, { size, mode, mtime }: Change): Outcome[] {
+export function setstat(
+  given: World,
+  rules: Rules,
+  session: number,
+  path: string,
+  { size, mode, mtime }: Change,
+): Outcome[] {
   const world = copyWorld(given);
   const place = locate(world, path);
   if (place.error !== undefined) return [fails(given, rules, place.error)];
@@ -218,76 +255,87 @@ export function setstat(given: World, rules: Rules, path: string, { size, mode, 
     if (committed !== undefined) world.contents.set(committed, resized(contentOf(world, committed), size));
     return [ok(world)];
   }
-  return cutByName(given, place.id, size).map(ok);
+  return cutByName(given, rules, session, path, place.id, size).map(ok);
 }
 
-/** SETSTAT with a size acts on what is being written; where that is another's own version, perhaps on the old file alone. */
-function cutByName(given: World, id: number, size: number): World[] {
+/** SETSTAT with a size acts on what the session itself writes there, else on what will be the file, else on the file. */
+function cutByName(given: World, rules: Rules, session: number, path: string, id: number, size: number): World[] {
   const node = fileOf(given, id);
-  const cut = (committed: boolean, uploads: boolean): World[] => {
-    const world = copyWorld(given);
-    const file = fileOf(world, id);
-    if (uploads) {
-      for (const each of file.uploads) {
-        const upload = uploadOf(world, each);
-        world.contents.set(upload.content, resized(contentOf(world, upload.content), size, upload));
-      }
-    }
-    if (!committed || file.committed === undefined) return [world];
-    return replaceBytes(world, id, resized(contentOf(world, file.committed), size));
+  const uploads = uploadsAt(given, id, path).map((each) => ({ id: each, upload: uploadOf(given, each) }));
+  const own = uploads.findLast(({ upload }) => upload.handles.some((key) => sessionOf(key) === session));
+  const byName = uploads.findLast(({ upload }) => kindOf(upload) !== 'replacing' && !isStale(node, upload));
+  const stored = (): World[] => {
+    if (node.committed === undefined) return [];
+    return replaceBytes(given, id, path, resized(contentOf(given, node.committed), size));
   };
-  if (node.uploads.length === 0) return cut(true, false);
-  if (node.committed === undefined) return cut(false, true);
-  const own = node.uploads.some((each) => uploadOf(given, each).truncating) && meant('own version');
-  const both = cut(true, true);
-  // The uploads go on from what was cut off: that is no other writer's version.
-  for (const world of both) {
-    const file = fileOf(world, id);
-    for (const each of file.uploads) uploadOf(world, each).base = file.committed;
+  const chosen = own ?? byName;
+  if (chosen === undefined) return stored();
+  const world = copyWorld(given);
+  const upload = uploadOf(world, chosen.id);
+  const { inPlace, base } = upload;
+  const cut = resized(contentOf(world, upload.content), size, upload);
+  world.contents.set(upload.content, cut);
+  const worlds = [world];
+  if (rules.writesInPlace && inPlace !== 'no' && base !== undefined) {
+    const through = copyWorld(world);
+    through.contents.set(base, cut);
+    Object.assign(uploadOf(through, chosen.id), { dirty: false, received: false });
+    if (inPlace === 'yes') worlds.pop();
+    worlds.push(through);
   }
-  return [...both, ...cut(false, true), ...(own ? cut(true, false) : [])];
+  if (!rules.sharesOpenFiles) return [...worlds, ...stored()];
+  if (chosen === own || kindOf(chosen.upload) !== 'changing') return worlds;
+  meant('shared and stored');
+  return worlds.flatMap((each) => commit(each, id, chosen.id));
 }
 
 /** A file gets other bytes: readers may keep the old ones, and other names too. */
-function replaceBytes(given: World, id: number, content: Content): World[] {
+function replaceBytes(given: World, id: number, path: string, content: Content): World[] {
   const world = copyWorld(given);
   const file = fileOf(world, id);
   file.committed = addContent(world, content);
-  const worlds = [world];
   const names = namesOfNode(given, id);
-  if (names.length > 1 && meant('hard links break')) {
-    for (let index = 0; index < names.length; index += 1) worlds.push(apart(given, id, index, content));
-  }
-  return worlds;
+  if (names.length <= 1 || !names.some((each) => each.path === path) || !meant('hard links break')) return [world];
+  return [world, apart(given, id, path, content)];
 }
 
-/** The name number `index` alone gets the content, with everything that is open; the others keep the old one. */
-function apart(given: World, id: number, index: number, content: Content): World {
+/** The one name gets the content, with what was begun by it; the others keep the old one. */
+function apart(given: World, id: number, path: string, content: Content): World {
   const world = copyWorld(given);
   const file = fileOf(world, id);
   const old = newId(world);
-  world.nodes.set(old, { kind: 'file', committed: file.committed, uploads: [] });
-  for (const [each, { parent, name }] of namesOfNode(world, id).entries()) {
-    if (each !== index) parent.entries.set(name, old);
-  }
+  const staying = file.uploads.filter((each) => uploadOf(world, each).path !== path);
+  world.nodes.set(old, { kind: 'file', committed: file.committed, uploads: staying });
+  for (const each of staying) for (const key of uploadOf(world, each).handles) handleOf(world, key).node = old;
+  file.uploads = file.uploads.filter((each) => !staying.includes(each));
+  for (const each of namesOfNode(world, id)) if (each.path !== path) each.parent.entries.set(each.name, old);
   file.committed = addContent(world, content);
   return world;
 }
 
 /** The upload becomes the file. */
-function commit(given: World, id: number, uploadId: number, bytes?: Buffer): World[] {
+export function commit(given: World, id: number, uploadId: number, bytes?: Buffer): World[] {
   const file = fileOf(given, id);
   const upload = uploadOf(given, uploadId);
   const written = contentOf(given, upload.content);
   const before = file.committed === undefined ? undefined : contentOf(given, file.committed);
   const fresh = upload.dirty || before === undefined;
-  const content: Content = {
-    bytes: fresh ? (bytes ?? written.bytes) : before.bytes,
-    mode: upload.modeSet || before === undefined ? written.mode : before.mode,
-    mtime: fresh || upload.timeSet ? written.mtime : before.mtime,
-  };
+  const modes = [upload.modeSet || before === undefined ? written.mode : before.mode];
+  // A whole version of its own may have its own mode too.
+  if (isStale(file, upload) && written.mode !== modes[0] && meant('own version')) modes.push(written.mode);
+  return modes.flatMap((mode) =>
+    commitAs(given, id, uploadId, fresh, {
+      bytes: fresh ? (bytes ?? written.bytes) : before.bytes,
+      mode,
+      mtime: fresh || upload.timeSet ? written.mtime : before.mtime,
+    }),
+  );
+}
+
+function commitAs(given: World, id: number, uploadId: number, fresh: boolean, content: Content): World[] {
+  const file = fileOf(given, id);
   let worlds: World[];
-  if (fresh) worlds = replaceBytes(given, id, content);
+  if (fresh) worlds = replaceBytes(given, id, uploadOf(given, uploadId).path, content);
   else {
     const world = copyWorld(given);
     if (file.committed !== undefined) world.contents.set(file.committed, content);
@@ -296,10 +344,18 @@ function commit(given: World, id: number, uploadId: number, bytes?: Buffer): Wor
   for (const world of worlds) {
     const next = uploadOf(world, uploadId);
     next.base = fileOf(world, id).committed;
+    next.published = true;
+    if (next.received) next.inPlace = 'yes';
+    else if (fresh && next.inPlace === 'no')
+      next.inPlace = file.committed === undefined || next.truncating ? 'yes' : 'perhaps';
     next.dirty = false;
+    next.received = false;
     next.modeSet = false;
     next.timeSet = false;
     next.moved = false;
+    next.gap = false;
+    next.ends = [];
+    for (const other of fileOf(world, id).uploads) if (other !== uploadId) uploadOf(world, other).moved = true;
     world.contents.set(next.content, { ...contentOf(world, next.content), mode: content.mode });
   }
   return worlds;
@@ -312,6 +368,9 @@ function letGo(world: World, key: string): World {
   const left = uploadOf(world, upload);
   left.handles = left.handles.filter((each) => each !== key);
   if (left.handles.length > 0) return world;
+  if (isPending(left)) {
+    for (const reader of world.handles.values()) if (reader.views.includes(left.content)) reader.ended = true;
+  }
   world.uploads.delete(upload);
   const file = fileOf(world, node);
   file.uploads = file.uploads.filter((each) => each !== upload);
@@ -331,18 +390,15 @@ export function close(given: World, rules: Rules, key: string): Outcome[] {
     return [failed(), ...takeName(given, handle, handle.upload).map((world) => ok(letGo(world, key)))];
   if (namesOfNode(given, handle.node).length === 0)
     return rules.sharesOpenFiles ? [ok(without())] : [ok(without()), failed()];
-  if (!isPending(upload)) return [ok(without())];
-  const stale = isStale(file, upload) && !upload.truncating && upload.dirty;
-  // Between processes nothing tells the sessions of each other: there the stale one has to say so.
-  const overwrites = !stale || rules.sharesOpenFiles;
-  const outcomes = overwrites ? commit(given, handle.node, handle.upload).map((world) => ok(letGo(world, key))) : [];
-  if (upload.handles.length > 1 && !handle.wrote) outcomes.push(ok(without()));
-  if (stale && meant('stale writer')) outcomes.push(status(without(), FAILURE));
+  if (isStale(file, upload) && (kindOf(upload) === 'changing' || !upload.truncating) && meant('stale writer')) {
+    return [handle.wrote ? failed() : ok(without())];
+  }
+  const last = upload.handles.length === 1;
+  if (!isPending(upload) || (!last && !handle.wrote)) return [ok(without())];
+  const outcomes = commit(given, handle.node, handle.upload).map((world) => ok(letGo(world, key)));
   if (!rules.sharesOpenFiles && (isStale(file, upload) || upload.moved) && meant('another process')) {
     outcomes.push(failed());
   }
-  if (!rules.sharesOpenFiles && (isStale(file, upload) || upload.moved) && meant('another process'))
-    outcomes.push(failed());
   return outcomes;
 }
 
@@ -381,11 +437,11 @@ function abandon(given: World, rules: Rules, key: string): World[] {
         letGo(world, key),
       );
     });
-  if (upload.handles.length > 1) return handle.wrote ? [without(), ...kept()] : [without()];
-  if (rules.partialUploads === 'discard') return [dropped(given, key)];
-  if (isStale(file, upload)) return [dropped(given, key)];
+  // What it wrote is in what the others go on with.
+  if (upload.handles.length > 1) return [without()];
+  if (rules.partialUploads === 'discard' || isStale(file, upload)) return [dropped(given, key)];
   // Under its new name it harms nobody; and what holds no byte yet is nothing that could be resumed.
-  if (upload.moved || !upload.dirty || upload.ends.length === 0) return [dropped(given, key), ...kept()];
+  if (upload.moved || file.uploads.length > 1 || !upload.received) return [dropped(given, key), ...kept()];
   return kept();
 }
 

@@ -34,6 +34,7 @@ if (program === undefined) {
     hardlinks: true,
     refusesReads: false,
     sharesOpenFiles: true,
+    writesInPlace: false,
     endsWithRequests: false,
     implicitParents: false,
     compared: { directoryModes: true, listedAttributes: true },

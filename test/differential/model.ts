@@ -10,6 +10,7 @@ import {
   disconnect,
   fsetstat,
   handleOf,
+  isStale,
   setstat,
   write,
 } from './file-operations.ts';
@@ -22,12 +23,14 @@ import {
   copyWorld,
   fileOf,
   handleKey,
+  kindOf,
   locate,
   namesOfNode,
   newId,
   ROOT,
   sessionOf,
   uploadOf,
+  uploadsAt,
   type Content,
   type FileNode,
   type Handle,
@@ -90,7 +93,13 @@ function applySeeing(world: World, rules: Rules, session: number, request: Reque
     case 'write':
       return write(world, rules, key, request.offset, request.length, request.fill);
     case 'fstat':
-      return shown(world, rules, key).map(({ world: next, content }) => attributes(next, viewOf(content)));
+      return [
+        ...shown(world, rules, key).flatMap(({ world: next, content }) => [
+          attributes(next, viewOf(content)),
+          ...setSince(next, rules, key, content),
+        ]),
+        ...endedRead(world, key),
+      ];
     case 'fsetstat':
       return fsetstat(world, rules, key, request.change);
     case 'fsync':
@@ -101,18 +110,52 @@ function applySeeing(world: World, rules: Rules, session: number, request: Reque
         world: next,
         bytes: content.bytes,
       }));
-      return copyData(world, rules, { ...rest, key, target: handleKey(session, target) }, sources);
+      const outcomes = copyData(world, rules, { ...rest, key, target: handleKey(session, target) }, sources);
+      const same = handleOf(world, key).known === handleOf(world, handleKey(session, target)).known;
+      if (!rules.posix && same && meant('copy onto itself')) outcomes.push(status(world, FAILURE));
+      return [...outcomes, ...endedRead(world, key)];
     }
     case 'stat':
     case 'lstat':
       return stat(world, rules, session, request.path);
     case 'setstat':
-      return setstat(world, rules, request.path, request.change);
+      return setstat(world, rules, session, request.path, request.change);
     case 'list':
       return list(world, rules, request.path);
+    case 'rename':
+    case 'posix-rename':
+      return nameOperation(world, rules, request).map((outcome) => knownAs(outcome, session, request));
     default:
       return nameOperation(world, rules, request);
   }
+}
+
+/** The session's own handles are known to it by the new name. */
+function knownAs(outcome: Outcome, session: number, { path, target }: { path: string; target: string }): Outcome {
+  if (outcome.expected.kind !== 'status' || !outcome.expected.codes.includes(0)) return outcome;
+  const world = copyWorld(outcome.world);
+  for (const [key, handle] of world.handles) {
+    if (sessionOf(key) !== session) continue;
+    if (handle.known === path || handle.known.startsWith(`${path}/`)) {
+      handle.known = target + handle.known.slice(path.length);
+    }
+  }
+  return { ...outcome, world };
+}
+
+/** The bytes of the version that was opened, with what was set on the file since. */
+function setSince(world: World, rules: Rules, key: string, content: Content): Outcome[] {
+  const { upload, node } = handleOf(world, key);
+  const { committed } = fileOf(world, node);
+  if (rules.posix || upload !== undefined || committed === undefined || !meant('read handle keeps its version'))
+    return [];
+  const { mode, mtime } = contentOf(world, committed);
+  return [attributes(world, viewOf({ bytes: content.bytes, mode, mtime }))];
+}
+
+/** The upload that the handle was reading is no file. */
+function endedRead(world: World, key: string): Outcome[] {
+  return handleOf(world, key).ended && meant('a reader of what was given up') ? [status(world, FAILURE)] : [];
 }
 
 /** All handles of a session end. */
@@ -134,6 +177,8 @@ function open(
   const onlyAppend = has(FLAG.APPEND) && !has(FLAG.WRITE) && !rules.posix && meant('APPEND writes');
   const access = {
     path,
+    known: path,
+    ended: false,
     readable: has(FLAG.READ) || !has(rules.posix ? FLAG.WRITE : FLAG.WRITE | FLAG.APPEND | FLAG.CREAT | FLAG.TRUNC),
     writable: has(FLAG.WRITE) || onlyAppend,
     append: has(FLAG.APPEND),
@@ -148,7 +193,7 @@ function open(
     const file: FileNode = { kind: 'file', committed: rules.posix ? content : undefined, uploads: [] };
     world.nodes.set(created, file);
     if (rules.posix) addHandle(world, key, { ...access, node: created, upload: undefined, views: ['follow'] });
-    else beginUpload(world, key, { ...access, node: created, wrote: true }, content, undefined, true);
+    else beginUpload(world, key, { ...access, node: created, wrote: true }, content, undefined, has(FLAG.TRUNC));
     return [{ world, expected: { kind: 'handle' } }];
   }
   if (has(FLAG.CREAT) && has(FLAG.EXCL)) return [fails(given, rules, 'EEXIST')];
@@ -197,9 +242,13 @@ function beginUpload(
   const { length } = contentOf(world, content).bytes;
   world.uploads.set(id, {
     content,
+    path: access.path,
     base,
     truncating,
-    dirty: truncating,
+    published: false,
+    inPlace: 'no',
+    received: false,
+    dirty: truncating || base === undefined,
     modeSet: false,
     timeSet: false,
     ends: length > 0 ? [length] : [],
@@ -217,38 +266,28 @@ function openExisting(given: World, rules: Rules, key: string, access: Access, t
   const node = fileOf(given, access.node);
   const join = (id: number): World => {
     const world = copyWorld(given);
-    const upload = uploadOf(world, id);
-    upload.handles.push(key);
-    if (truncate) {
-      world.contents.set(upload.content, {
-        ...contentOf(world, upload.content),
-        bytes: Buffer.alloc(0),
-        mtime: 'recent',
-      });
-      upload.dirty = true;
-    }
+    uploadOf(world, id).handles.push(key);
     addHandle(world, key, { ...access, upload: id, views: [] });
     return world;
   };
   const begin = (): World => {
     const world = copyWorld(given);
-    const from = node.committed ?? uploadOf(world, node.uploads[0] ?? 0).content;
+    const from = node.committed ?? uploadOf(world, node.uploads.at(-1) ?? 0).content;
     const { bytes, mode, mtime } = contentOf(world, from);
     const content = truncate ? { bytes: Buffer.alloc(0), mode, mtime: 'recent' as const } : { bytes, mode, mtime };
     beginUpload(world, key, access, addContent(world, content), node.committed, truncate);
     return world;
   };
-  if (node.uploads.length === 0) return [begin()];
-  if (truncate) {
-    meant('own version');
-    return [begin(), ...node.uploads.map(join)];
-  }
-  const shared = node.uploads.filter((id) => !uploadOf(given, id).truncating);
-  const apart = node.committed !== undefined && !rules.sharesOpenFiles && meant('another process') ? [begin()] : [];
-  if (shared.length > 0) return [...apart, ...shared.map(join)];
-  if (node.committed === undefined) return node.uploads.map(join);
-  meant('own version');
-  return [begin(), ...node.uploads.map(join)];
+  const uploads = uploadsAt(given, access.node, access.path);
+  if (uploads.length === 0) return [begin()];
+  if (truncate && meant('own version')) return [begin()];
+  const current = uploads.filter((id) => !isStale(node, uploadOf(given, id)));
+  const shared = current.filter((id) => kindOf(uploadOf(given, id)) === 'changing' || !uploadOf(given, id).truncating);
+  const joined = shared.at(-1) ?? current.at(-1);
+  const worlds = joined === undefined ? [begin()] : [join(joined)];
+  if (rules.sharesOpenFiles || !meant('another process')) return worlds;
+  if (joined !== undefined && node.committed !== undefined) worlds.push(begin());
+  return [...worlds, ...node.uploads.filter((id) => id !== joined).map(join)];
 }
 
 /** What the handle may show, each with the world in which it does. */
@@ -294,6 +333,7 @@ function read(given: World, rules: Rules, key: string, offset: number, length: n
     const bytes = content.bytes.subarray(offset, offset + length);
     return bytes.length === 0 ? status(world, END_OF_FILE) : { world, expected: { kind: 'data' as const, bytes } };
   });
+  outcomes.push(...endedRead(given, key));
   if (!rules.posix && rules.refusesReads && handle.upload === undefined) {
     const node = fileOf(given, handle.node);
     const replaced = handle.views.some((view) => view !== 'follow' && view !== node.committed);
@@ -309,7 +349,9 @@ function stat(world: World, rules: Rules, session: number, path: string): Outcom
   if (place.error !== undefined) return [fails(world, rules, place.error)];
   if (place.node === undefined) return [fails(world, rules, 'ENOENT')];
   if (place.node.kind === 'directory') return [attributes(world, { kind: 'directory', mode: place.node.mode })];
-  const own = place.node.uploads.filter((id) => uploadOf(world, id).handles.some((key) => sessionOf(key) === session));
+  const own = uploadsAt(world, place.id ?? ROOT, path).filter((id) =>
+    uploadOf(world, id).handles.some((key) => sessionOf(key) === session),
+  );
   const ids = own.length > 0 ? own.map((id) => uploadOf(world, id).content) : currentContents(world, place.node);
   return ids.map((id) => attributes(world, viewOf(contentOf(world, id))));
 }

@@ -1,5 +1,6 @@
 // The model of what changes names. They are the same on both servers: a name operation acts on the open file.
 import { meant } from './differences.ts';
+import { commit, isStale } from './file-operations.ts';
 import { fails, ok, type Outcome, type Rules } from './outcome.ts';
 import type { Request } from './request.ts';
 import {
@@ -7,9 +8,13 @@ import {
   contentOf,
   copyWorld,
   fileOf,
+  kindOf,
   locate,
+  loseName,
+  namesOfNode,
   newId,
   uploadOf,
+  uploadsAt,
   type DirectoryNode,
   type FileNode,
   type World,
@@ -36,7 +41,16 @@ export function rmdir(given: World, rules: Rules, path: string): Outcome[] {
   if (place.node.kind === 'file') return [fails(given, rules, 'ENOTDIR', true)];
   if (place.node.entries.size > 0) return [fails(given, rules, 'ENOTEMPTY')];
   place.parent.entries.delete(place.name);
-  return [ok(world)];
+  return [ok(world), ...notEmptyYet(given, rules)];
+}
+
+/** A part of what was removed may lie in the directory. */
+function notEmptyYet(world: World, rules: Rules): Outcome[] {
+  for (const [id, node] of world.nodes) {
+    if (node.kind !== 'file' || node.uploads.length === 0 || namesOfNode(world, id).length > 0) continue;
+    return rules.posix || !meant('removed and still open') ? [] : [fails(world, rules, 'ENOTEMPTY')];
+  }
+  return [];
 }
 
 export function remove(given: World, rules: Rules, path: string): Outcome[] {
@@ -46,6 +60,7 @@ export function remove(given: World, rules: Rules, path: string): Outcome[] {
   if (place.node === undefined) return [fails(given, rules, 'ENOENT')];
   if (place.node.kind === 'directory') return [fails(given, rules, 'EISDIR')];
   place.parent.entries.delete(place.name);
+  loseName(world, place.id, path);
   return [ok(world)];
 }
 
@@ -64,7 +79,7 @@ export function rename(given: World, rules: Rules, path: string, to: string): Ou
   if (refused !== undefined) return [refused];
   source.parent.entries.delete(source.name);
   target.parent.entries.set(target.name, source.id);
-  markMoved(world, source.node);
+  markMoved(world, source.node, path, to);
   return [ok(world)];
 }
 
@@ -90,8 +105,16 @@ export function posixRename(given: World, rules: Rules, path: string, to: string
   }
   source.parent.entries.delete(source.name);
   target.parent.entries.set(target.name, source.id);
-  markMoved(world, source.node);
-  return [ok(world)];
+  loseName(world, target.id, to);
+  markMoved(world, source.node, path, to);
+  if (rules.posix) return [ok(world)];
+  if (source.node.kind === 'directory') return [ok(world), ...(target.node ? notEmptyYet(given, rules) : [])];
+  if (source.node.committed !== undefined) return [ok(world)];
+  if (target.node === undefined) return [ok(world)];
+  // A new file takes the place of a stored one at once.
+  const fresh = source.node.uploads.at(-1);
+  const worlds = fresh === undefined || !meant('shared and stored') ? [world] : commit(world, source.id, fresh);
+  return (rules.sharesOpenFiles ? worlds : [...worlds, world]).map(ok);
 }
 
 function intoItself(
@@ -106,14 +129,18 @@ function intoItself(
 }
 
 /** What is being written below moves along. */
-function markMoved(world: World, node: FileNode | DirectoryNode): void {
+function markMoved(world: World, node: FileNode | DirectoryNode, from: string, to: string): void {
   if (node.kind === 'file') {
-    for (const upload of node.uploads) uploadOf(world, upload).moved = true;
+    for (const each of node.uploads) {
+      const upload = uploadOf(world, each);
+      upload.moved = true;
+      if (upload.path === from || upload.path.startsWith(`${from}/`)) upload.path = to + upload.path.slice(from.length);
+    }
     return;
   }
   for (const id of node.entries.values()) {
     const child = world.nodes.get(id);
-    if (child !== undefined) markMoved(world, child);
+    if (child !== undefined) markMoved(world, child, from, to);
   }
 }
 
@@ -129,12 +156,32 @@ export function hardlink(given: World, rules: Rules, path: string, to: string): 
   if (source.node.kind === 'directory') return [fails(given, rules, 'EPERM')];
   target.parent.entries.set(target.name, source.id);
   const outcomes = [ok(world)];
+  const written = versionByName(given, source.id, path);
+  if (!rules.posix && written !== undefined && meant('a link to what is written')) {
+    // Both names mean the file that is open: what is written so far is in it.
+    outcomes.splice(0, 1, ...commit(given, source.id, written).map((each) => ok(named(each, source.id, to))));
+  }
   if (!rules.posix && source.node.uploads.length > 0 && meant('a link to what is written')) {
     outcomes.push(fails(given, rules, 'EPERM'), fails(given, rules, 'ENOENT'));
     const apart = linkToCommitted(given, source.id, to);
     if (apart !== undefined) outcomes.push(ok(apart));
   }
   return outcomes;
+}
+
+/** What the name means for everybody, of all that is being written there. */
+function versionByName(world: World, node: number, path: string): number | undefined {
+  return uploadsAt(world, node, path).findLast((id) => {
+    const upload = uploadOf(world, id);
+    return kindOf(upload) !== 'replacing' && !isStale(fileOf(world, node), upload);
+  });
+}
+
+function named(given: World, id: number | undefined, to: string): World {
+  const world = copyWorld(given);
+  const place = locate(world, to);
+  if (place.error === undefined && id !== undefined) place.parent.entries.set(place.name, id);
+  return world;
 }
 
 function linkToCommitted(given: World, id: number, to: string): World | undefined {

@@ -13,6 +13,8 @@ export interface Rules {
   readonly refusesReads: boolean;
   /** All sessions share one registry of open files. */
   readonly sharesOpenFiles: boolean;
+  /** What is written through a handle after another one of the same upload was closed is in the file at once. */
+  readonly writesInPlace: boolean;
   /** A session may not know of a new file that another process is writing. */
   readonly blind: boolean;
 }

@@ -92,14 +92,14 @@ class Player {
     this.#tally = tally;
     this.#guarded = !target.sharesOpenFiles && !unguarded;
     const world = initialWorld(sequence);
-    const { hardlinks, refusesReads, sharesOpenFiles } = target;
+    const { hardlinks, refusesReads, sharesOpenFiles, writesInPlace } = target;
     const partialUploads = target.partialUploads ?? sequence.partialUploads;
     const common = { hardlinks, partialUploads };
-    const alone = { refusesReads: false, sharesOpenFiles: true, blind: false };
+    const alone = { refusesReads: false, sharesOpenFiles: true, writesInPlace: false, blind: false };
     const blind = !sharesOpenFiles && unguarded;
     const posix = target.posix === true;
     this.#ours = {
-      rules: { ...common, posix, refusesReads, sharesOpenFiles, blind },
+      rules: { ...common, posix, refusesReads, sharesOpenFiles, writesInPlace, blind },
       links: [],
       worlds: [world],
     };

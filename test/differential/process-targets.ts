@@ -18,6 +18,7 @@ const STDIO = resolve(import.meta.dirname, '../sftp/sftp-stdio-main.ts');
 const COMMON = {
   hardlinks: true,
   refusesReads: false,
+  writesInPlace: true,
   endsWithRequests: false,
   implicitParents: false,
   compared: { directoryModes: true, listedAttributes: true },

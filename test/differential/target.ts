@@ -15,6 +15,8 @@ export interface Target {
    * process is writing are left out.
    */
   readonly sharesOpenFiles: boolean;
+  /** What is written through a handle after another one of the same upload was closed is in the file at once. */
+  readonly writesInPlace: boolean;
   /** It can be seen when a session has let go of its files although requests were under way. */
   readonly endsWithRequests: boolean;
   /** A file can be made where no directory was made before: such requests are left out. */

@@ -41,6 +41,7 @@ const COMPARED = { directoryModes: true, listedAttributes: true };
 const IN_ONE_PROCESS = {
   refusesReads: false,
   sharesOpenFiles: true,
+  writesInPlace: false,
   endsWithRequests: true,
   implicitParents: false,
   compared: COMPARED,
@@ -59,6 +60,7 @@ export async function localTarget(): Promise<Target> {
   return {
     ...IN_ONE_PROCESS,
     name: 'local, in one process',
+    writesInPlace: true,
     hardlinks: true,
     begin: async (tree, partialUploads) => {
       await rm(join(root, String(number)), { recursive: true, force: true });

@@ -1,6 +1,7 @@
 // Jest tests on a target: what is started once for a file of tests, and a message that says enough.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runCampaign, runsWanted } from './campaign.ts';
+import { randomRuns, timeoutFor } from '../random-runs.ts';
+import { runCampaign } from './campaign.ts';
 import { findSftpServer, Oracle } from './oracle.ts';
 import { describeSequence, play } from './play.ts';
 import { RACES, sequenceOf } from './races.ts';
@@ -45,7 +46,7 @@ function describeTarget({ name, missing, start }: TestedTarget, tests: (on: () =
   });
 }
 
-/** As many sequences as the target says, or LATTICEPORT_DIFFERENTIAL_RUNS of each kind. */
+/** As many sequences as the target says, times LATTICEPORT_RUNS. */
 export function compareOn(tested: TestedTarget): void {
   describeTarget(tested, (on) => {
     const kinds = [
@@ -54,7 +55,7 @@ export function compareOn(tested: TestedTarget): void {
     ] as const;
     for (const [how, usual, pairs] of kinds) {
       if (usual === 0) continue;
-      const runs = runsWanted(usual);
+      const runs = randomRuns(usual);
       test(
         `${runs} random sequences, ${how}, are answered as by sftp-server`,
         async () => {
@@ -68,7 +69,7 @@ export function compareOn(tested: TestedTarget): void {
             if (pairs > 0) expect(tally.pairs).toBeGreaterThan(runs / 2);
           }
         },
-        HOUR,
+        timeoutFor(runs),
       );
     }
   });

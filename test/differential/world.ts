@@ -28,9 +28,17 @@ export interface DirectoryNode {
 
 export interface Upload {
   readonly content: number;
+  /** The name that it was begun by, as it is by now: one of those that the file has, or the last that it had. */
+  path: string;
   /** The content that it began from. */
   base: number | undefined;
   readonly truncating: boolean;
+  /** It was committed while others had it open: from then on it is a change of the file. */
+  published: boolean;
+  /** Whether what is written is in the file at once, as it can be once the bytes were committed. */
+  inPlace: 'no' | 'perhaps' | 'yes';
+  /** Bytes were received, or another size was set, since it began or was committed. */
+  received: boolean;
   /** It has other bytes than its base. */
   dirty: boolean;
   modeSet: boolean;
@@ -40,7 +48,7 @@ export interface Upload {
   handles: string[];
   /** A WRITE or a size left a hole. */
   gap: boolean;
-  /** Its name was moved since it began. */
+  /** Something has happened to its name since it began. */
   moved: boolean;
   /** Another process, which did not know of it, has taken its name. */
   overtaken: boolean;
@@ -50,17 +58,21 @@ export interface Upload {
 export type View = number | 'follow';
 
 export interface Handle {
-  readonly node: number;
+  node: number;
   /** As it was opened: copy-data compares these. */
   readonly path: string;
+  /** As its session knows it by now. */
+  known: string;
   readonly readable: boolean;
   readonly writable: boolean;
   readonly append: boolean;
   /** Only of handles that began or joined one. */
   readonly upload: number | undefined;
   views: readonly View[];
-  /** It has changed bytes itself. */
+  /** It has changed something itself. */
   wrote: boolean;
+  /** For reading: an upload that it may show has ended without a file. */
+  ended: boolean;
 }
 
 export interface World {
@@ -142,6 +154,13 @@ export function uploadOf(world: World, id: number): Upload {
   return upload;
 }
 
+/** `replacing`: starts empty, and the file stays until its CLOSE. `changing`: a change of the file that is there. */
+export function kindOf({ published, base, truncating }: Upload): 'new' | 'replacing' | 'changing' {
+  if (published) return 'changing';
+  if (base === undefined) return 'new';
+  return truncating ? 'replacing' : 'changing';
+}
+
 /** Where a path leads: what is there, and the directory that holds its last name. Or what is wrong on the way. */
 export type Place =
   | { readonly error: 'ENOENT' | 'ENOTDIR' }
@@ -167,18 +186,48 @@ export function locate(world: World, path: string): Place {
   return { error: 'ENOENT' };
 }
 
+export interface NodeName {
+  readonly parent: DirectoryNode;
+  readonly name: string;
+  readonly path: string;
+}
+
+/** What is being written there, as far as it was begun by this name of the file. */
+export function uploadsAt(world: World, id: number, path: string): number[] {
+  const { uploads } = fileOf(world, id);
+  if (uploads.length === 0 || namesOfNode(world, id).length <= 1) return uploads;
+  return uploads.filter((each) => uploadOf(world, each).path === path);
+}
+
+/** The file has lost this one of its names: what was begun by it is a file without a name. */
+export function loseName(world: World, id: number | undefined, path: string): void {
+  const node = id === undefined ? undefined : world.nodes.get(id);
+  if (id === undefined || node?.kind !== 'file' || namesOfNode(world, id).length === 0) return;
+  const lost = node.uploads.filter((each) => uploadOf(world, each).path === path);
+  if (lost.length === 0) return;
+  const nameless = newId(world);
+  world.nodes.set(nameless, { kind: 'file', committed: node.committed, uploads: lost });
+  node.uploads = node.uploads.filter((each) => !lost.includes(each));
+  for (const each of lost) {
+    for (const key of uploadOf(world, each).handles) {
+      const handle = world.handles.get(key);
+      if (handle !== undefined) handle.node = nameless;
+    }
+  }
+}
+
 /** All names of a file: none where it was removed, several where it has hard links. */
-export function namesOfNode(world: World, id: number): { readonly parent: DirectoryNode; readonly name: string }[] {
-  const found: { parent: DirectoryNode; name: string }[] = [];
-  const visit = (directory: DirectoryNode): void => {
+export function namesOfNode(world: World, id: number): NodeName[] {
+  const found: NodeName[] = [];
+  const visit = (directory: DirectoryNode, above: string): void => {
     for (const [name, child] of directory.entries) {
-      if (child === id) found.push({ parent: directory, name });
+      if (child === id) found.push({ parent: directory, name, path: above + name });
       const node = world.nodes.get(child);
-      if (node?.kind === 'directory') visit(node);
+      if (node?.kind === 'directory') visit(node, `${above}${name}/`);
     }
   };
   const root = world.nodes.get(ROOT);
-  if (root?.kind === 'directory') visit(root);
+  if (root?.kind === 'directory') visit(root, '');
   return found;
 }
 
@@ -214,9 +263,13 @@ export function worldKey(world: World): string {
     }
     const uploads = found.uploads.map((each) => {
       const upload = uploadOf(world, each);
-      const { base, truncating, dirty, modeSet, timeSet, ends, handles, gap, moved, overtaken } = upload;
-      const flags = [truncating, dirty, modeSet, timeSet, gap, moved, overtaken].map(Number).join('');
-      return `${content(upload.content)}/${content(base)}/${flags}/${ends.join('.')}/${[...handles].sort().join('.')}`;
+      const { base, truncating, published, inPlace, received, dirty, modeSet, timeSet, gap, moved } = upload;
+      const { ends, handles, overtaken } = upload;
+      const flags = [
+        ...[truncating, published, received, dirty, modeSet, timeSet, gap, moved, overtaken].map(Number),
+        inPlace,
+      ].join('');
+      return `${upload.path}/${content(upload.content)}/${content(base)}/${flags}/${ends.join('.')}/${[...handles].sort().join('.')}`;
     });
     return `${label}f[${content(found.committed)}|${uploads.join('|')}]`;
   };
@@ -226,7 +279,9 @@ export function worldKey(world: World): string {
     if (handle === undefined) continue;
     const views = handle.views.map((view) => (view === 'follow' ? view : content(view)));
     const upload = handle.upload === undefined ? undefined : world.uploads.get(handle.upload)?.content;
-    parts.push(`${key}>${node(handle.node)} ${content(upload)} ${views.join(',')} ${Number(handle.wrote)}`);
+    parts.push(
+      `${key}>${node(handle.node)} ${content(upload)} ${views.join(',')} ${handle.known} ${Number(handle.wrote)}${Number(handle.ended)}`,
+    );
   }
   return parts.join('\n');
 }

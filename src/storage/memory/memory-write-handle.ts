@@ -62,8 +62,7 @@ export class MemoryWriteHandle implements WriteHandle {
 
   stat(): Promise<Entry> {
     return this.#run(undefined, () => {
-      const written = this.#written ? { ...this.#attributes, mtime: this.#upload.now() } : this.#attributes;
-      const attributes = changed(written, this.#change);
+      const attributes = changed(this.#stamped(), this.#change);
       return { kind: 'file', attributes: fileAttributes(attributes, this.#bytes.size) };
     });
   }
@@ -115,8 +114,7 @@ export class MemoryWriteHandle implements WriteHandle {
     return this.#run('commit', () => {
       this.#commit(!this.#replaces);
       const { size } = this.#bytes;
-      const committed = this.#written ? { ...this.#attributes, mtime: this.#upload.now() } : this.#attributes;
-      this.#attributes = changed(committed, this.#change);
+      this.#attributes = changed(this.#stamped(), this.#change);
       this.#change = {};
       this.#bytes = new GrowingBytes(this.#bytes.finish());
       this.#reached.add(0, size);
@@ -152,6 +150,11 @@ export class MemoryWriteHandle implements WriteHandle {
     this.#phase = 'ended';
     if (phase !== 'ended') this.#upload.ended();
     return phase;
+  }
+
+  /** As open(2) does, making a file or an existing one empty sets its time, as a write does. */
+  #stamped(): NodeAttributes {
+    return this.#touched || this.#written ? { ...this.#attributes, mtime: this.#upload.now() } : this.#attributes;
   }
 
   #commit(overBase: boolean): void {

@@ -5,6 +5,8 @@ import type { VersionOperations } from './version-operations.ts';
 export class FollowingReadHandle implements ReadHandle {
   readonly inner: ReadHandle;
   path: StorePath;
+  /** Another file has its name by now, or none: what has happened to the name is nothing to it. */
+  detached = false;
   readonly #registry: VersionOperations;
 
   constructor(registry: VersionOperations, inner: ReadHandle, path: StorePath) {

@@ -53,6 +53,14 @@ export class NamesInUse {
     if (source === 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
   }
 
+  /** Whether a rename has left both names. Looked at only where it matters: where a file is open under one of them. */
+  async bothStay(from: StorePath, to: StorePath): Promise<boolean> {
+    const isOpen = [from, to].some(
+      (path) => this.#files.versions.at(path).length > 0 || this.#files.readers.at(path).length > 0,
+    );
+    return isOpen && (await this.kindOf(from)) !== undefined;
+  }
+
   async kindOf(path: StorePath): Promise<EntryKind | undefined> {
     try {
       return (await this.#store.stat(path, { followSymlinks: false })).kind;

@@ -82,6 +82,9 @@ export class OpenFiles {
       version.detached = true;
       this.versions.remove(version);
     }
-    for (const reader of this.readers.at(path)) this.readers.remove(reader);
+    for (const reader of this.readers.at(path)) {
+      reader.detached = true;
+      this.readers.remove(reader);
+    }
   }
 }

@@ -195,6 +195,8 @@ export class StoreRegistry implements VersionOperations {
         if (!isNotFound(error) || fresh === undefined) throw error;
         await this.#renameOnlyOpen(fresh, to, options, pass);
       }
+      // As rename(2): of two names of one file both stay.
+      if (from !== to && this.store.capabilities.hardlink && (await this.#names.bothStay(from, to))) return;
       if (from !== to) await this.#life.happened({ kind: 'renamed', from, to }, pass, session);
     });
   }
@@ -217,6 +219,10 @@ export class StoreRegistry implements VersionOperations {
 
   async setAttributesOf(reader: FollowingReadHandle, change: AttributeChange): Promise<void> {
     await this.#run([reader.path], PUBLISH, async () => {
+      if (reader.detached) {
+        await reader.inner.setAttributes(change);
+        return;
+      }
       await this.#setStoredAttributes(
         reader.path,
         change,

@@ -58,8 +58,11 @@ export class VersionLife {
 
   /** Everything written so far becomes the file at the path, and the version a change of it. */
   async publish(version: OpenVersion, pass: LanePass | undefined): Promise<void> {
+    // It takes the place of whatever is there: then it is that file.
+    const replaces = version.truncates && version.kind !== 'changing';
     try {
       await this.#settle(version, pass, () => version.checkpoint());
+      if (replaces) version.superseded = false;
     } catch (error) {
       this.#fail(version, error);
       throw error;
