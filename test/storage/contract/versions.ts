@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ContractContext } from './store-contract.ts';
-import { expectError, expectSameBytes, KEEP, pattern, readToEnd, StoreDriver, writeAt } from './store-driver.ts';
+import type { StoreDriver } from './store-driver.ts';
+import { expectError, expectSameBytes, KEEP, pattern, readToEnd, writeAt } from './store-driver.ts';
 
 /** What an open version is committed over, how it goes on after that, and where it follows its name. */
 export function describeVersions(context: ContractContext): void {
@@ -178,7 +179,9 @@ export function describeVersions(context: ContractContext): void {
         [
           'was removed',
           async (driver) => driver.store.remove(driver.at('f')),
-          async (driver) => expect(await driver.names()).toEqual([]),
+          async (driver) => {
+            expect(await driver.names()).toEqual([]);
+          },
         ],
         [
           'was renamed away',

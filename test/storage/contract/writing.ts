@@ -209,15 +209,6 @@ export function describeWriting(context: ContractContext): void {
       await handle.close();
     });
 
-    test('a handle opened for writing only cannot be read', async () => {
-      const { driver } = context;
-      const handle = await driver.openWrite('f');
-      await writeAt(handle, 0, 'secret');
-      await expectError(handle.read(0, 6), 'permission-denied', 'unsupported', 'failure');
-      await handle.close();
-      expect(await driver.text('f')).toBe('secret');
-    });
-
     test('sync resolves in mid-write, and the rest follows', async () => {
       const { driver } = context;
       const handle = await driver.openWrite('f');

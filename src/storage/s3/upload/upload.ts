@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { StorageError, type AttributeChange, type OpenWriteOptions, type StorePath } from '../../object-store.ts';
+import type { StorageError} from '../../object-store.ts';
+import { type AttributeChange, type OpenWriteOptions, type StorePath } from '../../object-store.ts';
 import {
   applyChange,
   definedOnly,
