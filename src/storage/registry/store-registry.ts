@@ -164,7 +164,10 @@ export class StoreRegistry implements VersionOperations {
       }
       // Both names are to mean the file that is open.
       const version = this.#names.versionByName(existing);
-      if (version !== undefined) await this.#life.publish(version, pass);
+      if (version !== undefined) {
+        if ((await this.#names.kindOf(link)) !== undefined) throw exists();
+        await this.#life.publish(version, pass);
+      }
       await this.store.hardlink(existing, link);
     });
   }

@@ -82,14 +82,14 @@ export class DirectoryRename {
     try {
       if (resumed) await this.#skipWhatIsThere(entries);
       await this.#copyAll(entries);
+      // Whoever has opened a file of this name for writing finds at its CLOSE that it is a directory by now.
+      if (!this.#copied.has(this.#source)) await directories.writeMarker(this.#to, {}, { exclusive: false });
       await directories.removeEntry(this.#from, async () => {
         await this.#deleteAll(entries);
         // Whoever found the directory there while it still was is making something in it: that is moved too.
         await this.#tools.claims.othersEnded(this.#from);
         await this.#deleteAll(entries);
       });
-      // Whoever has opened a file of this name for writing finds at its CLOSE that it is a directory by now.
-      if (!this.#copied.has(this.#source)) await directories.writeMarker(this.#to, {}, { exclusive: false });
     } catch (error) {
       // Every file is in at least one of the two directories; the same rename can be repeated.
       events('RENAME_INTERRUPTED', {

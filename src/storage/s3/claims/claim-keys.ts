@@ -13,9 +13,11 @@ const HASHED_BYTES = 2 + 64;
 
 /**
  * The key of the claim on a path. It has the path in it, so that one listing tells what is claimed in a directory, however
- * deep. Where that is too long for a key, a hash stands under the nearest directory that has room for it.
+ * deep. Where that is too long for a key, a hash stands under the nearest directory that has room for it. Throws as
+ * `fileKey` for what is no name of a file or directory.
  */
 export function claimKey(keys: KeySpace, path: StorePath): string {
+  if (path !== '') keys.fileKey(path);
   const plain = claimPrefix(keys, parentOf(path), 0) + MARK + nameOf(path);
   if (Buffer.byteLength(plain) <= MAX_KEY_BYTES) return plain;
   const hash = createHash('sha256').update(path).digest('hex');

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LocalStore } from '../../src/storage/local/local-store.ts';
-import { MemoryStore } from '../../src/storage/memory/memory-store.ts';
-import type { ObjectStore, OpenWriteOptions } from '../../src/storage/object-store.ts';
-import { StoreRegistry } from '../../src/storage/registry/store-registry.ts';
+import { LocalStore } from '../../../src/storage/local/local-store.ts';
+import { MemoryStore } from '../../../src/storage/memory/memory-store.ts';
+import type { ObjectStore, OpenWriteOptions } from '../../../src/storage/object-store.ts';
+import { SessionStore } from '../../../src/storage/registry/session-store.ts';
+import { StoreRegistry } from '../../../src/storage/registry/store-registry.ts';
 
 const KEEP: OpenWriteOptions = {
   create: false,
@@ -33,7 +34,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test('a rename of one name of a file onto another leaves what is being written its name', async () => {
   const store = await LocalStore.open(folder, { fsync: 'never', hardlinks: true, partialUploads: 'store' });
-  const session = StoreRegistry.of(store).session();
+  const session = new SessionStore(StoreRegistry.of(store));
   await put(session, 'y', 'old');
   await session.hardlink('y', 'z');
   const writer = await session.openWrite('y', KEEP);
@@ -46,7 +47,7 @@ test('a rename of one name of a file onto another leaves what is being written i
 
 test('attributes that are set through a reader of a replaced file are not those of the file that replaced it', async () => {
   const registry = StoreRegistry.of(new MemoryStore());
-  const [one, other] = [registry.session(), registry.session()];
+  const [one, other] = [new SessionStore(registry), new SessionStore(registry)];
   await put(one, 'x', 'old');
   const reader = await one.openRead('x');
   const writer = await other.openWrite('new', TRUNC);
@@ -59,11 +60,11 @@ test('attributes that are set through a reader of a replaced file are not those 
 
 test('who shares an upload that took the place of a newer file, and was stored, is told that it is stored', async () => {
   const registry = StoreRegistry.of(new MemoryStore());
-  const [one, other] = [registry.session(), registry.session()];
+  const [one, other] = [new SessionStore(registry), new SessionStore(registry)];
   await put(one, 'x', 'old');
   const replacing = await one.openWrite('x', TRUNC);
   const sharing = await other.openWrite('x', KEEP);
-  await registry.session().truncate('x', 1);
+  await new SessionStore(registry).truncate('x', 1);
   // Its owner sees the size of what it writes itself; a third session's is that of the stored file.
   await replacing.close();
   await sharing.write(0, text('shared'));
