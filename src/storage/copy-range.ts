@@ -38,6 +38,7 @@ export async function copyRange({ read, writer, from, to, length, check, onCopie
     copied += bytes.length;
     onCopied?.(bytes.length);
   }
-  if (to + copied > end) await writer.truncate(to + copied);
+  // By a write and not by the size: whoever shares the file may have made it longer meanwhile.
+  if (copied > 0 && to + copied > end) await writer.write(to + copied - 1, [ZEROS.subarray(0, 1)]);
   return copied;
 }

@@ -76,6 +76,8 @@ export class LocalWriteHandle implements WriteHandle {
   #place: Place;
   /** The temporary file has become the file. */
   #published = false;
+  /** It has, or is about to: nothing is gathered any more. */
+  #visible = false;
   /** Everything that uses a descriptor runs in here, so that closing can wait for it. */
   readonly #ranges = new RangeQueue();
   readonly #gathered = new GatheredWrites();
@@ -142,7 +144,7 @@ export class LocalWriteHandle implements WriteHandle {
     this.#dirty = true;
     // Where there is no file to write to yet, making one may fail: that is better told now. And what is written into a file
     // that all see is seen.
-    if (length > SMALL_WRITE_BYTES || this.#temporary === undefined || this.#published) {
+    if (length > SMALL_WRITE_BYTES || this.#temporary === undefined || this.#visible) {
       void this.#writeGathered();
       return this.#writeNow(start, chunks, length);
     }
@@ -232,6 +234,7 @@ export class LocalWriteHandle implements WriteHandle {
 
   checkpoint(): Promise<void> {
     this.#check();
+    this.#visible = true;
     void this.#writeGathered();
     return this.#mutate(0, Infinity, async () => {
       const temporary = this.#temporary;
@@ -392,7 +395,7 @@ export class LocalWriteHandle implements WriteHandle {
   /** What may be at the name at the commit. */
   #target(): Target {
     const { options } = this.#upload;
-    if (options.create && options.exclusive) return 'nothing';
+    if (options.create && options.exclusive && this.#place.existing === undefined) return 'nothing';
     return options.truncate ? 'anything' : (this.#place.existing ?? 'nothing');
   }
 

@@ -1,4 +1,4 @@
-import type { StorageError, StorePath, WriteHandle } from '../object-store.ts';
+import type { OpenWriteOptions, StorageError, StorePath, WriteHandle } from '../object-store.ts';
 import type { SessionKey } from './open-files.ts';
 import type { VersionReadHandle } from './version-read-handle.ts';
 import type { SharedWriteHandle } from './shared-write-handle.ts';
@@ -27,17 +27,25 @@ export class OpenVersion {
   superseded = false;
   /** It could not be committed while several had it open: none of them may be told that it is stored. */
   failure: StorageError | undefined;
+  /** Its last commit is under way: resolves when the store has the file, or will not have it. Never rejects. */
+  ending: Promise<void> | undefined;
   readonly writers = new Set<SharedWriteHandle>();
   readonly readers = new Set<VersionReadHandle>();
   /** It starts empty. */
   readonly truncates: boolean;
+  /** It was opened to make a file that must not be there. */
+  readonly exclusive: boolean;
+  /** It is not what is at the path: something was done to it since the last commit. */
+  changed: boolean;
   #committed = false;
 
-  constructor(inner: WriteHandle, path: StorePath, truncates: boolean) {
+  constructor(inner: WriteHandle, path: StorePath, { truncate, create, exclusive }: OpenWriteOptions) {
     this.inner = inner;
     this.home = path;
     this.path = path;
-    this.truncates = truncates;
+    this.truncates = truncate;
+    this.exclusive = create && exclusive;
+    this.changed = truncate || inner.isNew;
   }
 
   get kind(): VersionKind {
@@ -53,6 +61,7 @@ export class OpenVersion {
 
   /** Puts what was written so far at the path, and goes on as a change of that. The caller holds the path's lane. */
   async checkpoint(): Promise<void> {
+    this.changed = false;
     await this.inner.checkpoint();
     this.#committed = true;
   }

@@ -36,7 +36,7 @@ export class SharedWriteHandle implements WriteHandle {
 
   async write(offset: number | 'end', chunks: readonly Buffer[]): Promise<void> {
     const inner = this.#inner();
-    this.#changed = true;
+    this.#touch();
     return inner.write(this.#append ? 'end' : offset, chunks);
   }
 
@@ -56,19 +56,19 @@ export class SharedWriteHandle implements WriteHandle {
   async copyWhole(source: ReadHandle): Promise<number | undefined> {
     const inner = this.#inner();
     const size = await inner.copyWhole?.(this.#registry.storedHandle(source));
-    if (size !== undefined) this.#changed = true;
+    if (size !== undefined) this.#touch();
     return size;
   }
 
   async truncate(size: number): Promise<void> {
     const inner = this.#inner();
-    this.#changed = true;
+    this.#touch();
     return inner.truncate(size);
   }
 
   async setAttributes(change: AttributeChange): Promise<void> {
     const inner = this.#inner();
-    this.#changed = true;
+    this.#touch();
     return inner.setAttributes(change);
   }
 
@@ -97,6 +97,11 @@ export class SharedWriteHandle implements WriteHandle {
     if (this.#phase === 'ended') return 'discarded';
     this.#phase = 'ended';
     return this.#registry.abandon(this.#version, this, options);
+  }
+
+  #touch(): void {
+    this.#changed = true;
+    this.#version.changed = true;
   }
 
   #inner(): WriteHandle {

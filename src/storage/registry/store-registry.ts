@@ -104,7 +104,9 @@ export class StoreRegistry implements VersionOperations {
       try {
         return await open(version);
       } catch {
-        return stored(); // it was committed just now; an upload that has failed is no file
+        // It is committed at this moment; an upload that has failed is no file.
+        await version.ending;
+        return stored();
       }
     }
   }
@@ -121,7 +123,7 @@ export class StoreRegistry implements VersionOperations {
         append: false,
         ...(await this.#names.asOfNew(there, options.attributes)),
       });
-      const version = new OpenVersion(inner, path, options.truncate);
+      const version = new OpenVersion(inner, path, options);
       // Another process writes into the same file: so does this one.
       if (sharedElsewhere && version.kind === 'changing') await version.checkpoint();
       this.files.versions.add(version);
@@ -240,6 +242,7 @@ export class StoreRegistry implements VersionOperations {
       const own = this.files.ownVersion(path, session);
       const version = own ?? this.#names.versionByName(path);
       if (version !== undefined && (version === own || version.kind !== 'replacing')) {
+        version.changed = true;
         await version.inner.truncate(size);
         if (version !== own && version.kind === 'changing') await this.#life.publish(version, pass);
         return;

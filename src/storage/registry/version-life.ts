@@ -28,6 +28,8 @@ export class VersionLife {
           if (version === by) continue;
           version.disturbed = true;
           version.superseded = true;
+          // Its name was its own when it was opened: from here on it replaces whatever is there, as any that starts empty.
+          if (version.exclusive && version.truncates) await version.inner.moved(change.path).catch(() => false);
         }
         break;
       case 'renamed':
@@ -82,6 +84,10 @@ export class VersionLife {
   }
 
   async commit(version: OpenVersion, pass: LanePass): Promise<void> {
+    let ended: () => void = () => undefined;
+    version.ending = new Promise((resolve) => {
+      ended = resolve;
+    });
     try {
       await this.#settle(version, pass, () => version.inner.close());
     } catch (error) {
@@ -90,13 +96,14 @@ export class VersionLife {
       throw error;
     } finally {
       this.#files.versions.remove(version);
+      ended();
     }
     await this.tellReaders(version, version.path);
   }
 
   /** Commits at the version's home, and takes the file to its name where that is another one. */
   async #settle(version: OpenVersion, pass: LanePass | undefined, commit: () => Promise<void>): Promise<void> {
-    const { home, path } = version;
+    const { home, path, changed } = version;
     if (home === path) {
       await commit();
     } else {
@@ -111,7 +118,8 @@ export class VersionLife {
       await this.#store.rename(home, path, { overwrite: true });
       version.home = path;
     }
-    await this.happened({ kind: 'replaced', path }, pass, version);
+    // Who has written nothing has replaced nothing.
+    if (changed) await this.happened({ kind: 'replaced', path }, pass, version);
   }
 
   async end(version: OpenVersion): Promise<void> {

@@ -43,7 +43,7 @@ export interface UploadTools extends PatchTools, CommitTools {
 /** The state of one file being written. Calls must not overlap; upload-handle.ts sees to that. */
 export class Upload {
   readonly #tools: UploadTools;
-  readonly #options: OpenWriteOptions;
+  #options: OpenWriteOptions;
   readonly #ends: UploadEnds;
   /** Where the version is committed, and what was there when it began. */
   #target: UploadTarget;
@@ -245,6 +245,7 @@ export class Upload {
       else if (state.phase === 'spooled') state.overlay.rebase(existing);
     }
     this.#target = { path, key, existing };
+    if (existing !== undefined) this.#options = { ...this.#options, exclusive: false };
     return true;
   }
 
