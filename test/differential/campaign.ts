@@ -25,7 +25,7 @@ export interface Campaign {
 const USUAL_SEED = 1000;
 
 /** The first sequence's seed: LATTICEPORT_DIFFERENTIAL_SEED as a number, `random` for a new one, or the usual one. */
-function firstSeed(): number {
+export function firstSeed(): number {
   const given = process.env['LATTICEPORT_DIFFERENTIAL_SEED'];
   if (given === undefined) return USUAL_SEED;
   return given === 'random' ? randomBytes(4).readUInt32BE() : Number(given);
