@@ -1,10 +1,12 @@
-import type { StorePath } from '../object-store.ts';
+import type { AttributeChange, StorePath } from '../object-store.ts';
 
 /** What has happened to a name, for whoever has a file open under it. `replaced`: another version of the file is there. */
 export type NameChange =
   | { readonly kind: 'removed'; readonly path: StorePath }
   | { readonly kind: 'renamed'; readonly from: StorePath; readonly to: StorePath }
-  | { readonly kind: 'replaced'; readonly path: StorePath };
+  | { readonly kind: 'replaced'; readonly path: StorePath }
+  /** Mode or owner of the file were set: that holds for uploads that will take its place. */
+  | { readonly kind: 'permitted'; readonly path: StorePath; readonly change: AttributeChange };
 
 /** The lanes of some paths, held against every other process. */
 export interface LanePass {

@@ -212,10 +212,11 @@ export class StoreRegistry implements VersionOperations {
     options: { followSymlinks: boolean },
     session: SessionKey,
   ): Promise<void> {
-    await this.#run([path], PUBLISH, async () => {
+    await this.#run([path], PUBLISH, async (pass) => {
       await this.#setStoredAttributes(
         path,
         change,
+        pass,
         () => this.store.setAttributes(path, change, options),
         (version) => version.hasWriterOf(session),
       );
@@ -223,7 +224,7 @@ export class StoreRegistry implements VersionOperations {
   }
 
   async setAttributesOf(reader: FollowingReadHandle, change: AttributeChange): Promise<void> {
-    await this.#run([reader.path], PUBLISH, async () => {
+    await this.#run([reader.path], PUBLISH, async (pass) => {
       if (reader.detached) {
         await reader.inner.setAttributes(change);
         return;
@@ -231,6 +232,7 @@ export class StoreRegistry implements VersionOperations {
       await this.#setStoredAttributes(
         reader.path,
         change,
+        pass,
         () => reader.inner.setAttributes(change),
         () => false,
       );
@@ -255,6 +257,7 @@ export class StoreRegistry implements VersionOperations {
   async close(version: OpenVersion, writer: SharedWriteHandle): Promise<void> {
     await this.#inItsLane(version, async (pass) => {
       const last = version.writers.size === 1;
+      const { changed } = version;
       version.writers.delete(writer);
       if (version.failure !== undefined) {
         if (last) await this.#life.end(version);
@@ -269,7 +272,8 @@ export class StoreRegistry implements VersionOperations {
           this.#life.detach(version);
           await this.#life.end(version);
         }
-        if (writer.changed) throw new StorageError('changed', 'Another version of the file was stored meanwhile.');
+        if (writer.changed && changed)
+          throw new StorageError('changed', 'Another version of the file was stored meanwhile.');
       } else if (last) {
         await this.#life.commit(version, pass);
       } else if (writer.changed) {
@@ -340,6 +344,7 @@ export class StoreRegistry implements VersionOperations {
   async #setStoredAttributes(
     path: StorePath,
     change: AttributeChange,
+    pass: LanePass,
     setStored: () => Promise<void>,
     isOwn: (version: OpenVersion) => boolean,
   ): Promise<void> {
@@ -356,7 +361,12 @@ export class StoreRegistry implements VersionOperations {
       const isThisFile =
         isOwn(version) || (version.kind === 'changing' ? !version.superseded : !stored && version === fresh);
       // Who is allowed what holds for an upload that will take the place of the file; its times are its own.
-      await version.inner.setAttributes(isThisFile ? change : rights);
+      const set = version.inner.setAttributes(isThisFile ? change : rights);
+      // Somebody else's upload that has failed is no fault of this.
+      await (isOwn(version) ? set : set.catch(() => undefined));
+    }
+    if (pass.sharedElsewhere && Object.keys(rights).length > 0) {
+      await pass.tell({ kind: 'permitted', path, change: rights });
     }
   }
 

@@ -32,6 +32,12 @@ export class VersionLife {
           if (version.exclusive && version.truncates) await version.inner.moved(change.path).catch(() => false);
         }
         break;
+      case 'permitted':
+        for (const version of this.#files.versions.at(change.path)) {
+          // An upload that has failed learns of nothing.
+          if (version.kind !== 'changing') await version.inner.setAttributes(change.change).catch(() => undefined);
+        }
+        break;
       case 'renamed':
         await this.#followRename(change.from, change.to, by);
         break;
