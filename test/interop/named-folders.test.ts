@@ -15,6 +15,8 @@ const program = (path: string, text: string): void => {
 };
 
 beforeAll(() => {
+  // What a run of jest has found out once for all files knows nothing of these folders.
+  delete process.env['LATTICEPORT_TEST_SERVERS'];
   folder = mkdtempSync(join(tmpdir(), 'latticeport-named-'));
   // As wolfSSH's examples: away from the root of their source they say nothing.
   const atHome = '[ -f keys/server-key.pem ] || exit 1';

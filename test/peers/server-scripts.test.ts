@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { makePrograms, says } from './fake-programs.ts';
+import { findProgram } from './peers.ts';
 import { mustRun } from './process.ts';
 import { bringUp, MOTO } from './server-scripts.ts';
 
@@ -14,6 +15,9 @@ interface QuickConfig {
 }
 const QUICK_CONFIG = resolve(import.meta.dirname, '../../jest.quick.config.js');
 const { default: quick } = (await import(QUICK_CONFIG)) as { readonly default: QuickConfig };
+
+// The scripts ask their servers by curl.
+const testCurl = findProgram('machine', 'curl') === null ? test.skip : test;
 
 let directory: string;
 beforeEach(() => {
@@ -35,14 +39,14 @@ function runs(pidFile: string): boolean {
   return existsSync(file) && readFileSync(file, 'utf8') !== ''; // empty: it has ended and nobody has asked
 }
 
-test('one that ends at once is named with its last words', async () => {
+testCurl('one that ends at once is named with its last words', async () => {
   const command = motoServer('echo "No module named flask_cors" >&2; exit 1');
   await expect(bringUp(MOTO, join(directory, 'moto'), { command })).rejects.toThrow(
     /^moto does not start \(exit status 1\): moto_server ended: No module named flask_cors$/,
   );
 });
 
-test('one that hangs is ended, and so is what it started', async () => {
+testCurl('one that hangs is ended, and so is what it started', async () => {
   const [pid, childPid] = [join(directory, 'pid'), join(directory, 'child-pid')];
   const command = motoServer(`sleep 600 & echo $! >${childPid}\necho $$ >${pid}\nwait`);
   await expect(bringUp(MOTO, join(directory, 'moto'), { command, env: { MOTO_WAIT: '2' } })).rejects.toThrow(

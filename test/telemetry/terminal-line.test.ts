@@ -83,7 +83,7 @@ describe('one line an event', () => {
   test('verbose: the whole object', () => {
     const stream = new PassThrough();
     createLogger({ level: 'info', format: 'pretty', verbose: true }, stream).info({ ...acme, ...close }, 'x');
-    expect((stream.read() as Buffer).toString()).toContain('"sessionId":"f00"');
+    expect((stream.read() as Buffer).toString()).toContain('sessionId: "f00"');
   });
 });
 

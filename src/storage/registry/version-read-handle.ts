@@ -37,6 +37,8 @@ export class VersionReadHandle implements ReadHandle {
 
   /** The version has ended: as a file, which `handle` reads, or as nothing. */
   ended(as: ReadHandle | StorageError): void {
+    // It was closed while the file was being opened.
+    if (!this.#open && !(as instanceof StorageError)) void as.close().catch(() => undefined);
     this.#source = as instanceof StorageError ? { kind: 'gone', reason: as } : { kind: 'stored', handle: as };
   }
 

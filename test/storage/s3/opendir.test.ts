@@ -25,6 +25,7 @@ describe('OPENDIR', () => {
       forcePathStyle: true,
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
       sweep: false,
+      listTimes: 'upload',
       retry: { attempts: 2, baseDelayMs: 1, maxDelayMs: 1 },
     });
     const directories = [{ entry: '/', store, path: '' }];
