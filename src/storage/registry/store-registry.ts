@@ -257,7 +257,6 @@ export class StoreRegistry implements VersionOperations {
   async close(version: OpenVersion, writer: SharedWriteHandle): Promise<void> {
     await this.#inItsLane(version, async (pass) => {
       const last = version.writers.size === 1;
-      const { changed } = version;
       version.writers.delete(writer);
       if (version.failure !== undefined) {
         if (last) await this.#life.end(version);
