@@ -271,8 +271,7 @@ export class StoreRegistry implements VersionOperations {
           this.#life.detach(version);
           await this.#life.end(version);
         }
-        if (writer.changed && changed)
-          throw new StorageError('changed', 'Another version of the file was stored meanwhile.');
+        if (writer.changed) throw new StorageError('changed', 'Another version of the file was stored meanwhile.');
       } else if (last) {
         await this.#life.commit(version, pass);
       } else if (writer.changed) {
