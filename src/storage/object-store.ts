@@ -74,6 +74,10 @@ export class StorageError extends Error {
   }
 }
 
+export function isNotFound(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'not-found';
+}
+
 export interface ReadHandle {
   /** The open file's entry as it is now, whatever name it has by now and whatever is at its old one. */
   stat(): Promise<Entry>;

@@ -1,4 +1,5 @@
 import {
+  isNotFound,
   StorageError,
   type AttributeChange,
   type DirectoryEntry,
@@ -353,8 +354,4 @@ function notWritable(path: ClientPath): StorageError {
     'permission-denied',
     `Permission denied: "${name}" is in no directory that you can write to.`,
   );
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof StorageError && error.code === 'not-found';
 }

@@ -1,8 +1,7 @@
 import type { AttributeChange, EntryKind, ObjectStore, OpenWriteOptions, StorePath } from '../object-store.ts';
-import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
+import { isNotFound, KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type { OpenFiles } from './open-files.ts';
 import type { OpenVersion } from './open-version.ts';
-import { isNotFound } from './version-life.ts';
 
 /** What names mean where files are open under them that no store has yet. The caller holds the lanes. */
 export class NamesInUse {

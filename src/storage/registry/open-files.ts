@@ -82,6 +82,11 @@ export class OpenFiles {
       version.detached = true;
       this.versions.remove(version);
     }
+    this.detachReaders(path);
+  }
+
+  /** Another version of the file is at the path: what is read is the one before. */
+  detachReaders(path: StorePath): void {
     for (const reader of this.readers.at(path)) {
       reader.detached = true;
       this.readers.remove(reader);

@@ -6,7 +6,7 @@ import type {
   StorePath,
   WriteHandle,
 } from '../object-store.ts';
-import { StorageError } from '../object-store.ts';
+import { isNotFound, StorageError } from '../object-store.ts';
 import { parentOf } from '../store-path.ts';
 import { FollowingReadHandle } from './following-read-handle.ts';
 import { exists, isADirectory, NamesInUse, notEmpty, notFound } from './names-in-use.ts';
@@ -15,7 +15,7 @@ import { ALONE, type LanePass, type OtherProcesses, type ThisProcess } from './o
 import { OpenVersion } from './open-version.ts';
 import { PathLanes } from './path-lanes.ts';
 import { SharedWriteHandle } from './shared-write-handle.ts';
-import { isNotFound, VersionLife } from './version-life.ts';
+import { VersionLife } from './version-life.ts';
 import type { VersionOperations } from './version-operations.ts';
 import { VersionReadHandle } from './version-read-handle.ts';
 
@@ -45,7 +45,7 @@ export class StoreRegistry implements VersionOperations {
   private constructor(store: ObjectStore) {
     this.store = store;
     this.#names = new NamesInUse(store, this.files);
-    this.#life = new VersionLife(store, this.files, (handle, path) => this.#follow(handle, path));
+    this.#life = new VersionLife(store, this.files, this.#names, (handle, path) => this.#follow(handle, path));
   }
 
   /** The one registry of a store. */

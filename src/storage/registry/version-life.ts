@@ -1,5 +1,6 @@
 import type { ObjectStore, ReadHandle, StorePath } from '../object-store.ts';
 import { StorageError } from '../object-store.ts';
+import type { NamesInUse } from './names-in-use.ts';
 import type { OpenFiles, SessionKey } from './open-files.ts';
 import type { OpenVersion } from './open-version.ts';
 import type { LanePass, NameChange } from './other-processes.ts';
@@ -8,12 +9,19 @@ import type { LanePass, NameChange } from './other-processes.ts';
 export class VersionLife {
   readonly #store: ObjectStore;
   readonly #files: OpenFiles;
+  readonly #names: NamesInUse;
   readonly #follow: (handle: ReadHandle, path: StorePath) => ReadHandle;
 
   /** `follow` makes a handle on a stored file one that follows its name. */
-  constructor(store: ObjectStore, files: OpenFiles, follow: (handle: ReadHandle, path: StorePath) => ReadHandle) {
+  constructor(
+    store: ObjectStore,
+    files: OpenFiles,
+    names: NamesInUse,
+    follow: (handle: ReadHandle, path: StorePath) => ReadHandle,
+  ) {
     this.#store = store;
     this.#files = files;
+    this.#names = names;
     this.#follow = follow;
   }
 
@@ -24,6 +32,7 @@ export class VersionLife {
         this.#files.detach(change.path);
         break;
       case 'replaced':
+        this.#files.detachReaders(change.path);
         for (const version of this.#files.versions.at(change.path)) {
           if (version === by) continue;
           version.disturbed = true;
@@ -113,11 +122,7 @@ export class VersionLife {
     if (home === path) {
       await commit();
     } else {
-      const taken = await this.#store.stat(home, { followSymlinks: false }).catch((error: unknown) => {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      });
-      if (taken !== undefined || (version.kind === 'changing' && version.superseded)) {
+      if ((await this.#names.kindOf(home)) !== undefined || (version.kind === 'changing' && version.superseded)) {
         throw new StorageError('changed', 'The file was renamed, and another one has its old name by now.');
       }
       await commit();
@@ -148,10 +153,6 @@ export class VersionLife {
       );
     }
   }
-}
-
-export function isNotFound(error: unknown): boolean {
-  return error instanceof StorageError && error.code === 'not-found';
 }
 
 function gone(): StorageError {

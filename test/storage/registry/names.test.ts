@@ -58,6 +58,19 @@ test('attributes that are set through a reader of a replaced file are not those 
   await reader.close();
 });
 
+test('attributes that are set through a reader of a file that was written anew are not those of the next upload', async () => {
+  const registry = StoreRegistry.of(new MemoryStore());
+  const [one, other, third] = [new SessionStore(registry), new SessionStore(registry), new SessionStore(registry)];
+  await put(one, 'x', 'old');
+  const reader = await one.openRead('x');
+  await put(other, 'x', 'anew');
+  const next = await third.openWrite('x', TRUNC);
+  await reader.setAttributes({ mode: 0o600 });
+  await next.close();
+  expect((await one.stat('x', { followSymlinks: true })).attributes.mode & 0o777).toBe(0o644);
+  await reader.close();
+});
+
 test('who shares an upload that took the place of a newer file, and was stored, is told that it is stored', async () => {
   const registry = StoreRegistry.of(new MemoryStore());
   const [one, other] = [new SessionStore(registry), new SessionStore(registry)];
