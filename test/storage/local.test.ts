@@ -9,6 +9,7 @@ const traits: StoreTraits = {
   // The step of the copy that keeps a file's bytes.
   boundaries: [1 << 20],
   writeFaults: false,
+  writesInPlace: true,
 };
 
 describeStoreContract('local with links', traits, (options) => openLocal({ ...options, symlinks: true }));

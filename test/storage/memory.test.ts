@@ -6,7 +6,14 @@ import { expectError, listAll, writeAt, writeOptions } from './contract/store-dr
 
 describeStoreContract(
   'memory',
-  { implicitParents: false, ownership: true, exactListing: true, boundaries: [1 << 20], writeFaults: true },
+  {
+    implicitParents: false,
+    ownership: true,
+    exactListing: true,
+    boundaries: [1 << 20],
+    writeFaults: true,
+    writesInPlace: false,
+  },
   ({ partialUploads }) => {
     let fail = false;
     const store = new MemoryStore({

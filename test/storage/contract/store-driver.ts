@@ -23,6 +23,8 @@ export interface StoreTraits {
   readonly boundaries: readonly number[];
   /** The test can make a write fail inside the store. */
   readonly writeFaults: boolean;
+  /** What follows on a checkpoint is written into the committed file and seen at once, not at the next commit. */
+  readonly writesInPlace: boolean;
 }
 
 export interface OpenedStore {

@@ -12,6 +12,7 @@ const traits: StoreTraits = {
   exactListing: true,
   boundaries: [PART],
   writeFaults: false,
+  writesInPlace: false,
 };
 
 for (const { name, endpoint, missing } of servers) {
