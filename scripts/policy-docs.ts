@@ -5,8 +5,8 @@ import {
   KEX_BY_NAME,
   MAC_ALGORITHMS,
   type Algorithm,
-} from '../src/crypto/algorithm-table.ts';
-import { GEX_MIN_BITS } from '../src/crypto/dh-group.ts';
+} from '../src/crypto/algorithms/algorithm-table.ts';
+import { GEX_MIN_BITS } from '../src/crypto/kex/dh-group.ts';
 import { CLIENT_PRESETS } from '../src/policy/client-presets.ts';
 import { describeAlgorithm } from '../src/policy/describe-algorithm.ts';
 import { explainNegotiation } from '../src/policy/explain-negotiation.ts';

@@ -2,8 +2,8 @@
 // it prints one JSON object. Our own client role: the fastest client at hand, and the only one with every key exchange method.
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { prepareKexMethods } from '../../src/crypto/kex-methods.ts';
-import { parsePrivateKey } from '../../src/crypto/private-key.ts';
+import { prepareKexMethods } from '../../src/crypto/kex/kex-constructors.ts';
+import { parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { DISCONNECT_REASON } from '../../src/transport/disconnect.ts';
 import { SshTestClient } from '../../test/client/ssh-test-client.ts';
 import { SftpChannel } from '../../test/client/sftp-channel.ts';

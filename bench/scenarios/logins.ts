@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { KEX_ALGORITHMS } from '../../src/crypto/algorithm-table.ts';
+import { KEX_ALGORITHMS } from '../../src/crypto/algorithms/algorithm-table.ts';
 import { ServerProcess } from '../../test/peers/process.ts';
 import { childrenGone, treeCpuSeconds } from '../../test/peers/process-tree.ts';
 import type { LoadJob, LoadResult } from '../clients/load-job.ts';

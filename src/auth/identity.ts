@@ -1,4 +1,4 @@
-import type { PublicKey } from '../crypto/keys.ts';
+import type { PublicKey } from '../crypto/keys/key.ts';
 
 /** What authentication needs to know of a user. The rest of a user's record belongs to whoever composes the server. */
 export interface Identity {

@@ -1,5 +1,5 @@
-import type { PublicKey, SignatureAlgorithm } from '../crypto/keys.ts';
-import { parsePublicKey } from '../crypto/public-key.ts';
+import type { PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
+import { parsePublicKey } from '../crypto/keys/public-key.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { WireError } from '../wire/wire-error.ts';
 import { SshReader } from '../wire/reader.ts';

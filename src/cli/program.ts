@@ -3,15 +3,15 @@ import { ConfigError } from '../policy/config-error.ts';
 import { VERSION } from '../server/version.ts';
 import { registerCheckConfigCommand } from './check-config-command.ts';
 import { CliError } from './cli-error.ts';
-import { registerHashPasswordCommand } from './hash-password-command.ts';
-import { registerKeygenCommand } from './keygen-command.ts';
-import { registerPolicyCommands } from './policy-commands.ts';
+import { registerHashPasswordCommand } from './keys/hash-password-command.ts';
+import { registerKeygenCommand } from './keys/keygen-command.ts';
+import { registerPolicyCommands } from './policy/policy-commands.ts';
 import { endWithReader } from './quiet-pipes.ts';
-import { registerProbeCommand } from './probe-command.ts';
-import { registerReportCommand } from './report-command.ts';
-import { registerServeCommand } from './serve-command.ts';
-import { registerSftpStdioCommand } from './sftp-stdio-command.ts';
-import { registerWhyCommand } from './why-command.ts';
+import { registerProbeCommand } from './probe/probe-command.ts';
+import { registerReportCommand } from './report/report-command.ts';
+import { registerServeCommand } from './serve/serve-command.ts';
+import { registerSftpStdioCommand } from './sftp-stdio/sftp-stdio-command.ts';
+import { registerWhyCommand } from './report/why-command.ts';
 
 const program = new Command('latticeport')
   .description('An SFTP endpoint that is post-quantum by default and stores into S3.')

@@ -1,5 +1,5 @@
 import { enableCompileCache } from 'node:module';
-import { keepYoungGenerationSmall } from './young-generation.ts';
+import { keepYoungGenerationSmall } from './serve/young-generation.ts';
 
 // Before anything else is loaded: loading makes the young generation grow, and it does not shrink again.
 keepYoungGenerationSmall();

@@ -1,4 +1,4 @@
-import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
+import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import type { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import { MAX_HOST_KEY_BLOB_BYTES, MAX_HOST_KEY_PROOFS } from './limits.ts';

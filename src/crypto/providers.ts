@@ -1,12 +1,12 @@
 import { getFips } from 'node:crypto';
-import { KEX_BY_NAME } from './algorithm-table.ts';
-import type { KexAlgorithm } from './algorithm-table.ts';
-import { nodeHasX25519, p256 } from './ecdh.ts';
-import type { Ecdh } from './ecdh.ts';
-import { x25519WithMlKem } from './kex-methods.ts';
-import { mlKem, nodeHasMlKem } from './ml-kem.ts';
-import { cipherKeySizes, createSealer, isAead } from './packet-ciphers.ts';
-import { nodePoly, poly1305 } from './poly1305.ts';
+import { KEX_BY_NAME } from './algorithms/algorithm-table.ts';
+import type { KexAlgorithm } from './algorithms/algorithm-table.ts';
+import { nodeHasX25519, p256 } from './kex/ecdh.ts';
+import type { Ecdh } from './kex/ecdh.ts';
+import { x25519WithMlKem } from './kex/kex-constructors.ts';
+import { mlKem, nodeHasMlKem } from './kex/ml-kem.ts';
+import { cipherKeySizes, createSealer, isAead } from './cipher/cipher-constructors.ts';
+import { nodePoly, poly1305 } from './cipher/poly1305.ts';
 
 /** The names of a policy that decide what is computed; the host key algorithms are always OpenSSL's. */
 export interface OfferedNames {

@@ -1,4 +1,4 @@
-import type { Algorithm } from '../crypto/algorithm-table.ts';
+import type { Algorithm } from '../crypto/algorithms/algorithm-table.ts';
 
 /** The words of an algorithm's row in tables for people: `policy show` and docs/security-policies.md. */
 export interface AlgorithmWords {

@@ -1,4 +1,4 @@
-import { CIPHER_BY_NAME, KEX_BY_NAME } from '../crypto/algorithm-table.ts';
+import { CIPHER_BY_NAME, KEX_BY_NAME } from '../crypto/algorithms/algorithm-table.ts';
 import { inWords } from './in-words.ts';
 import { isKexSignal, type OfferedLists } from './offered-lists.ts';
 import { explainPq, type PqExplanation } from './pq-advice.ts';

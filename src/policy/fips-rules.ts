@@ -5,8 +5,8 @@ import {
   KEX_BY_NAME,
   MAC_BY_NAME,
   type Algorithm,
-} from '../crypto/algorithm-table.ts';
-import type { SignatureAlgorithm } from '../crypto/keys.ts';
+} from '../crypto/algorithms/algorithm-table.ts';
+import type { SignatureAlgorithm } from '../crypto/keys/key.ts';
 import { ConfigError } from './config-error.ts';
 import type { AlgorithmLists, SecurityPolicy } from './security-policy.ts';
 

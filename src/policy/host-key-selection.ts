@@ -1,4 +1,4 @@
-import { HOST_KEY_BY_NAME } from '../crypto/algorithm-table.ts';
+import { HOST_KEY_BY_NAME } from '../crypto/algorithms/algorithm-table.ts';
 import { ConfigError } from './config-error.ts';
 import { fipsRules } from './fips-rules.ts';
 import type { SecurityPolicy } from './security-policy.ts';

@@ -1,4 +1,4 @@
-import { CIPHER_BY_NAME, KEX_BY_NAME, MAC_BY_NAME, type Algorithm } from '../crypto/algorithm-table.ts';
+import { CIPHER_BY_NAME, KEX_BY_NAME, MAC_BY_NAME, type Algorithm } from '../crypto/algorithms/algorithm-table.ts';
 import { CLIENT_PRESETS } from './client-presets.ts';
 import { jsonPathOf, type ConfigProblem } from './config-error.ts';
 import { explainNegotiation } from './explain-negotiation.ts';

@@ -5,8 +5,8 @@ import {
   KEX_BY_NAME,
   MAC_BY_NAME,
   type Algorithm,
-} from '../crypto/algorithm-table.ts';
-import { GEX_MIN_BITS } from '../crypto/dh-group.ts';
+} from '../crypto/algorithms/algorithm-table.ts';
+import { GEX_MIN_BITS } from '../crypto/kex/dh-group.ts';
 import { ConfigError, jsonPathOf, quoted, type ConfigProblem } from './config-error.ts';
 import { fipsObjection } from './fips-rules.ts';
 import { nearestNames } from './nearest-names.ts';

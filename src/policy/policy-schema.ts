@@ -1,6 +1,11 @@
 import { z } from 'zod';
-import { GEX_MAX_BITS, GEX_MIN_BITS } from '../crypto/dh-group.ts';
-import { CIPHER_ALGORITHMS, HOST_KEY_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS } from '../crypto/algorithm-table.ts';
+import { GEX_MAX_BITS, GEX_MIN_BITS } from '../crypto/kex/dh-group.ts';
+import {
+  CIPHER_ALGORITHMS,
+  HOST_KEY_ALGORITHMS,
+  KEX_ALGORITHMS,
+  MAC_ALGORITHMS,
+} from '../crypto/algorithms/algorithm-table.ts';
 
 /**
  * A policy file: the service's own shape under `SecurityPolicy` (what its DescribeSecurityPolicy prints), and beside

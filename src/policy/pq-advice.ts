@@ -1,4 +1,4 @@
-import { KEX_ALGORITHMS, KEX_BY_NAME } from '../crypto/algorithm-table.ts';
+import { KEX_ALGORITHMS, KEX_BY_NAME } from '../crypto/algorithms/algorithm-table.ts';
 import { inWords } from './in-words.ts';
 import { looksPostQuantum } from './pq-names.ts';
 

@@ -1,4 +1,4 @@
-import { KEX_BY_NAME } from '../crypto/algorithm-table.ts';
+import { KEX_BY_NAME } from '../crypto/algorithms/algorithm-table.ts';
 
 /**
  * Names of post-quantum schemes as they occur in key exchange names, this build's and others' (OQS-OpenSSH has dozens).

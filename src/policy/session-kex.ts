@@ -1,4 +1,4 @@
-import { KEX_BY_NAME, type PqFamily } from '../crypto/algorithm-table.ts';
+import { KEX_BY_NAME, type PqFamily } from '../crypto/algorithms/algorithm-table.ts';
 import { looksPostQuantum } from './pq-names.ts';
 
 /** A value for each direction of the connection. */

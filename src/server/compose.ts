@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { StorageConfig } from '../config/schema.ts';
 import { ReceiveWindows } from '../connection/receive-windows.ts';
-import { prepareKexMethods } from '../crypto/kex-methods.ts';
+import { prepareKexMethods } from '../crypto/kex/kex-constructors.ts';
 import { reportProviders } from '../crypto/providers.ts';
 import { fipsRules } from '../policy/fips-rules.ts';
 import type { PolicyWatcher } from '../policy/policy-watcher.ts';

@@ -1,5 +1,5 @@
 import { HostKeyRotation } from '../connection/host-key-rotation.ts';
-import type { PrivateKey } from '../crypto/keys.ts';
+import type { PrivateKey } from '../crypto/keys/key.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Transport } from '../transport/transport.ts';

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
-import type { PrivateKey } from '../crypto/keys.ts';
-import { KeyFormatError } from '../crypto/keys.ts';
-import { parsePrivateKey } from '../crypto/private-key.ts';
+import type { PrivateKey } from '../crypto/keys/key.ts';
+import { KeyFormatError } from '../crypto/keys/key.ts';
+import { parsePrivateKey } from '../crypto/keys/private-key.ts';
 import { ConfigError } from '../policy/config-error.ts';
 
 /** Reads the host keys that a configuration names. Throws ConfigError naming the one that cannot be used. */

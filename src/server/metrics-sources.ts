@@ -1,10 +1,10 @@
-import { KEX_BY_NAME } from '../crypto/algorithm-table.ts';
+import { KEX_BY_NAME } from '../crypto/algorithms/algorithm-table.ts';
 import { cryptoModule } from '../crypto/providers.ts';
 import type { ReceiveWindows } from '../connection/receive-windows.ts';
 import type { StorageConfig } from '../config/schema.ts';
 import type { SftpSession } from '../sftp/session.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { FAULT_KINDS } from '../storage/s3/fault-kind.ts';
+import { FAULT_KINDS } from '../storage/s3/api/fault-kind.ts';
 import type { BuildInfo, Metrics } from '../telemetry/metrics.ts';
 import type { MemoryUse } from '../telemetry/storage-metrics.ts';
 import type { SftpServer } from './server.ts';

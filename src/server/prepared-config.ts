@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { LoadedConfig } from '../config/load.ts';
-import type { PrivateKey } from '../crypto/keys.ts';
+import type { PrivateKey } from '../crypto/keys/key.ts';
 import { cryptoModule, refusedByOpenSsl } from '../crypto/providers.ts';
 import type { PolicyCatalogue } from '../policy/catalogue.ts';
 import { ConfigError } from '../policy/config-error.ts';

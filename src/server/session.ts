@@ -8,7 +8,7 @@ import type { Channel, ChannelUser } from '../connection/channel.ts';
 import { Connection } from '../connection/connection.ts';
 import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
 import type { ReceiveWindows } from '../connection/receive-windows.ts';
-import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
+import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import { describeKex } from '../policy/session-kex.ts';
 import { ReadBudget } from '../sftp/read-budget.ts';

@@ -2,7 +2,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { StorageConfig, UserConfig } from '../config/schema.ts';
 import { ConfigError } from '../policy/config-error.ts';
 import { rootProblem } from '../storage/local/check-root.ts';
-import type { BucketProblem } from '../storage/s3/probe-bucket.ts';
+import type { BucketProblem } from '../storage/s3/api/probe-bucket.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { s3Options } from './store.ts';
 
@@ -123,7 +123,7 @@ export class StoreReadiness {
 
 /** The SDK is large: only those who use it load it. */
 async function probe(storage: S3Storage): Promise<BucketProblem | null> {
-  const { probeBucket } = await import('../storage/s3/probe-bucket.ts');
+  const { probeBucket } = await import('../storage/s3/api/probe-bucket.ts');
   return probeBucket(s3Options(storage, () => undefined));
 }
 

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { Identity, IdentityProvider } from '../auth/identity.ts';
 import { decoyHash, parsePasswordHash, PasswordHashError } from '../auth/password-hash.ts';
 import type { UserConfig } from '../config/schema.ts';
-import type { PublicKey } from '../crypto/keys.ts';
-import { KeyFormatError } from '../crypto/keys.ts';
-import { parseAuthorizedKey } from '../crypto/public-key.ts';
+import type { PublicKey } from '../crypto/keys/key.ts';
+import { KeyFormatError } from '../crypto/keys/key.ts';
+import { parseAuthorizedKey } from '../crypto/keys/public-key.ts';
 import { ConfigError } from '../policy/config-error.ts';
 
 /** A user of the configuration, with its keys parsed. */

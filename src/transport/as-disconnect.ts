@@ -1,6 +1,6 @@
-import { KexError } from '../crypto/kex-method.ts';
-import { KeyFormatError } from '../crypto/keys.ts';
-import { PacketIntegrityError } from '../crypto/packet-cipher.ts';
+import { KexError } from '../crypto/kex/kex-method.ts';
+import { KeyFormatError } from '../crypto/keys/key.ts';
+import { PacketIntegrityError } from '../crypto/cipher/packet-cipher.ts';
 import { WireError } from '../wire/wire-error.ts';
 import { DISCONNECT_REASON, SshDisconnect } from './disconnect.ts';
 

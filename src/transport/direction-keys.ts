@@ -1,6 +1,6 @@
-import { deriveKey } from '../crypto/key-derivation.ts';
-import type { DirectionKeys } from '../crypto/packet-cipher.ts';
-import { cipherKeySizes } from '../crypto/packet-ciphers.ts';
+import { deriveKey } from '../crypto/kex/key-derivation.ts';
+import type { DirectionKeys } from '../crypto/cipher/packet-cipher.ts';
+import { cipherKeySizes } from '../crypto/cipher/cipher-constructors.ts';
 import type { ExchangeResult } from './key-exchange.ts';
 
 export type Direction = 'clientToServer' | 'serverToClient';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { chooseGexGroup, createGexMethod } from '../crypto/dh-gex.ts';
-import type { ClientExchange as MethodExchange, KexHash, KexMethod } from '../crypto/kex-method.ts';
-import { KexError } from '../crypto/kex-method.ts';
-import { createKexMethod } from '../crypto/kex-methods.ts';
-import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys.ts';
-import { parsePublicKey } from '../crypto/public-key.ts';
+import { chooseGexGroup, createGexMethod } from '../crypto/kex/dh-gex.ts';
+import type { ClientExchange as MethodExchange, KexHash, KexMethod } from '../crypto/kex/kex-method.ts';
+import { KexError } from '../crypto/kex/kex-method.ts';
+import { createKexMethod } from '../crypto/kex/kex-constructors.ts';
+import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
+import { parsePublicKey } from '../crypto/keys/public-key.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import { DISCONNECT_REASON, SshDisconnect } from './disconnect.ts';

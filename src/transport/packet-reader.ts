@@ -1,4 +1,4 @@
-import type { PacketOpener } from '../crypto/packet-cipher.ts';
+import type { PacketOpener } from '../crypto/cipher/packet-cipher.ts';
 import { DISCONNECT_REASON, SshDisconnect } from './disconnect.ts';
 
 /**

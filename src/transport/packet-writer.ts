@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import type { PacketSealer } from '../crypto/packet-cipher.ts';
+import type { PacketSealer } from '../crypto/cipher/packet-cipher.ts';
 import { MERGE_BELOW_BYTES } from './limits.ts';
 
 /** The least padding (RFC 4253 §6). */

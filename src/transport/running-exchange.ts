@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys.ts';
-import type { PacketOpener, PacketSealer } from '../crypto/packet-cipher.ts';
-import { createOpener, createSealer, isAead } from '../crypto/packet-ciphers.ts';
+import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
+import type { PacketOpener, PacketSealer } from '../crypto/cipher/packet-cipher.ts';
+import { createOpener, createSealer, isAead } from '../crypto/cipher/cipher-constructors.ts';
 import { deriveDirectionKeys } from './direction-keys.ts';
 import { DISCONNECT_REASON, SshDisconnect } from './disconnect.ts';
 import type { ExchangeResult, ExchangeStep, HostKeyVerifier } from './key-exchange.ts';

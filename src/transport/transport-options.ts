@@ -1,4 +1,4 @@
-import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys.ts';
+import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import type { SshDisconnect } from './disconnect.ts';
 import type { HostKeyVerifier } from './key-exchange.ts';
 import type { TransportAlgorithms } from './kexinit.ts';

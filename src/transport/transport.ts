@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { noneOpener, noneSealer } from '../crypto/packet-ciphers.ts';
+import { noneOpener, noneSealer } from '../crypto/cipher/cipher-constructors.ts';
 import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import { asDisconnect } from './as-disconnect.ts';

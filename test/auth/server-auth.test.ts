@@ -4,7 +4,7 @@ import { hashPassword } from '../../src/auth/password-hash.ts';
 import type { Identity, IdentityProvider } from '../../src/auth/identity.ts';
 import type { AuthFailure } from '../../src/auth/server-auth.ts';
 import { ServerAuth, SSH_MSG_USERAUTH } from '../../src/auth/server-auth.ts';
-import { parsePrivateKey, generatePrivateKey } from '../../src/crypto/private-key.ts';
+import { parsePrivateKey, generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import type { SshDisconnect } from '../../src/transport/disconnect.ts';
 import { DISCONNECT_REASON } from '../../src/transport/disconnect.ts';
 import { SshWriter } from '../../src/wire/writer.ts';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { verifyPassword } from '../../src/auth/password-hash.ts';
-import { parsePrivateKey } from '../../src/crypto/private-key.ts';
-import { parseAuthorizedKey } from '../../src/crypto/public-key.ts';
+import { parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
+import { parseAuthorizedKey } from '../../src/crypto/keys/public-key.ts';
 import type { Finished } from '../peers/process.ts';
 import { runProgram } from '../peers/process.ts';
 

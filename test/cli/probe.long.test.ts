@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ProbeReport } from '../../src/cli/probe/probe.ts';
-import { KEX_BY_NAME } from '../../src/crypto/algorithm-table.ts';
+import { KEX_BY_NAME } from '../../src/crypto/algorithms/algorithm-table.ts';
 import { encodeKexInit, ownKexInit } from '../../src/transport/kexinit.ts';
 import type { Identity } from '../interop/identity.ts';
 import { makeIdentity } from '../interop/identity.ts';

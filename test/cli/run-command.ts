@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import { Command, CommanderError } from 'commander';
-import { registerPolicyCommands } from '../../src/cli/policy-commands.ts';
-import { registerReportCommand } from '../../src/cli/report-command.ts';
+import { registerPolicyCommands } from '../../src/cli/policy/policy-commands.ts';
+import { registerReportCommand } from '../../src/cli/report/report-command.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
-import { registerWhyCommand } from '../../src/cli/why-command.ts';
+import { registerWhyCommand } from '../../src/cli/report/why-command.ts';
 
 export interface CommandResult {
   readonly output: string;

@@ -6,7 +6,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { listenError } from '../../src/cli/listen-error.ts';
+import { listenError } from '../../src/cli/serve/listen-error.ts';
 import { nodeProblem } from '../../src/cli/node-version.ts';
 import type { Identity } from '../interop/identity.ts';
 import { makeIdentity } from '../interop/identity.ts';

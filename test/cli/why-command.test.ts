@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { CliError } from '../../src/cli/cli-error.ts';
-import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/private-key.ts';
+import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { PartnerHistoryBuilder } from '../../src/telemetry/partner-history.ts';
 import { login, SftpChannel } from '../client/sftp-channel.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';

@@ -1,6 +1,6 @@
 import type { KeyFile } from '../interop/identity.ts';
 import { readFileSync } from 'node:fs';
-import { parsePrivateKey } from '../../src/crypto/private-key.ts';
+import { parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { SSH_FX, SSH_FXF, SSH_FXP } from '../../src/sftp/protocol.ts';
 import { SshReader } from '../../src/wire/reader.ts';
 import { SshWriter } from '../../src/wire/writer.ts';

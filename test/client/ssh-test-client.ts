@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { connect } from 'node:net';
-import type { PrivateKey, SignatureAlgorithm } from '../../src/crypto/keys.ts';
+import type { PrivateKey, SignatureAlgorithm } from '../../src/crypto/keys/key.ts';
 import type { SshDisconnect } from '../../src/transport/disconnect.ts';
 import type { KeyExchangeInfo, RekeyLimits, TransportAlgorithms } from '../../src/transport/transport.ts';
 import { Transport } from '../../src/transport/transport.ts';

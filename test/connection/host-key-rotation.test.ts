@@ -4,8 +4,8 @@ import { describe, expect, test } from '@jest/globals';
 import { Connection } from '../../src/connection/connection.ts';
 import { HostKeyRotation } from '../../src/connection/host-key-rotation.ts';
 import { ReceiveWindows } from '../../src/connection/receive-windows.ts';
-import type { PrivateKey } from '../../src/crypto/keys.ts';
-import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/private-key.ts';
+import type { PrivateKey } from '../../src/crypto/keys/key.ts';
+import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { SshReader } from '../../src/wire/reader.ts';
 import { SshWriter } from '../../src/wire/writer.ts';
 

@@ -1,9 +1,9 @@
 import { getFips } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { CIPHER_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS } from '../../src/crypto/algorithm-table.ts';
-import { nodeHasX25519 } from '../../src/crypto/ecdh.ts';
-import { nodeHasMlKem } from '../../src/crypto/ml-kem.ts';
-import { nodePoly } from '../../src/crypto/poly1305.ts';
+import { CIPHER_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS } from '../../src/crypto/algorithms/algorithm-table.ts';
+import { nodeHasX25519 } from '../../src/crypto/kex/ecdh.ts';
+import { nodeHasMlKem } from '../../src/crypto/kex/ml-kem.ts';
+import { nodePoly } from '../../src/crypto/cipher/poly1305.ts';
 import { cryptoModule, refusedByOpenSsl, reportProviders } from '../../src/crypto/providers.ts';
 
 const names = (rows: readonly { readonly name: string }[]): string[] => rows.map(({ name }) => name);

@@ -3,11 +3,11 @@
 import { createHash } from 'node:crypto';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { describe, expect, test } from '@jest/globals';
-import { p256, p384, p521 } from '../../src/crypto/ecdh.ts';
-import { nobleMlKem, nodeHasMlKem, nodeMlKem } from '../../src/crypto/ml-kem.ts';
-import { createSealer } from '../../src/crypto/packet-ciphers.ts';
-import { MACS } from '../../src/crypto/packet-mac.ts';
-import { parsePublicKey } from '../../src/crypto/public-key.ts';
+import { p256, p384, p521 } from '../../src/crypto/kex/ecdh.ts';
+import { nobleMlKem, nodeHasMlKem, nodeMlKem } from '../../src/crypto/kex/ml-kem.ts';
+import { createSealer } from '../../src/crypto/cipher/cipher-constructors.ts';
+import { MACS } from '../../src/crypto/cipher/packet-mac.ts';
+import { parsePublicKey } from '../../src/crypto/keys/public-key.ts';
 import { SshWriter } from '../../src/wire/writer.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text.replace(/\s/g, ''), 'hex');

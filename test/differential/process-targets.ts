@@ -3,7 +3,7 @@ import { connect as connectSocket } from 'node:net';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readFileSync } from 'node:fs';
-import { parsePrivateKey } from '../../src/crypto/private-key.ts';
+import { parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { SftpChannel } from '../client/sftp-channel.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';
 import { makeIdentity } from '../interop/identity.ts';

@@ -1,9 +1,9 @@
 // What particular clients do and others do not: one test for each, named after the client.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { KEX_BY_NAME } from '../../src/crypto/algorithm-table.ts';
-import { prepareKexMethods } from '../../src/crypto/kex-methods.ts';
-import { parsePrivateKey } from '../../src/crypto/private-key.ts';
+import { KEX_BY_NAME } from '../../src/crypto/algorithms/algorithm-table.ts';
+import { prepareKexMethods } from '../../src/crypto/kex/kex-constructors.ts';
+import { parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { findClientPreset } from '../../src/policy/client-presets.ts';
 import { SSH_FXF, SSH_FX, SSH_FXP } from '../../src/sftp/protocol.ts';
 import { SftpChannel } from '../client/sftp-channel.ts';

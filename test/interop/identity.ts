@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { generatePrivateKey } from '../../src/crypto/private-key.ts';
+import { generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { findProgram } from '../peers/peers.ts';
 import { mustRun } from '../peers/process.ts';
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { KEX_BY_NAME } from '../../src/crypto/algorithm-table.ts';
+import { KEX_BY_NAME } from '../../src/crypto/algorithms/algorithm-table.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';
 import { findPeer, missingPeer } from '../peers/peers.ts';
 import { mustRun, ServerProcess } from '../peers/process.ts';

@@ -33,7 +33,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { Command } from 'commander';
-import { registerSftpStdioCommand } from '../../src/cli/sftp-stdio-command.ts';
+import { registerSftpStdioCommand } from '../../src/cli/sftp-stdio/sftp-stdio-command.ts';
 import type { S3Server } from '../peers/s3-server.ts';
 import { startRadosgw } from '../peers/s3-server.ts';
 

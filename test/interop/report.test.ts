@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { allClients, OQS_KEX } from './clients/clients.ts';
 import type { InteropClient, Login } from './client.ts';
-import { KEX_BY_NAME } from '../../src/crypto/algorithm-table.ts';
+import { KEX_BY_NAME } from '../../src/crypto/algorithms/algorithm-table.ts';
 import type { Identity, KeyFile, KeyType } from './identity.ts';
 import { KEY_TYPES } from './identity.ts';
 import type { ClientRecord } from './record.ts';

@@ -1,4 +1,4 @@
-import { KEX_ALGORITHMS } from '../../src/crypto/algorithm-table.ts';
+import { KEX_ALGORITHMS } from '../../src/crypto/algorithms/algorithm-table.ts';
 import type { InteropClient } from './client.ts';
 import type { ClientRecord } from './record.ts';
 import type { CellResult } from './run-cells.ts';

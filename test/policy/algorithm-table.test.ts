@@ -6,10 +6,16 @@ import {
   KEX_ALGORITHMS,
   KEX_BY_NAME,
   MAC_ALGORITHMS,
-} from '../../src/crypto/algorithm-table.ts';
-import { createKexMethod, GEX_METHOD_NAME, KEX_METHOD_NAMES } from '../../src/crypto/kex-methods.ts';
-import { KEY_TYPE_OF_SIGNATURE } from '../../src/crypto/key-types.ts';
-import { CIPHER_NAMES, cipherKeySizes, createSealer, isAead, MAC_NAMES } from '../../src/crypto/packet-ciphers.ts';
+} from '../../src/crypto/algorithms/algorithm-table.ts';
+import { createKexMethod, GEX_METHOD_NAME, KEX_METHOD_NAMES } from '../../src/crypto/kex/kex-constructors.ts';
+import { KEY_TYPE_OF_SIGNATURE } from '../../src/crypto/keys/key-types.ts';
+import {
+  CIPHER_NAMES,
+  cipherKeySizes,
+  createSealer,
+  isAead,
+  MAC_NAMES,
+} from '../../src/crypto/cipher/cipher-constructors.ts';
 
 /** Sizes of FIPS 203 table 3, the NTRU Prime submission, SEC1 points and RFC 7748, restated: [public key, ciphertext]. */
 const PQ_BYTES: Readonly<Record<string, readonly [number, number]>> = {

@@ -6,7 +6,7 @@ import {
   HOST_KEY_ALGORITHMS,
   KEX_ALGORITHMS,
   MAC_ALGORITHMS,
-} from '../../src/crypto/algorithm-table.ts';
+} from '../../src/crypto/algorithms/algorithm-table.ts';
 import { CLIENT_PRESETS, findClientPreset } from '../../src/policy/client-presets.ts';
 import { explainNegotiation, type NegotiatedList } from '../../src/policy/explain-negotiation.ts';
 import { serverOffer, type OfferedLists } from '../../src/policy/offered-lists.ts';

@@ -1,5 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { HOST_KEY_BY_NAME, KEX_ALGORITHMS, KEX_BY_NAME, MAC_BY_NAME } from '../../src/crypto/algorithm-table.ts';
+import {
+  HOST_KEY_BY_NAME,
+  KEX_ALGORITHMS,
+  KEX_BY_NAME,
+  MAC_BY_NAME,
+} from '../../src/crypto/algorithms/algorithm-table.ts';
 import { algorithmsOf } from '../../src/policy/fips-rules.ts';
 import { builtIn } from './policy-files.ts';
 

@@ -11,7 +11,7 @@ import {
   KEX_BY_NAME,
   MAC_ALGORITHMS,
   MAC_BY_NAME,
-} from '../../src/crypto/algorithm-table.ts';
+} from '../../src/crypto/algorithms/algorithm-table.ts';
 import { ConfigError } from '../../src/policy/config-error.ts';
 import { algorithmsOf } from '../../src/policy/fips-rules.ts';
 import { parsePolicy } from '../../src/policy/parse-policy.ts';

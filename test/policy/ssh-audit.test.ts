@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { generatePrivateKey } from '../../src/crypto/private-key.ts';
+import { generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { findPeer, missingPeer } from '../peers/peers.ts';
 import { runProgram } from '../peers/process.ts';
 import { startTestServer, type TestServer } from '../server/test-server.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { PrivateKey, SignatureAlgorithm } from '../../src/crypto/keys.ts';
-import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/private-key.ts';
+import type { PrivateKey, SignatureAlgorithm } from '../../src/crypto/keys/key.ts';
+import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { SshWriter } from '../../src/wire/writer.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';
 import { MODERN, until } from '../transport/transport-pair.ts';

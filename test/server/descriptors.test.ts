@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { parsePrivateKey } from '../../src/crypto/private-key.ts';
+import { parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { FileDescriptors, shareDescriptors } from '../../src/server/descriptors.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { SftpChannel } from '../client/sftp-channel.ts';

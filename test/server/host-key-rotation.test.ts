@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../src/config/load.ts';
-import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/private-key.ts';
+import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { prepareConfig } from '../../src/server/prepared-config.ts';
 import { SshReader } from '../../src/wire/reader.ts';
 import { SshWriter } from '../../src/wire/writer.ts';

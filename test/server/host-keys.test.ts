@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { generatePrivateKey } from '../../src/crypto/private-key.ts';
+import { generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { loadHostKeys } from '../../src/server/host-keys.ts';
 
 describe('a host key file', () => {

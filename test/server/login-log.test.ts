@@ -2,8 +2,8 @@
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { hashPassword } from '../../src/auth/password-hash.ts';
-import type { PrivateKey } from '../../src/crypto/keys.ts';
-import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/private-key.ts';
+import type { PrivateKey } from '../../src/crypto/keys/key.ts';
+import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { SshWriter } from '../../src/wire/writer.ts';
 import { SftpChannel } from '../client/sftp-channel.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';

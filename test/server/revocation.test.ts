@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { hashPassword } from '../../src/auth/password-hash.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
-import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/private-key.ts';
+import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { prepareConfig } from '../../src/server/prepared-config.ts';
 import { SSH_FX, SSH_FXF, SSH_FXP } from '../../src/sftp/protocol.ts';
 import type { SshWriter } from '../../src/wire/writer.ts';

@@ -13,7 +13,7 @@ import path from 'node:path';
 import { hashPassword } from '../../src/auth/password-hash.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { configSchema } from '../../src/config/schema.ts';
-import { generatePrivateKey } from '../../src/crypto/private-key.ts';
+import { generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import type { RunningServer } from '../../src/server/compose.ts';
 import { startServer } from '../../src/server/compose.ts';
 import { prepareConfig } from '../../src/server/prepared-config.ts';

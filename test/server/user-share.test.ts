@@ -1,7 +1,7 @@
 // What one user who is logged in can take from the others.
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { parsePrivateKey } from '../../src/crypto/private-key.ts';
+import { parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';
 import { MODERN, until } from '../transport/transport-pair.ts';
 import type { LogLine, TestServer } from './test-server.ts';

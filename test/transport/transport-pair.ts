@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { duplexPair } from 'node:stream';
-import type { PrivateKey, SignatureAlgorithm } from '../../src/crypto/keys.ts';
-import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/private-key.ts';
+import type { PrivateKey, SignatureAlgorithm } from '../../src/crypto/keys/key.ts';
+import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import type { SshDisconnect } from '../../src/transport/disconnect.ts';
 import type { KeyExchangeInfo, RekeyLimits, TransportAlgorithms } from '../../src/transport/transport.ts';
 import { Transport } from '../../src/transport/transport.ts';

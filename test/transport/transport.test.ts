@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { duplexPair } from 'node:stream';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { CIPHER_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS } from '../../src/crypto/algorithm-table.ts';
-import { prepareKexMethods } from '../../src/crypto/kex-methods.ts';
-import { isAead, noneOpener, noneSealer } from '../../src/crypto/packet-ciphers.ts';
+import { CIPHER_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS } from '../../src/crypto/algorithms/algorithm-table.ts';
+import { prepareKexMethods } from '../../src/crypto/kex/kex-constructors.ts';
+import { isAead, noneOpener, noneSealer } from '../../src/crypto/cipher/cipher-constructors.ts';
 import { decodeExtInfo } from '../../src/transport/ext-info.ts';
 import { encodeKexInit, guessIsRight, negotiate } from '../../src/transport/kexinit.ts';
 import type { KexInit } from '../../src/transport/kexinit.ts';

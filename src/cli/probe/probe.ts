@@ -1,12 +1,12 @@
-import type { KexAlgorithm } from '../../crypto/algorithm-table.ts';
+import type { KexAlgorithm } from '../../crypto/algorithms/algorithm-table.ts';
 import {
   CIPHER_ALGORITHMS,
   HOST_KEY_ALGORITHMS,
   KEX_ALGORITHMS,
   KEX_BY_NAME,
   MAC_ALGORITHMS,
-} from '../../crypto/algorithm-table.ts';
-import { prepareKexMethods } from '../../crypto/kex-methods.ts';
+} from '../../crypto/algorithms/algorithm-table.ts';
+import { prepareKexMethods } from '../../crypto/kex/kex-constructors.ts';
 import type { KexInit } from '../../transport/kexinit.ts';
 import type { TransportAlgorithms } from '../../transport/transport.ts';
 import type { Handshake } from './handshake.ts';

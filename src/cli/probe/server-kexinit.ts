@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { noneOpener } from '../../crypto/packet-ciphers.ts';
+import { noneOpener } from '../../crypto/cipher/cipher-constructors.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../../transport/disconnect.ts';
 import type { KexInit } from '../../transport/kexinit.ts';
 import { decodeKexInit } from '../../transport/kexinit.ts';

@@ -1,4 +1,4 @@
-import type { KexHash } from '../kex-method.ts';
+import type { KexHash } from '../kex/kex-method.ts';
 
 /**
  * What is known about every algorithm this build implements: facts only, no code. Policies are checked against these

@@ -13,7 +13,7 @@ import {
   writeFully,
 } from './descriptor.ts';
 import type { DirectoryRef } from './directory-ref.ts';
-import { ExtentSet } from '../extents.ts';
+import { ExtentSet } from '../flow/extents.ts';
 import { asStorageError, errnoOf, toStorageError } from './errno.ts';
 import { GatheredWrites } from './gathered-writes.ts';
 import { applyToDescriptor } from './local-attributes.ts';

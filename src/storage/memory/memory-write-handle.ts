@@ -1,4 +1,4 @@
-import { ExtentSet } from '../extents.ts';
+import { ExtentSet } from '../flow/extents.ts';
 import { StorageError } from '../object-store.ts';
 import type { AttributeChange, Entry, OpenWriteOptions, StorePath, WriteHandle } from '../object-store.ts';
 import { GrowingBytes } from './growing-bytes.ts';

@@ -4,7 +4,7 @@ import {
   HOST_KEY_ALGORITHMS,
   KEX_ALGORITHMS,
   MAC_ALGORITHMS,
-} from '../../../src/crypto/algorithm-table.ts';
+} from '../../../src/crypto/algorithms/algorithm-table.ts';
 import type { KeyType } from '../identity.ts';
 import { KEY_TYPES } from '../identity.ts';
 import type { LogEntry } from '../server-harness.ts';

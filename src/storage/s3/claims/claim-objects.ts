@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { StorageError, type StoreEventSink } from '../../object-store.ts';
-import type { Clock } from '../clock.ts';
-import type { VersionReference } from '../delete-in-one.ts';
-import type { KeySpace } from '../keys.ts';
-import type { ObjectApi, ObjectInfo } from '../object-api.ts';
-import { UPLOAD_TAG } from '../object-fields.ts';
-import { isRunning, ownIdentity, parseIdentity } from '../process-identity.ts';
+import type { Clock } from '../../flow/clock.ts';
+import type { VersionReference } from '../api/delete-in-one.ts';
+import type { KeySpace } from '../tree/keys.ts';
+import type { ObjectApi, ObjectInfo } from '../api/object-api.ts';
+import { UPLOAD_TAG } from '../api/object-fields.ts';
+import { isRunning, ownIdentity, parseIdentity } from '../journal/process-identity.ts';
 import { claimPrefix } from './claim-keys.ts';
 
 /** The metadata name under which a claim says whose it is. */

@@ -1,5 +1,5 @@
 import type { StorePath } from '../../object-store.ts';
-import { Lane } from '../lane.ts';
+import { Lane } from '../../flow/lane.ts';
 
 /** One lane for each path, while anybody is in it or waits. */
 export class PathLanes {

@@ -1,4 +1,4 @@
-import type { MemoryBudget, MemoryLease } from '../memory-budget.ts';
+import type { MemoryBudget, MemoryLease } from '../../flow/memory-budget.ts';
 
 /** Bytes of a block: random reads of a mounted file system are near each other. */
 const BLOCK_BYTES = 256 * 1024;

@@ -1,9 +1,9 @@
 import { finished } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { StorageError } from '../../object-store.ts';
-import { classify, isMissing, isPreconditionFailure, statusOf, toStorageError } from '../errors.ts';
-import type { ObjectApi } from '../object-api.ts';
-import { withRetry, type RetryContext } from '../retry.ts';
+import { classify, isMissing, isPreconditionFailure, statusOf, toStorageError } from '../api/errors.ts';
+import type { ObjectApi } from '../api/object-api.ts';
+import { withRetry, type RetryContext } from '../api/retry.ts';
 
 /** An object as it was when it was opened: no other version of it is ever read. */
 export interface PinnedObject {

@@ -1,4 +1,4 @@
-import type { MemoryBudget } from '../memory-budget.ts';
+import type { MemoryBudget } from '../../flow/memory-budget.ts';
 
 /** Memory for a window of read-ahead. Its bytes are what the last user left. */
 export interface WindowBuffer {

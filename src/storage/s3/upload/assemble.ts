@@ -1,9 +1,9 @@
 import { StorageError } from '../../object-store.ts';
-import { abortReason } from '../clock.ts';
-import type { VersionReference } from '../delete-in-one.ts';
-import { sameEtag } from '../etag.ts';
-import { changed, type ObjectApi } from '../object-api.ts';
-import type { ObjectProperties } from '../object-fields.ts';
+import { abortReason } from '../../flow/clock.ts';
+import type { VersionReference } from '../api/delete-in-one.ts';
+import { sameEtag } from '../api/etag.ts';
+import { changed, type ObjectApi } from '../api/object-api.ts';
+import type { ObjectProperties } from '../api/object-fields.ts';
 import type { Commit, StoreVersion } from './commit.ts';
 import { MultipartUpload, type MultipartTools } from './multipart.ts';
 import type { Overlay } from './overlay.ts';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { ExtentSet } from '../../extents.ts';
+import { ExtentSet } from '../../flow/extents.ts';
 import type { PartBuffer } from './part-buffers.ts';
 import type { SpoolFile } from './spool.ts';
 

@@ -1,4 +1,4 @@
-import { MemoryBudget } from '../memory-budget.ts';
+import { MemoryBudget } from '../../flow/memory-budget.ts';
 
 /** Memory for one part. Its bytes are what the last user left: whoever sends it fills what it did not write. */
 export interface PartBuffer {

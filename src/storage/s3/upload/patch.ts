@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { StorageError } from '../../object-store.ts';
-import type { Clock } from '../clock.ts';
-import { copyObject, restoreObject, type CopyTools } from '../copy.ts';
-import type { KeySpace } from '../keys.ts';
+import type { Clock } from '../../flow/clock.ts';
+import { copyObject, restoreObject, type CopyTools } from '../tree/copy.ts';
+import type { KeySpace } from '../tree/keys.ts';
 import type { HeldNames } from '../claims/name-claims.ts';
-import type { VersionReference } from '../delete-in-one.ts';
-import { UPLOAD_TAG, type WriteCondition } from '../object-fields.ts';
-import type { JournalEntry } from '../upload-journal.ts';
+import type { VersionReference } from '../api/delete-in-one.ts';
+import { UPLOAD_TAG, type WriteCondition } from '../api/object-fields.ts';
+import type { JournalEntry } from '../journal/upload-journal.ts';
 import { assemble, type AssembleTarget, type AssembleTools } from './assemble.ts';
 import type { MultipartUpload } from './multipart.ts';
 import { Overlay, type BaseReader } from './overlay.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { StorageError } from '../../object-store.ts';
-import { isRunning, ownIdentity } from '../process-identity.ts';
+import { isRunning, ownIdentity } from '../journal/process-identity.ts';
 
 /** Process id, its start time as the system counts it, and a random part. */
 const OWN_NAME = /^([1-9]\d{0,9})-(\d{0,20})-[0-9a-f]{24}\.latticeport-spool$/;

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { StorageError } from '../../object-store.ts';
-import { ExtentSet, type Extent } from '../../extents.ts';
+import { ExtentSet, type Extent } from '../../flow/extents.ts';
 import { newSpoolPath, prepareSpoolDirectory } from './spool-directory.ts';
 
 const READ_BYTES = 256 * 1024;

@@ -8,11 +8,11 @@ import {
   type StorePath,
   type WriteHandle,
 } from '../../object-store.ts';
-import { fileEntry, type AttributeDefaults, type ListedTimes } from '../attributes.ts';
+import { fileEntry, type AttributeDefaults, type ListedTimes } from '../tree/attributes.ts';
 import { DownloadHandle } from '../download/download-handle.ts';
-import { toStorageError } from '../errors.ts';
-import type { KeySpace } from '../keys.ts';
-import { Lane } from '../lane.ts';
+import { toStorageError } from '../api/errors.ts';
+import type { KeySpace } from '../tree/keys.ts';
+import { Lane } from '../../flow/lane.ts';
 import { ended, type UploadState, type UploadTarget } from './upload-state.ts';
 import { Upload, type UploadTools } from './upload.ts';
 

@@ -1,5 +1,5 @@
 import { StorageError, type StorePath } from '../../object-store.ts';
-import type { ObjectInfo } from '../object-api.ts';
+import type { ObjectInfo } from '../api/object-api.ts';
 import type { MultipartUpload } from './multipart.ts';
 import type { Overlay } from './overlay.ts';
 import type { PartStream } from './part-stream.ts';

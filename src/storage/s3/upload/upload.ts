@@ -8,14 +8,14 @@ import {
   mergeChanges,
   withoutTimes,
   type ObjectMetadata,
-} from '../attributes.ts';
-import { copyObject } from '../copy.ts';
+} from '../tree/attributes.ts';
+import { copyObject } from '../tree/copy.ts';
 import type { HeldNames } from '../claims/name-claims.ts';
-import type { VersionReference } from '../delete-in-one.ts';
-import { sameEtag } from '../etag.ts';
-import { rewriteMetadata } from '../metadata.ts';
-import { changed, type ObjectInfo } from '../object-api.ts';
-import { UPLOAD_TAG, type ObjectProperties, type WriteCondition } from '../object-fields.ts';
+import type { VersionReference } from '../api/delete-in-one.ts';
+import { sameEtag } from '../api/etag.ts';
+import { rewriteMetadata } from '../tree/metadata.ts';
+import { changed, type ObjectInfo } from '../api/object-api.ts';
+import { UPLOAD_TAG, type ObjectProperties, type WriteCondition } from '../api/object-fields.ts';
 import { assemble, checkSparse, checkUnchanged } from './assemble.ts';
 import { commitVersion, type Commit, type CommitTools, type StoreVersion } from './commit.ts';
 import { MultipartUpload } from './multipart.ts';

@@ -2,13 +2,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
-import { DEFAULT_ATTRIBUTES } from '../../../../src/storage/s3/attributes.ts';
-import { systemClock } from '../../../../src/storage/s3/clock.ts';
+import { DEFAULT_ATTRIBUTES } from '../../../../src/storage/s3/tree/attributes.ts';
+import { systemClock } from '../../../../src/storage/flow/clock.ts';
 import { DownloadHandle, type DownloadTools } from '../../../../src/storage/s3/download/download-handle.ts';
 import { WindowBuffers } from '../../../../src/storage/s3/download/window-buffers.ts';
-import { MemoryBudget } from '../../../../src/storage/s3/memory-budget.ts';
-import { DEFAULT_RETRY } from '../../../../src/storage/s3/retry.ts';
-import { SameBytes } from '../../../../src/storage/s3/same-bytes.ts';
+import { MemoryBudget } from '../../../../src/storage/flow/memory-budget.ts';
+import { DEFAULT_RETRY } from '../../../../src/storage/s3/api/retry.ts';
+import { SameBytes } from '../../../../src/storage/s3/tree/same-bytes.ts';
 import { pattern } from '../../contract/store-driver.ts';
 
 const MIB = 1024 ** 2;

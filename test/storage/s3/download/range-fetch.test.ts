@@ -1,9 +1,9 @@
 // How the body of a ranged GET may end, and what a reader is told then.
 import { describe, expect, test } from '@jest/globals';
 import { Readable } from 'node:stream';
-import { systemClock } from '../../../../src/storage/s3/clock.ts';
+import { systemClock } from '../../../../src/storage/flow/clock.ts';
 import { fetchRange } from '../../../../src/storage/s3/download/range-fetch.ts';
-import { DEFAULT_RETRY } from '../../../../src/storage/s3/retry.ts';
+import { DEFAULT_RETRY } from '../../../../src/storage/s3/api/retry.ts';
 import { pattern } from '../../contract/store-driver.ts';
 import { until } from '../../../transport/transport-pair.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { WindowBuffers, type WindowBuffer } from '../../../../src/storage/s3/download/window-buffers.ts';
-import { MemoryBudget } from '../../../../src/storage/s3/memory-budget.ts';
+import { MemoryBudget } from '../../../../src/storage/flow/memory-budget.ts';
 
 const FULL = 1024 ** 2;
 

@@ -4,13 +4,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { systemClock } from '../../../../src/storage/s3/clock.ts';
-import { MultipartApi } from '../../../../src/storage/s3/multipart-api.ts';
-import { AttributeMemory } from '../../../../src/storage/s3/attribute-memory.ts';
-import { ObjectApi } from '../../../../src/storage/s3/object-api.ts';
-import { Requester } from '../../../../src/storage/s3/requester.ts';
-import { DEFAULT_RETRY } from '../../../../src/storage/s3/retry.ts';
-import { S3Connections, type ChecksumMode } from '../../../../src/storage/s3/s3-client.ts';
+import { systemClock } from '../../../../src/storage/flow/clock.ts';
+import { MultipartApi } from '../../../../src/storage/s3/api/multipart-api.ts';
+import { AttributeMemory } from '../../../../src/storage/s3/tree/attribute-memory.ts';
+import { ObjectApi } from '../../../../src/storage/s3/api/object-api.ts';
+import { Requester } from '../../../../src/storage/s3/api/requester.ts';
+import { DEFAULT_RETRY } from '../../../../src/storage/s3/api/retry.ts';
+import { S3Connections, type ChecksumMode } from '../../../../src/storage/s3/api/s3-client.ts';
 
 const BYTES = 20 * 1024 ** 2;
 const UPLOAD = { key: 'k', uploadId: 'u' };

@@ -1,0 +1,29 @@
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import type { PreparedConfig } from '../../server/prepared-config.ts';
+import type { Demo } from './first-start.ts';
+import { writeKnownHosts } from './first-start.ts';
+
+/** What a first start prints: the address, the policy, the fingerprints, and the exact command to try. */
+export function demoText(demo: Demo, prepared: PreparedConfig, { address, port }: AddressInfo): string {
+  const folder = process.cwd();
+  const lines = prepared.hostKeys.map(({ publicKey }) => `${publicKey.type} ${publicKey.blob.toString('base64')}`);
+  const knownHosts = writeKnownHosts(folder, address, port, lines);
+  const { storage } = prepared.loaded.config;
+  const files = storage.type === 'local' ? `${path.relative(folder, storage.root)}/${demo.userName}/` : storage.type;
+  return [
+    '',
+    `Latticeport listens on ${address} port ${port}.`,
+    `  security policy  ${prepared.policy.name}`,
+    `  files            ${files}`,
+    ...prepared.hostKeys.map(({ publicKey }) => `  host key         ${publicKey.type} ${publicKey.fingerprint}`),
+    '',
+    'Try it from this folder:',
+    '',
+    `  sftp -P ${port} -i ${demo.keyFile} -o UserKnownHostsFile=${knownHosts} ${demo.userName}@${address}`,
+    '',
+    'To serve with settings of your own, write latticeport.json (see README.md).',
+    '',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,285 @@
+import cluster from 'node:cluster';
+import { existsSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import { ConfigWatcher } from '../../config/config-watcher.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import { loadConfig } from '../../config/load.ts';
+import { ConfigError } from '../../policy/config-error.ts';
+import type { PreparedConfig } from '../../server/prepared-config.ts';
+import type { RunningServer } from '../../server/compose.ts';
+import { startServer } from '../../server/compose.ts';
+import { watchDescriptors } from '../../server/descriptors.ts';
+import { createMetrics, Monitoring } from '../../server/monitoring.ts';
+import { prepareConfig } from '../../server/prepared-config.ts';
+import type { PrimaryOptions } from '../../server/workers/primary.ts';
+import { Primary, workerCount, WorkerStartError } from '../../server/workers/primary.ts';
+import { WorkerMeter } from '../../server/workers/worker-meter.ts';
+import { PrimaryLink } from '../../server/workers/worker.ts';
+import { standardOutput, type LogOutput } from '../../telemetry/log-output.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { CliError } from '../cli-error.ts';
+import { demoText } from './demo-text.ts';
+import type { Demo } from './first-start.ts';
+import { firstStart } from './first-start.ts';
+import { listenError } from './listen-error.ts';
+import { exitAfter, ServeSignals } from './serve-signals.ts';
+
+const DEFAULT_CONFIG = 'latticeport.json';
+const DEFAULT_PORT = 2222;
+
+interface ServeOptions {
+  readonly config?: string;
+  readonly port?: number;
+  readonly verbose?: boolean;
+}
+
+/**
+ * `latticeport serve`: runs the endpoint. SIGTERM and SIGINT drain it, a second one ends it at once; SIGHUP reads the
+ * configuration again for new connections.
+ */
+export function registerServeCommand(program: Command): void {
+  program
+    .command('serve')
+    .description('run the endpoint; without a configuration: a demo on 127.0.0.1 that stores into ./data')
+    .option('-c, --config <file>', `configuration (default: ./${DEFAULT_CONFIG} where it is there)`)
+    .option('-p, --port <port>', 'listen on this port instead of the configured one', parsePort)
+    .option('-v, --verbose', 'on a terminal, log every field instead of one line an event')
+    .action(async (options: ServeOptions) => {
+      if (cluster.isWorker) {
+        await serveAsWorker(options);
+        return;
+      }
+      // Before the configuration is read: what changes in between is a change.
+      const file = configFile(options);
+      const watcher = file === null ? null : new ConfigWatcher(file, () => reload());
+      const { prepared, demo } = prepare(options);
+      const output = standardOutput();
+      const log = loggerOf(prepared, options, output);
+      logWarnings(prepared, log);
+      const signals = new ServeSignals(log);
+      const reload = (): void => {
+        log.info({ event: 'config.changed', file }, 'the configuration has changed');
+        signals.reload();
+      };
+      /** The configuration as it is now, for a reload. */
+      const again = (): PreparedConfig => {
+        watcher?.taken();
+        const changed = prepare(options).prepared;
+        logWarnings(changed, log);
+        if (watcher !== null) watcher.enabled = changed.loaded.config.reload.watch;
+        return changed;
+      };
+      if (watcher !== null) watcher.enabled = prepared.loaded.config.reload.watch;
+      // Of the process that accepts the connections.
+      watchDescriptors(log);
+      if (workerCount(prepared.loaded.config.workers) > 1) {
+        await serveAsPrimary(prepared, again, demo, output, log, signals);
+      } else {
+        await serveAlone(prepared, again, demo, output, log, signals);
+      }
+    });
+}
+
+function loggerOf({ loaded }: PreparedConfig, { verbose = false }: ServeOptions, output: LogOutput): Logger {
+  return createLogger({ ...loaded.config.log, verbose }, output);
+}
+
+function configFile({ config }: ServeOptions): string | null {
+  return config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
+}
+
+function prepare(options: ServeOptions): { prepared: PreparedConfig; demo: Demo | null } {
+  const file = configFile(options);
+  const demo = file === null ? firstStart(process.cwd(), options.port ?? DEFAULT_PORT) : null;
+  const loaded = demo?.loaded ?? loadConfig(file ?? DEFAULT_CONFIG);
+  return { prepared: prepareConfig(withPort(loaded, options.port)), demo };
+}
+
+function logWarnings({ warnings }: PreparedConfig, log: Logger): void {
+  for (const { file, jsonPath, message } of warnings) log.warn({ event: 'config.warning', file, jsonPath }, message);
+}
+
+async function serveAlone(
+  prepared: PreparedConfig,
+  again: () => PreparedConfig,
+  demo: Demo | null,
+  output: LogOutput,
+  log: Logger,
+  signals: ServeSignals,
+): Promise<void> {
+  const monitoring = await startMonitoring(prepared, output, log);
+  const server = await startServer(prepared, log, undefined, monitoring?.metrics).catch((error: unknown) => {
+    throw listenError(error, prepared.loaded.config.listen) ?? error;
+  });
+  if (monitoring !== undefined) monitoring.storageReady = () => server.readiness.ready;
+  monitoring?.ready();
+  if (demo !== null) output.write(demoText(demo, prepared, server.address));
+  signals.attach({
+    stop: () => monitoredStop(monitoring, () => server.stop()),
+    reload: () => countedReload(monitoring?.metrics, () => server.reload(again())),
+  });
+}
+
+async function serveAsPrimary(
+  prepared: PreparedConfig,
+  again: () => PreparedConfig,
+  demo: Demo | null,
+  output: LogOutput,
+  log: Logger,
+  signals: ServeSignals,
+): Promise<void> {
+  const monitoring = await startMonitoring(prepared, output, log);
+  const primary = new Primary(primaryOptions(prepared), log, await meterFor(monitoring?.metrics));
+  if (monitoring !== undefined) {
+    monitoring.text = () => primary.metrics();
+    monitoring.serving = () => primary.serving > 0;
+    monitoring.storageReady = () => primary.storageReady;
+    monitoring.metrics.workers = () => primary.serving;
+  }
+  const { host, port } = await primary.start().catch((error: unknown) => {
+    throw error instanceof WorkerStartError ? new CliError(error.message) : error;
+  });
+  const { workers } = primaryOptions(prepared);
+  monitoring?.ready();
+  log.info({ event: 'primary.ready', workers, host, port }, 'all workers listen');
+  if (demo !== null) output.write(demoText(demo, prepared, { address: host, port, family: 'IPv4' }));
+  signals.attach({
+    stop: () => monitoredStop(monitoring, () => primary.stop()),
+    reload: () =>
+      countedReload(monitoring?.metrics, async () => {
+        // A broken configuration must not reach the workers: they would end at their start.
+        const changed = again();
+        await primary.reload(primaryOptions(changed));
+        if (!isDeepStrictEqual(changed.loaded.config.metrics, prepared.loaded.config.metrics)) {
+          log.warn({ event: 'config.needs-restart', setting: 'metrics' }, 'a change of "metrics" needs a restart');
+        }
+      }),
+    kill: () => {
+      primary.kill();
+    },
+  });
+}
+
+/** Before anything else, so that it can be asked for while the rest starts; undefined where it is not configured. */
+async function startMonitoring(
+  { loaded }: PreparedConfig,
+  output: LogOutput,
+  log: Logger,
+): Promise<Monitoring | undefined> {
+  const { metrics } = loaded.config;
+  if (metrics === undefined) return undefined;
+  const monitoring = await Monitoring.start(metrics, log).catch((error: unknown) => {
+    throw listenError(error, metrics, 'another "metrics.port"') ?? error;
+  });
+  monitoring.metrics.logLinesLost = () => output.linesLost;
+  return monitoring;
+}
+
+async function monitoredStop(monitoring: Monitoring | undefined, stop: () => Promise<unknown>): Promise<void> {
+  monitoring?.draining();
+  await stop();
+  monitoring?.close();
+}
+
+async function countedReload(metrics: Metrics | undefined, reload: () => Promise<void>): Promise<void> {
+  try {
+    await reload();
+    metrics?.configReload('reloaded');
+  } catch (error) {
+    metrics?.configReload('refused');
+    throw error;
+  }
+}
+
+async function meterFor(metrics: Metrics | undefined): Promise<WorkerMeter | undefined> {
+  if (metrics === undefined) return undefined;
+  const { MetricsLedger } = await import('../../telemetry/metrics-ledger.ts');
+  return new WorkerMeter(metrics, new MetricsLedger());
+}
+
+function primaryOptions({ loaded: { config } }: PreparedConfig): PrimaryOptions {
+  return {
+    workers: workerCount(config.workers),
+    connectionsPerSecondPerSource: config.limits.connectionsPerSecondPerSource,
+    drainSeconds: config.shutdown.drainSeconds,
+  };
+}
+
+async function serveAsWorker(options: ServeOptions): Promise<void> {
+  // A terminal's Ctrl-C and a service manager's SIGTERM may go to the whole group: the primary decides.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  let running: { readonly server: RunningServer; readonly log: Logger } | null = null;
+  const finish = (how: 'retire' | 'stop'): void => {
+    // Ordered to go before it was there: nobody is connected.
+    if (running === null) process.exit(0);
+    // What was counted since the primary last asked is not lost.
+    exitAfter(
+      running.server[how]().finally(() => link.lastReport()),
+      running.log,
+    );
+  };
+  let metrics: Metrics | undefined;
+  const link = new PrimaryLink({
+    measure: async () => (await metrics?.snapshot()) ?? [],
+    reloaded: () => {
+      if (running !== null) void endRevoked(running.server, options, running.log);
+    },
+    retire: () => {
+      finish('retire');
+    },
+    drain: () => {
+      finish('stop');
+    },
+  });
+  let listen: LoadedConfig['config']['listen'] | null = null;
+  try {
+    const { prepared } = prepare(options);
+    ({ listen } = prepared.loaded.config);
+    const output = standardOutput();
+    const log = loggerOf(prepared, options, output).child({ worker: process.pid });
+    if (prepared.loaded.config.metrics !== undefined) {
+      metrics = await createMetrics();
+      metrics.logLinesLost = () => output.linesLost;
+    }
+    const server = await startServer(prepared, log, link, metrics);
+    running = { server, log };
+    link.ready(server.address, server.readiness.ready);
+    if (!server.readiness.ready) void server.readiness.whenReady.then(() => link.storageReady());
+  } catch (error) {
+    await link.failed(startFailure(error, listen));
+    process.exit(1);
+  }
+}
+
+/** Of a worker that another has replaced: its sessions go on, but for those of users who are gone. */
+async function endRevoked(server: RunningServer, options: ServeOptions, log: Logger): Promise<void> {
+  try {
+    await server.endRevoked(prepare(options).prepared);
+  } catch (error) {
+    // Changed again in the meantime: the next reload looks again.
+    log.error({ event: 'config.reload-failed', err: error }, 'nobody is logged out');
+  }
+}
+
+/** What the operator is told, by the primary: one line where the cause is known. */
+function startFailure(error: unknown, listen: LoadedConfig['config']['listen'] | null): string {
+  const known = listen === null ? null : listenError(error, listen);
+  if (known !== null) return known.message;
+  if (error instanceof ConfigError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function withPort(loaded: LoadedConfig, port: number | undefined): LoadedConfig {
+  if (port === undefined) return loaded;
+  return { ...loaded, config: { ...loaded.config, listen: { ...loaded.config.listen, port } } };
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new InvalidArgumentError('expected 0 to 65535');
+  return port;
+}

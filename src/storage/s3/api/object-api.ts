@@ -1,0 +1,423 @@
+import type { Readable } from 'node:stream';
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type HeadObjectCommandOutput,
+} from '@aws-sdk/client-s3';
+import { StorageError } from '../../object-store.ts';
+import type { AttributeMemory } from '../tree/attribute-memory.ts';
+import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
+import { deleteInOne, type VersionReference } from './delete-in-one.ts';
+import { sameEtag } from './etag.ts';
+import { interceptListing, listPage } from './list-answer.ts';
+import type { ListPage } from './list-parser.ts';
+import {
+  conditionFields,
+  copySource,
+  propertyFields,
+  storedAs,
+  UPLOAD_TAG,
+  type ObjectProperties,
+  type StorageClassOptions,
+  type WriteCondition,
+} from './object-fields.ts';
+import type { Requester } from './requester.ts';
+import { SameBytes } from '../tree/same-bytes.ts';
+
+export interface ObjectInfo {
+  readonly key: string;
+  readonly size: number;
+  /** As S3 gave it, with its quotes. */
+  readonly etag: string;
+  /** Seconds since the epoch. */
+  readonly lastModified: number;
+  readonly properties: ObjectProperties;
+}
+
+export interface ListRequest {
+  readonly prefix: string;
+  readonly delimiter?: '/';
+  readonly maxKeys?: number;
+  readonly token?: string | undefined;
+}
+
+export interface ObjectIdentity {
+  readonly etag: string;
+  readonly tag: string | undefined;
+  /** Of the whole object, each with its algorithm's name. */
+  readonly checksums: readonly string[];
+}
+
+/** Requests on whole objects. Every method throws StorageError. */
+export class ObjectApi {
+  /** Where versions are whose metadata or name this process has changed. */
+  readonly sameBytes = new SameBytes();
+  readonly #requester: Requester;
+  readonly #stored: ReturnType<typeof storedAs>;
+  readonly #memory: AttributeMemory;
+
+  constructor(requester: Requester, stored: StorageClassOptions, memory: AttributeMemory) {
+    this.#requester = requester;
+    this.#memory = memory;
+    this.#stored = storedAs(stored);
+  }
+
+  /** Undefined if there is no such object. */
+  async head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    try {
+      const answer = await this.#requester.runRaw(
+        'HeadObject',
+        async ({ client, options }) =>
+          client.send(new HeadObjectCommand({ Bucket: this.#requester.bucket, Key: key }), options),
+        signal,
+      );
+      const info = objectInfo(key, answer);
+      this.#memory.learn(key, info.etag, info.lastModified, info.properties.metadata);
+      return info;
+    } catch (error) {
+      if (isMissing(error)) {
+        this.#memory.forget(key);
+        return undefined;
+      }
+      throw toStorageError(error, 'HeadObject');
+    }
+  }
+
+  /**
+   * One try of a ranged GET of bytes `from` to `to` (exclusive) of the version `etag`, which is looked for where this
+   * process has moved it. The caller ends or destroys the stream. Throws the SDK's error: a reader that goes on where the
+   * stream broke makes its own retries.
+   */
+  async getRangeOnce(key: string, etag: string, from: number, to: number, signal: AbortSignal): Promise<Readable> {
+    const pinned = { key, etag };
+    for (let version = this.sameBytes.latest(pinned); ;) {
+      try {
+        return await this.#getRange(version, from, to, signal);
+      } catch (error) {
+        if (!isMissing(error) && !isPreconditionFailure(error) && !isChanged(error)) throw error;
+        // The copy may have been made in this moment, and not be noted yet.
+        await this.sameBytes.settled(version.key);
+        const now = this.sameBytes.latest(pinned);
+        if (now.key === version.key && sameEtag(now.etag, version.etag)) throw error;
+        version = now;
+      }
+    }
+  }
+
+  async #getRange({ key, etag }: VersionReference, from: number, to: number, signal: AbortSignal): Promise<Readable> {
+    const answer = await this.#requester.context.client().send(
+      new GetObjectCommand({
+        Bucket: this.#requester.bucket,
+        Key: key,
+        Range: `bytes=${from}-${to - 1}`,
+        IfMatch: etag,
+      }),
+      { abortSignal: signal },
+    );
+    const body = answer.Body as Readable | undefined;
+    if (body === undefined) throw new SyntaxError('GetObject without a body');
+    // A store that ignores If-Match or Range must not lead to a mixture of two files.
+    if (!sameEtag(answer.ETag ?? '', etag) || answer.ContentLength !== to - from) {
+      body.destroy();
+      throw new StorageError('changed', 'The file has changed in the meantime.', {
+        detail: `GetObject: asked for ${from}-${to} of ${etag}, got ${answer.ContentLength ?? '?'} bytes of ${answer.ETag ?? '?'}`,
+      });
+    }
+    return body;
+  }
+
+  /** A small object's bytes; undefined if it is not there or has more than `maxBytes`. */
+  async readSmall(key: string, maxBytes: number): Promise<Buffer | undefined> {
+    try {
+      return await this.#requester.runRaw('GetObject', async ({ client, options }) => {
+        const answer = await client.send(new GetObjectCommand({ Bucket: this.#requester.bucket, Key: key }), options);
+        const body = answer.Body as Readable | undefined;
+        if (body === undefined) throw new SyntaxError('GetObject without a body');
+        const chunks: Buffer[] = [];
+        let length = 0;
+        for await (const chunk of body as AsyncIterable<Buffer>) {
+          length += chunk.length;
+          if (length > maxBytes) return undefined;
+          chunks.push(chunk);
+        }
+        return Buffer.concat(chunks);
+      });
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw toStorageError(error, 'GetObject');
+    }
+  }
+
+  /**
+   * Stores a whole object from memory. With `exclusive` only if none is there ('exists'), with `replaces` only over the
+   * object with that ETag ('changed'); the tag among the metadata then tells our own object, whose answer was lost,
+   * from another's. A store that does not know the second condition is asked by HEAD instead.
+   */
+  async put(
+    key: string,
+    body: Buffer,
+    properties: ObjectProperties,
+    condition: WriteCondition,
+    signal?: AbortSignal,
+    isSecondTry = false,
+  ): Promise<{ readonly etag: string }> {
+    const { exclusive, replaces } = condition;
+    try {
+      const answer = await this.#requester.runRaw(
+        'PutObject',
+        async ({ client, options }) =>
+          client.send(
+            new PutObjectCommand({
+              Bucket: this.#requester.bucket,
+              Key: key,
+              Body: body,
+              ContentLength: body.length,
+              ...propertyFields(properties),
+              ...this.#stored,
+              ...conditionFields(condition),
+            }),
+            options,
+          ),
+        signal,
+      );
+      this.#memory.forget(key);
+      return { etag: answer.ETag ?? '' };
+    } catch (error) {
+      const isUnknown = replaces !== undefined && codeOf(error) === 'NotImplemented';
+      // Some stores say 404 where there is nothing that the condition could hold for, or where it went in this moment.
+      const isRefused = isPreconditionFailure(error) || isMissing(error);
+      if (!isUnknown && !((exclusive || replaces !== undefined) && isRefused)) {
+        throw toStorageError(error, 'PutObject');
+      }
+      const there = await this.head(key, signal);
+      const tag = properties.metadata[UPLOAD_TAG];
+      if (tag !== undefined && there?.properties.metadata[UPLOAD_TAG] === tag) return { etag: there.etag };
+      if (exclusive && there === undefined && !isSecondTry) {
+        return this.put(key, body, properties, condition, signal, true);
+      }
+      if (exclusive) throw new StorageError('exists', 'The file exists already.', { cause: error });
+      if (there === undefined || replaces === undefined || !sameEtag(there.etag, replaces)) throw changed(error);
+      return this.put(key, body, properties, { exclusive }, signal);
+    }
+  }
+
+  /**
+   * What tells whether two objects have the same bytes although their ETags differ, as those of encrypted objects and
+   * of such that came in parts do: the tag that a copy keeps, and checksums of the whole object. Undefined if there is
+   * no such object.
+   */
+  async identity(key: string): Promise<ObjectIdentity | undefined> {
+    try {
+      const answer = await this.#requester.runRaw('HeadObject', async ({ client, options }) =>
+        client.send(
+          new HeadObjectCommand({ Bucket: this.#requester.bucket, Key: key, ChecksumMode: 'ENABLED' }),
+          options,
+        ),
+      );
+      const { ChecksumCRC64NVME, ChecksumCRC32, ChecksumCRC32C, ChecksumSHA1, ChecksumSHA256 } = answer;
+      const all = { ChecksumCRC64NVME, ChecksumCRC32, ChecksumCRC32C, ChecksumSHA1, ChecksumSHA256 };
+      const checksums = Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : `${name} ${value}`));
+      return {
+        etag: answer.ETag ?? '',
+        tag: answer.Metadata?.[UPLOAD_TAG],
+        checksums: answer.ChecksumType === 'COMPOSITE' ? [] : checksums,
+      };
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw toStorageError(error, 'HeadObject');
+    }
+  }
+
+  /** No error if the object is not there. */
+  async delete(key: string): Promise<void> {
+    try {
+      await this.#requester.runRaw('DeleteObject', async ({ client, options }) =>
+        client.send(new DeleteObjectCommand({ Bucket: this.#requester.bucket, Key: key }), options),
+      );
+    } catch (error) {
+      if (!isMissing(error)) throw toStorageError(error, 'DeleteObject');
+    }
+    this.#memory.forget(key);
+  }
+
+  /**
+   * Deletes the object only if it is the version `etag`, as far as the store heeds the condition (AWS and newer
+   * radosgw do): otherwise 'changed'.
+   */
+  async deleteVersion(key: string, etag: string): Promise<void> {
+    try {
+      await this.#requester.runRaw('DeleteObject', async ({ client, options }) =>
+        client.send(new DeleteObjectCommand({ Bucket: this.#requester.bucket, Key: key, IfMatch: etag }), options),
+      );
+      this.#memory.forget(key);
+    } catch (error) {
+      if (isMissing(error)) {
+        this.#memory.forget(key);
+        return;
+      }
+      const isRefused = isPreconditionFailure(error);
+      if (!isRefused && codeOf(error) !== 'NotImplemented') throw toStorageError(error, 'DeleteObject');
+      await this.#deleteIfSame({ key, etag });
+    }
+  }
+
+  /**
+   * Deletes these versions, at most 1,000 in one request; a key that the request could not name or that failed is tried
+   * by itself. Answers the keys at which another version is by now, as far as the store heeds the condition (AWS does,
+   * radosgw deletes whatever is there).
+   */
+  async deleteVersions(objects: readonly VersionReference[]): Promise<string[]> {
+    // XML 1.0 has no way to write a control character.
+    const plain = new Set(objects.filter(({ key }) => !/\p{Cc}|\uFFFE|\uFFFF/u.test(key)));
+    const failed = await deleteInOne(this.#requester, [...plain]);
+    const others: string[] = [];
+    for (const object of objects) {
+      const failure = failed.get(object.key);
+      if (failure === undefined && plain.has(object)) {
+        this.#memory.forget(object.key);
+        continue;
+      }
+      try {
+        await (failure?.isRefused === true ? this.#deleteIfSame(object) : this.deleteVersion(object.key, object.etag));
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code !== 'changed') throw error;
+        others.push(object.key);
+      }
+    }
+    return others;
+  }
+
+  /** For a condition that the store does not understand, or that does not hold: then 'changed'. */
+  async #deleteIfSame({ key, etag }: VersionReference): Promise<void> {
+    const now = await this.head(key);
+    if (now === undefined) return;
+    if (!sameEtag(now.etag, etag)) throw changed();
+    await this.delete(key);
+  }
+
+  async list(request: ListRequest, signal?: AbortSignal): Promise<ListPage> {
+    return this.#requester.run(
+      'ListObjectsV2',
+      async ({ client, options }) => {
+        const command = new ListObjectsV2Command({
+          Bucket: this.#requester.bucket,
+          Prefix: request.prefix,
+          EncodingType: 'url',
+          ...(request.delimiter === undefined ? {} : { Delimiter: request.delimiter }),
+          ...(request.maxKeys === undefined ? {} : { MaxKeys: request.maxKeys }),
+          ...(request.token === undefined ? {} : { ContinuationToken: request.token }),
+        });
+        const parsed = interceptListing(command);
+        const answer = await client.send(command, options);
+        return parsed() ?? listPage(answer);
+      },
+      signal,
+    );
+  }
+
+  /**
+   * One CopyObject (up to 5 GiB; larger ones are copy.ts's). `replace` gives the copy other properties, otherwise it
+   * takes the source's. 'changed' if the source is another one by now, or the target is not the version that `condition`
+   * names; 'exists' if it must not be there and is. Not every store heeds these conditions.
+   */
+  async copy(
+    source: VersionReference,
+    target: string,
+    replace: ObjectProperties | undefined,
+    condition: WriteCondition,
+  ): Promise<{ readonly etag: string; readonly lastModified: number }> {
+    if (source.key !== target) return this.#copy(source, target, replace, condition);
+    return this.sameBytes.during(target, async () => {
+      const copied = await this.#copy(source, target, replace, condition);
+      this.sameBytes.note(source, { key: target, etag: copied.etag });
+      return copied;
+    });
+  }
+
+  async #copy(
+    source: VersionReference,
+    target: string,
+    replace: ObjectProperties | undefined,
+    condition: WriteCondition,
+  ): Promise<{ readonly etag: string; readonly lastModified: number }> {
+    const isConditional = condition.exclusive || condition.replaces !== undefined;
+    try {
+      const answer = await this.#requester.runRaw('CopyObject', async ({ client, options }) =>
+        client.send(
+          new CopyObjectCommand({
+            Bucket: this.#requester.bucket,
+            Key: target,
+            CopySource: copySource(this.#requester.bucket, source.key),
+            CopySourceIfMatch: source.etag,
+            MetadataDirective: replace === undefined ? 'COPY' : 'REPLACE',
+            ...(replace === undefined ? {} : propertyFields(replace)),
+            ...this.#stored,
+            ...conditionFields(condition),
+          }),
+          options,
+        ),
+      );
+      const etag = answer.CopyObjectResult?.ETag;
+      if (etag === undefined) throw new SyntaxError('CopyObject without a result');
+      const lastModified = seconds(answer.CopyObjectResult?.LastModified);
+      this.#memory.forget(target);
+      return { etag, lastModified };
+    } catch (error) {
+      if (isConditional && codeOf(error) === 'NotImplemented') {
+        return this.#copy(source, target, replace, { exclusive: false });
+      }
+      if (!isConditional || !isPreconditionFailure(error)) throw toStorageError(error, 'CopyObject');
+      // One of two conditions did not hold: the source is another one, or what is at the target.
+      const [now, there] = [await this.head(source.key), await this.head(target)];
+      // Our own copy, whose answer was lost. Not every store gives a copy the ETag of its source: then both stay.
+      if (there !== undefined && isCopyOf(there, source, replace)) {
+        return { etag: there.etag, lastModified: there.lastModified };
+      }
+      if (!condition.exclusive || there === undefined || now === undefined || !sameEtag(now.etag, source.etag)) {
+        throw toStorageError(error, 'CopyObject');
+      }
+      throw new StorageError('exists', 'The target exists already.', { cause: error });
+    }
+  }
+}
+
+function isChanged(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'changed';
+}
+
+/** Whether an object that stands where a copy was to be made is that copy. */
+function isCopyOf(there: ObjectInfo, source: VersionReference, replace: ObjectProperties | undefined): boolean {
+  if (there.key !== source.key) return sameEtag(there.etag, source.etag);
+  return Object.entries(replace?.metadata ?? {}).every(([name, value]) => there.properties.metadata[name] === value);
+}
+
+export function changed(cause?: unknown): StorageError {
+  return new StorageError('changed', 'The file has changed in the meantime.', { cause });
+}
+
+function objectInfo(key: string, answer: HeadObjectCommandOutput): ObjectInfo {
+  const expires = answer.ExpiresString === undefined ? undefined : new Date(answer.ExpiresString);
+  return {
+    key,
+    size: answer.ContentLength ?? 0,
+    etag: answer.ETag ?? '',
+    lastModified: seconds(answer.LastModified),
+    properties: {
+      metadata: answer.Metadata ?? {},
+      ...(answer.ContentType === undefined ? {} : { contentType: answer.ContentType }),
+      ...(answer.ContentEncoding === undefined ? {} : { contentEncoding: answer.ContentEncoding }),
+      ...(answer.ContentLanguage === undefined ? {} : { contentLanguage: answer.ContentLanguage }),
+      ...(answer.ContentDisposition === undefined ? {} : { contentDisposition: answer.ContentDisposition }),
+      ...(answer.CacheControl === undefined ? {} : { cacheControl: answer.CacheControl }),
+      ...(expires === undefined || Number.isNaN(expires.getTime()) ? {} : { expires }),
+    },
+  };
+}
+
+function seconds(date: Date | undefined): number {
+  return date === undefined ? 0 : Math.floor(date.getTime() / 1000);
+}

@@ -1,0 +1,54 @@
+import { describe, expect, test } from '@jest/globals';
+import { decodeListedKey, KeySpace, listedName, MAX_KEY_BYTES } from '../../../../src/storage/s3/tree/keys.ts';
+
+describe('paths and keys', () => {
+  test('are the same behind the prefix, whose slashes do not matter', () => {
+    for (const prefix of ['home/sub', '/home/sub', 'home/sub/', '//home/sub//']) {
+      const keys = new KeySpace(prefix);
+      expect(keys.fileKey('a/b c')).toBe('home/sub/a/b c');
+      expect(keys.directoryPrefix('a')).toBe('home/sub/a/');
+      expect(keys.directoryPrefix('')).toBe('home/sub/');
+    }
+    expect(new KeySpace('').fileKey('a')).toBe('a');
+    expect(new KeySpace('/').directoryPrefix('')).toBe('');
+  });
+
+  test.each(['/a', 'a//b', 'a/', '..', 'a/../b', './a', 'a\0b', 'a\nb', 'a\x7f', '\ud800'])('%p is no name', (path) => {
+    expect(() => new KeySpace('home').fileKey(path)).toThrow(expect.objectContaining({ code: 'invalid-name' }));
+  });
+
+  test('the name of our own records is nobody else’s', () => {
+    const keys = new KeySpace('home');
+    for (const path of ['.latticeport', '.latticeport/uploads/x']) {
+      expect(() => keys.fileKey(path)).toThrow(expect.objectContaining({ code: 'permission-denied' }));
+    }
+    expect(keys.fileKey('a/.latticeport')).toBe('home/a/.latticeport');
+    expect(keys.fileKey('.latticeport2')).toBe('home/.latticeport2');
+  });
+
+  test('a new key of more than 1,024 bytes with its marker’s slash is refused, in bytes and not in letters', () => {
+    const keys = new KeySpace('p');
+    const room = MAX_KEY_BYTES - 'p/'.length - 1;
+    expect(keys.newKey('x'.repeat(room))).toHaveLength(MAX_KEY_BYTES - 1);
+    expect(() => keys.newKey('x'.repeat(room + 1))).toThrow(/longer than the store allows/);
+    expect(() => keys.directoryPrefix('x'.repeat(room + 1))).toThrow(/longer than the store allows/);
+    // Another program's.
+    expect(keys.fileKey('x'.repeat(room + 1))).toHaveLength(MAX_KEY_BYTES);
+    expect(keys.canBeDirectory('x'.repeat(room + 1))).toBe(false);
+    expect(() => keys.fileKey('x'.repeat(room + 2))).toThrow(/longer than the store allows/);
+    expect(() => keys.fileKey('é'.repeat(600))).toThrow(expect.objectContaining({ code: 'invalid-name' }));
+  });
+
+  test('listed keys without a name are told apart', () => {
+    for (const name of ['', '.', '..', 'a/b', 'a\tb', 'a\x00']) expect(listedName(name)).toBeUndefined();
+    for (const name of ['a', '...', '.a', ' ', 'é', '\ufffd', 'a\\b']) expect(listedName(name)).toBe(name);
+  });
+
+  test('keys in listings are decoded, and those that are no UTF-8 are not guessed', () => {
+    expect(decodeListedKey('a+b%2Bc%20d')).toBe('a b+c d');
+    expect(decodeListedKey('%F0%9F%A7%AA/%2F')).toBe('🧪//');
+    expect(decodeListedKey('%FF')).toBeUndefined();
+    expect(decodeListedKey('%C3')).toBeUndefined();
+    expect(decodeListedKey('100%')).toBeUndefined();
+  });
+});

@@ -1,0 +1,46 @@
+import { describe, expect, test } from '@jest/globals';
+import { SameBytes } from '../../../../src/storage/s3/tree/same-bytes.ts';
+
+const version = (key: string, etag: string) => ({ key, etag });
+
+describe('where the bytes of a version are', () => {
+  test('through other attributes and other names', () => {
+    const same = new SameBytes();
+    expect(same.latest(version('a', '"1"'))).toEqual(version('a', '"1"'));
+    same.note(version('a', '"1"'), version('a', '"2"'));
+    same.note(version('a', '2'), version('b', '"2"'));
+    expect(same.latest(version('a', '1'))).toEqual(version('b', '"2"'));
+    expect(same.latest(version('c', '1'))).toEqual(version('c', '1'));
+  });
+
+  test('a file that comes back to its name is found there, and no question goes on for ever', () => {
+    const same = new SameBytes();
+    same.note(version('a', '1'), version('b', '1'));
+    same.note(version('b', '1'), version('a', '1'));
+    expect(same.latest(version('a', '1'))).toEqual(version('a', '1'));
+    expect(same.latest(version('b', '1'))).toEqual(version('a', '1'));
+    same.note(version('a', '1'), version('c', '1'));
+    expect(same.latest(version('b', '1'))).toEqual(version('c', '1'));
+  });
+
+  test('counts changes that leave the ETag as it is', () => {
+    const same = new SameBytes();
+    const before = same.changeOf('a');
+    same.note(version('a', '1'), version('a', '1'));
+    expect(same.changeOf('a')).not.toBe(before);
+    expect(same.latest(version('a', '1'))).toEqual(version('a', '1'));
+  });
+
+  test('who finds a version gone waits for the copies under way', async () => {
+    const same = new SameBytes();
+    let end: () => void = () => undefined;
+    const copy = same.during('a', async () => new Promise<void>((resolve) => (end = resolve)));
+    let settled = false;
+    const waiting = same.settled('a').then(() => (settled = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(settled).toBe(false);
+    end();
+    await Promise.all([copy, waiting]);
+    await same.settled('a');
+  });
+});
