@@ -10,8 +10,8 @@ import { GEX_MIN_BITS } from '../src/crypto/kex/dh-group.ts';
 import { CLIENT_PRESETS } from '../src/policy/client-presets.ts';
 import { describeAlgorithm } from '../src/policy/describe-algorithm.ts';
 import { explainNegotiation } from '../src/policy/explain-negotiation.ts';
-import { serverOffer } from '../src/policy/offered-lists.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../src/policy/security-policy.ts';
+import { serverOffer } from '../src/policy/server-offer.ts';
 
 /** docs/security-policies.md, from the policies and the algorithm table. Pure. */
 export function policyDocs(policies: readonly SecurityPolicy[]): string {

@@ -1,4 +1,4 @@
-import type { OfferedLists } from './offered-lists.ts';
+import type { KexInit } from '../negotiation/kexinit.ts';
 
 /** What a known client offers without any configuration of its own. */
 export interface ClientPreset {
@@ -8,7 +8,7 @@ export interface ClientPreset {
   readonly version: string;
   /** Captured (scripts/capture-kexinit.ts), or where else the lists come from. */
   readonly source: string;
-  readonly offer: OfferedLists;
+  readonly offer: KexInit;
 }
 
 interface PresetRow {

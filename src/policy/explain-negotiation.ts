@@ -1,31 +1,23 @@
-import { CIPHER_BY_NAME, KEX_BY_NAME } from '../crypto/algorithms/algorithm-table.ts';
+import { KEX_BY_NAME } from '../crypto/algorithms/algorithm-table.ts';
+import type { KexInit } from '../negotiation/kexinit.ts';
+import { negotiate, type Guess, type NegotiatedList, type NegotiationStep } from '../negotiation/negotiate.ts';
 import { inWords } from './in-words.ts';
-import { isKexSignal, type OfferedLists } from './offered-lists.ts';
 import { explainPq, type PqExplanation } from './pq-advice.ts';
 
-export type NegotiatedList =
-  | 'kex'
-  | 'hostKeys'
-  | 'ciphersClientToServer'
-  | 'ciphersServerToClient'
-  | 'macsClientToServer'
-  | 'macsServerToClient'
-  | 'compressionClientToServer'
-  | 'compressionServerToClient';
+/** What a list is called in a sentence. */
+const LABELS: Readonly<Record<NegotiatedList, string>> = {
+  kex: 'key exchange method',
+  hostKeys: 'host key algorithm',
+  ciphersClientToServer: 'cipher, client to server',
+  ciphersServerToClient: 'cipher, server to client',
+  macsClientToServer: 'MAC, client to server',
+  macsServerToClient: 'MAC, server to client',
+  compressionClientToServer: 'compression, client to server',
+  compressionServerToClient: 'compression, server to client',
+};
 
-const STEPS: readonly (readonly [list: NegotiatedList, label: string])[] = [
-  ['kex', 'key exchange method'],
-  ['hostKeys', 'host key algorithm'],
-  ['ciphersClientToServer', 'cipher, client to server'],
-  ['ciphersServerToClient', 'cipher, server to client'],
-  ['macsClientToServer', 'MAC, client to server'],
-  ['macsServerToClient', 'MAC, server to client'],
-  ['compressionClientToServer', 'compression, client to server'],
-  ['compressionServerToClient', 'compression, server to client'],
-];
-
-/** One list's turn in the negotiation. */
-export interface NegotiationStep {
+/** One list's turn in the negotiation, in words. */
+export interface ExplainedStep {
   readonly list: NegotiatedList;
   /** What the list is called in a sentence. */
   readonly label: string;
@@ -39,7 +31,7 @@ export interface NegotiationStep {
 export interface NegotiationExplanation {
   /** `refused`: the server disconnects with reason 3 (key exchange failed) at the first step that is not `ok`. */
   readonly outcome: 'negotiated' | 'refused';
-  readonly steps: readonly NegotiationStep[];
+  readonly steps: readonly ExplainedStep[];
   /** Whether the client sends a guessed key exchange packet, and whether it is right. */
   readonly guess: { readonly sent: boolean; readonly right: boolean; readonly why: string };
   /** Both sides announce strict key exchange (the answer to Terrapin). */
@@ -47,89 +39,55 @@ export interface NegotiationExplanation {
   readonly pq: PqExplanation;
 }
 
-/**
- * Plays the negotiation of RFC 4253 §7.1 on two KEXINITs, step by step, with reasons: in each list the client's first
- * name that the server has too. Every method of this build needs a host key that signs, and every host key algorithm
- * signs, so that no combination is ruled out. Pure.
- */
-export function explainNegotiation(server: OfferedLists, client: OfferedLists): NegotiationExplanation {
-  const steps: NegotiationStep[] = [];
-  const chosen = new Map<NegotiatedList, string | null>();
-  for (const [list, label] of STEPS) {
-    const step = explainStep(list, label, server, client, chosen);
-    steps.push(step);
-    chosen.set(list, step.chosen);
-    if (!step.ok) break;
-  }
+/** Puts into words what the negotiation makes of two KEXINITs, step by step, and what post-quantum would take. Pure. */
+export function explainNegotiation(server: KexInit, client: KexInit): NegotiationExplanation {
+  const { outcome, steps, guess, strictKex } = negotiate(client, server);
+  const explained = steps.map(explainStep);
   return {
-    outcome: steps.every((step) => step.ok) ? 'negotiated' : 'refused',
-    steps,
-    guess: explainGuess(server, client),
-    strictKex:
-      client.kex.includes('kex-strict-c-v00@openssh.com') && server.kex.includes('kex-strict-s-v00@openssh.com'),
-    pq: explainPq(server.kex, client.kex, chosen.get('kex') ?? null),
+    outcome: outcome === 'agreed' ? 'negotiated' : 'refused',
+    steps: explained,
+    guess: client.firstKexPacketFollows ? explainGuess(guess) : NO_GUESS,
+    strictKex,
+    pq: explainPq(server.kex, client.kex, explained.find(({ list }) => list === 'kex')?.chosen ?? null),
   };
 }
 
-const CIPHER_OF_MAC = {
-  macsClientToServer: 'ciphersClientToServer',
-  macsServerToClient: 'ciphersServerToClient',
-} as const satisfies Partial<Record<NegotiatedList, NegotiatedList>>;
-
-function explainStep(
-  list: NegotiatedList,
-  label: string,
-  server: OfferedLists,
-  client: OfferedLists,
-  before: ReadonlyMap<NegotiatedList, string | null>,
-): NegotiationStep {
-  if (list === 'macsClientToServer' || list === 'macsServerToClient') {
-    const cipher = before.get(CIPHER_OF_MAC[list]) ?? '';
-    if (CIPHER_BY_NAME.get(cipher)?.aead === true) {
-      return { list, label, chosen: null, ok: true, why: `${cipher} authenticates by itself` };
+function explainStep(step: NegotiationStep): ExplainedStep {
+  const { list } = step;
+  const label = LABELS[list];
+  switch (step.outcome) {
+    case 'chosen':
+      return { list, label, chosen: step.name, ok: true, why: whyChosen(step) };
+    case 'moot':
+      return { list, label, chosen: null, ok: true, why: `${step.cipher} authenticates by itself` };
+    case 'no-match': {
+      const why = `no match: the client lists ${inWords(step.client)}, the server ${inWords(step.server)}`;
+      return { list, label, chosen: null, ok: false, why };
     }
   }
-  const theirs = client[list].filter((name) => !isKexSignal(name));
-  const ours = server[list].filter((name) => !isKexSignal(name));
-  const chosen = theirs.find((name) => ours.includes(name)) ?? null;
-  if (chosen === null) {
-    return {
-      list,
-      label,
-      chosen,
-      ok: false,
-      why: `no match: the client lists ${inWords(theirs)}, the server ${inWords(ours)}`,
-    };
-  }
-  return { list, label, chosen, ok: true, why: whyChosen(list, chosen, theirs, ours) };
 }
 
-function whyChosen(list: NegotiatedList, chosen: string, theirs: readonly string[], ours: readonly string[]): string {
-  const rank = theirs.indexOf(chosen);
-  const passedOver = theirs.slice(0, rank);
+function whyChosen({ list, name, passedOver, overruled }: NegotiationStep & { readonly outcome: 'chosen' }): string {
   const because =
-    rank === 0
+    passedOver.length === 0
       ? "the client's first choice, and the server has it"
       : `the client's first name that the server has; before it the client lists ${inWords(passedOver)}`;
-  const preferred = ours.slice(0, ours.indexOf(chosen)).filter((name) => theirs.includes(name));
-  const overruled =
-    preferred.length === 0 ? '' : `; the server would prefer ${inWords(preferred)}, but the client's order decides`;
-  const hostKey =
-    list === 'kex' && KEX_BY_NAME.has(chosen) ? '; it needs a host key that signs, as all of them do' : '';
-  return `${because}${overruled}${hostKey}`;
+  const instead =
+    overruled.length === 0 ? '' : `; the server would prefer ${inWords(overruled)}, but the client's order decides`;
+  const hostKey = list === 'kex' && KEX_BY_NAME.has(name) ? '; it needs a host key that signs, as all of them do' : '';
+  return `${because}${instead}${hostKey}`;
 }
 
-function explainGuess(server: OfferedLists, client: OfferedLists): NegotiationExplanation['guess'] {
-  if (!client.firstKexPacketFollows) return { sent: false, right: false, why: 'the client waits for our KEXINIT' };
-  const kexRight = client.kex[0] === server.kex[0];
-  const hostKeyRight = client.hostKeys[0] === server.hostKeys[0];
-  if (kexRight && hostKeyRight) {
+const NO_GUESS = { sent: false, right: false, why: 'the client waits for our KEXINIT' } as const;
+
+function explainGuess({ wrongIn }: Guess): NegotiationExplanation['guess'] {
+  if (wrongIn.length === 0) {
     return { sent: true, right: true, why: "both sides' first key exchange method and first host key algorithm agree" };
   }
-  const what = [kexRight ? [] : 'first key exchange method', hostKeyRight ? [] : 'first host key algorithm'].flat();
+  const what = wrongIn.map((list) => `first ${LABELS[list]}`).join(' and ');
   return {
     sent: true,
     right: false,
-    why: `the two sides differ in their ${what.join(' and ')}, so the server drops the guessed packet (RFC 4253 §7)`,
+    why: `the two sides differ in their ${what}, so the server drops the guessed packet (RFC 4253 §7)`,
   };
 }

@@ -3,8 +3,8 @@ import { CLIENT_PRESETS } from './client-presets.ts';
 import { jsonPathOf, type ConfigProblem } from './config-error.ts';
 import { explainNegotiation } from './explain-negotiation.ts';
 import { algorithmsOf } from './fips-rules.ts';
-import { serverOffer } from './offered-lists.ts';
 import type { SecurityPolicy } from './security-policy.ts';
+import { serverOffer } from './server-offer.ts';
 
 /** The key of a policy file that lists an algorithm of a kind, and the policy's list. */
 const KEY_OF_KIND = { kex: 'SshKexs', cipher: 'SshCiphers', mac: 'SshMacs', hostKey: 'SshHostKeyAlgorithms' } as const;

@@ -1,12 +1,6 @@
-/** Plain algorithm lists, in the order in which they are offered. */
-export interface AlgorithmLists {
-  readonly kex: readonly string[];
-  /** The same for both directions. */
-  readonly ciphers: readonly string[];
-  /** The same for both directions. */
-  readonly macs: readonly string[];
-  readonly hostKeys: readonly string[];
-}
+import type { AlgorithmLists } from '../negotiation/algorithm-lists.ts';
+
+export type { AlgorithmLists };
 
 /** One security policy, checked: every name is implemented, no list is empty, no name stands twice. */
 export interface SecurityPolicy {

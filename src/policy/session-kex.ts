@@ -1,4 +1,5 @@
 import { KEX_BY_NAME, type PqFamily } from '../crypto/algorithms/algorithm-table.ts';
+import type { NegotiatedAlgorithms } from '../negotiation/negotiate.ts';
 import { looksPostQuantum } from './pq-names.ts';
 
 /** A value for each direction of the connection. */
@@ -36,13 +37,7 @@ export interface SessionKex {
 }
 
 /** What the transport knows after a key exchange. */
-export interface NegotiatedSession {
-  readonly kex: string;
-  readonly hostKey: string;
-  readonly cipherClientToServer: string;
-  readonly cipherServerToClient: string;
-  readonly macClientToServer: string | null;
-  readonly macServerToClient: string | null;
+export interface NegotiatedSession extends NegotiatedAlgorithms {
   readonly strictKex: boolean;
   /** Sizes of the public values, in bytes. */
   readonly publicBytes: { readonly client: number; readonly server: number };

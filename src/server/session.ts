@@ -15,11 +15,9 @@ import { ReadBudget } from '../sftp/read-budget.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
-import { SSH_MSG } from '../transport/messages.ts';
+import { decodeServiceRequest, encodeServiceAccept, SSH_MSG } from '../transport/messages.ts';
 import type { KeyExchangeInfo, TransportHandler } from '../transport/transport.ts';
 import { Transport } from '../transport/transport.ts';
-import { SshReader } from '../wire/reader.ts';
-import { SshWriter } from '../wire/writer.ts';
 import type { Admission } from './admission.ts';
 import { sourceOf } from './connection-throttle.ts';
 import type { DescriptorShares } from './descriptors.ts';
@@ -277,13 +275,11 @@ export class Session implements TransportHandler {
 
   /** Answers a service request (RFC 4253 §10). paramiko makes one before every attempt. */
   #acceptService(payload: Buffer): void {
-    const reader = new SshReader(payload, 1);
-    const service = reader.ascii(64);
-    reader.end();
+    const service = decodeServiceRequest(payload);
     if (service !== 'ssh-userauth') {
       throw new SshDisconnect(DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, 'only ssh-userauth is available here');
     }
-    this.#transport.send(new SshWriter(32).byte(SSH_MSG.SERVICE_ACCEPT).string(service).finish());
+    this.#transport.send(encodeServiceAccept(service));
   }
 
   /** A keep-alive while its user looks for the password: as OpenSSH, we do not know it yet. Bounded, like all before login. */

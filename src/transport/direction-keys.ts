@@ -12,9 +12,7 @@ const LETTERS = { clientToServer: ['A', 'C', 'E'], serverToClient: ['B', 'D', 'F
 export function deriveDirectionKeys(
   { hash, sharedSecret, exchangeHash }: ExchangeResult,
   sessionId: Buffer,
-  direction: Direction,
-  cipher: string,
-  mac: string | null,
+  { direction, cipher, mac }: { readonly direction: Direction; readonly cipher: string; readonly mac: string | null },
 ): DirectionKeys {
   const [iv, key, macKey] = LETTERS[direction];
   const sizes = cipherKeySizes(cipher, mac);

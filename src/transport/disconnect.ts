@@ -38,6 +38,11 @@ export class SshDisconnect extends Error {
   }
 }
 
+/** The answer to a message that is known but may not come now. */
+export function unexpectedMessage(message: number): SshDisconnect {
+  return new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, `unexpected message ${message} at this point`);
+}
+
 /** A peer's text made safe for logs and terminals: printable ASCII, bounded. */
 export function printable(text: Buffer, maxBytes = 255): string {
   return text

@@ -5,12 +5,26 @@ import { KexError } from '../crypto/kex/kex-method.ts';
 import { createKexMethod } from '../crypto/kex/kex-constructors.ts';
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import { parsePublicKey } from '../crypto/keys/public-key.ts';
-import { SshReader } from '../wire/reader.ts';
 import { SshWriter } from '../wire/writer.ts';
 import { DISCONNECT_REASON, SshDisconnect } from './disconnect.ts';
+import type { GexGroup, GexSizes, KexReplyMessage, ValueMessages } from './kex-messages.ts';
+import {
+  decodeGexGroup,
+  decodeGexRequest,
+  decodeKexReply,
+  decodeKexValue,
+  encodeGexGroup,
+  encodeGexRequest,
+  encodeKexReply,
+  encodeKexValue,
+  GEX_MAX_BITS,
+  GEX_MESSAGES,
+  METHOD_MESSAGES,
+  writePublic,
+} from './kex-messages.ts';
 import { SSH_MSG } from './messages.ts';
 
-export const GEX_SHA256 = 'diffie-hellman-group-exchange-sha256';
+const GEX_SHA256 = 'diffie-hellman-group-exchange-sha256';
 
 /** What goes into the exchange hash before the method's own values (RFC 4253 §8). */
 export interface ExchangeContext {
@@ -46,45 +60,55 @@ export interface ExchangeStep {
 }
 
 /** The values that group exchange adds to H (RFC 4419 §3): min, n, max, p, g. */
-type GexValues = { readonly sizes: readonly [number, number, number]; readonly p: Buffer; readonly g: Buffer };
+type GexValues = GexGroup & { readonly sizes: GexSizes };
 
-const PUBLIC_MAX_BYTES = 4096;
-const GEX_MAX_BITS = 8192;
+/** A method and, where group exchange made it, the values of its group. */
+interface Course {
+  readonly method: KexMethod;
+  readonly gex: GexValues | null;
+}
 
-function exchangeHash(
-  context: ExchangeContext,
-  method: KexMethod,
-  hostKeyBlob: Buffer,
-  gex: GexValues | null,
-  init: Buffer,
-  reply: Buffer,
-  sharedSecret: Buffer,
-): Buffer {
+/** What both sides said to each other, and what came of it. */
+interface Exchanged {
+  readonly hostKeyBlob: Buffer;
+  readonly init: Buffer;
+  readonly reply: Buffer;
+  readonly sharedSecret: Buffer;
+}
+
+function exchangeHash(context: ExchangeContext, { method, gex }: Course, exchanged: Exchanged): Buffer {
   const writer = new SshWriter(8192)
     .string(context.clientVersion)
     .string(context.serverVersion)
     .string(context.clientKexInit)
     .string(context.serverKexInit)
-    .string(hostKeyBlob);
+    .string(exchanged.hostKeyBlob);
   if (gex !== null) {
     for (const size of gex.sizes) writer.uint32(size);
     writer.unsignedMpint(gex.p).unsignedMpint(gex.g);
   }
-  writePublic(writer, method, init);
-  writePublic(writer, method, reply);
-  writer.bytes(sharedSecret);
+  writePublic(writer, method.publicEncoding, exchanged.init);
+  writePublic(writer, method.publicEncoding, exchanged.reply);
+  writer.bytes(exchanged.sharedSecret);
   const input = writer.finish();
   const digest = createHash(method.hash).update(input).digest();
   input.fill(0);
   return digest;
 }
 
-function writePublic(writer: SshWriter, method: KexMethod, value: Buffer): SshWriter {
-  return method.publicEncoding === 'mpint' ? writer.unsignedMpint(value) : writer.string(value);
+/** The numbers of the messages with the public values. */
+function messagesOf({ gex }: Course): ValueMessages {
+  return gex === null ? METHOD_MESSAGES : GEX_MESSAGES;
 }
 
-function readPublic(reader: SshReader, method: KexMethod): Buffer {
-  return method.publicEncoding === 'mpint' ? reader.unsignedMpint(PUBLIC_MAX_BYTES) : reader.string(PUBLIC_MAX_BYTES);
+/** The method that is known from the start; null where a group has to be chosen first. */
+function fixedCourse(method: string): Course | null {
+  return method === GEX_SHA256 ? null : { method: createKexMethod(method), gex: null };
+}
+
+function requireNumber(payload: Buffer, number: number): void {
+  const received = payload[0] ?? 0;
+  if (received !== number) throw unexpected(received);
 }
 
 function unexpected(message: number): SshDisconnect {
@@ -105,69 +129,66 @@ async function orFail<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+type ServerState =
+  | { readonly name: 'group-wanted' }
+  | { readonly name: 'init-wanted'; readonly course: Course }
+  | { readonly name: 'answered' };
+
 /** The server's side of one key exchange, from the client's first method message to our reply. */
 export class ServerExchange {
   readonly #context: ExchangeContext;
-  readonly #hostKey: PrivateKey;
-  readonly #signatureAlgorithm: SignatureAlgorithm;
-  readonly #groupExchangeMinBits: number | undefined;
-  #method: KexMethod | null;
-  #gex: GexValues | null = null;
-  #done = false;
+  readonly #keys: ServerExchangeKeys;
+  #state: ServerState;
 
-  constructor(context: ExchangeContext, { hostKey, signatureAlgorithm, groupExchangeMinBits }: ServerExchangeKeys) {
+  constructor(context: ExchangeContext, keys: ServerExchangeKeys) {
     this.#context = context;
-    this.#hostKey = hostKey;
-    this.#signatureAlgorithm = signatureAlgorithm;
-    this.#groupExchangeMinBits = groupExchangeMinBits;
-    this.#method = context.method === GEX_SHA256 ? null : createKexMethod(context.method);
+    this.#keys = keys;
+    const course = fixedCourse(context.method);
+    this.#state = course === null ? { name: 'group-wanted' } : { name: 'init-wanted', course };
   }
 
   async receive(payload: Buffer): Promise<ExchangeStep> {
-    const reader = new SshReader(payload);
-    const message = reader.byte();
-    if (this.#done) throw unexpected(message);
-    if (this.#method === null) {
-      if (message !== SSH_MSG.KEX_DH_GEX_REQUEST) throw unexpected(message);
-      return { send: [this.#chooseGroup(reader)], result: null };
+    const state = this.#state;
+    switch (state.name) {
+      case 'group-wanted':
+        requireNumber(payload, SSH_MSG.KEX_DH_GEX_REQUEST);
+        return { send: [this.#chooseGroup(decodeGexRequest(payload))], result: null };
+      case 'init-wanted': {
+        requireNumber(payload, messagesOf(state.course).init);
+        const init = Buffer.from(decodeKexValue(payload, state.course.method.publicEncoding));
+        this.#state = { name: 'answered' };
+        return this.#respond(state.course, init);
+      }
+      case 'answered':
+        throw unexpected(payload[0] ?? 0);
     }
-    if (message !== (this.#gex === null ? SSH_MSG.KEX_ECDH_INIT : SSH_MSG.KEX_DH_GEX_INIT)) throw unexpected(message);
-    const init = Buffer.from(readPublic(reader, this.#method));
-    reader.end();
-    this.#done = true;
-    return this.#respond(this.#method, init);
   }
 
-  #chooseGroup(reader: SshReader): Buffer {
-    const sizes = [reader.uint32(), reader.uint32(), reader.uint32()] as const;
-    reader.end();
+  #chooseGroup(sizes: GexSizes): Buffer {
     const [min, preferred, max] = sizes;
     const group =
-      min <= preferred && preferred <= max ? chooseGexGroup(min, preferred, max, this.#groupExchangeMinBits) : null;
+      min <= preferred && preferred <= max
+        ? chooseGexGroup(min, preferred, max, this.#keys.groupExchangeMinBits)
+        : null;
     if (group === null) {
       throw new SshDisconnect(DISCONNECT_REASON.KEY_EXCHANGE_FAILED, 'no group of the wanted size for group exchange', {
         detail: { min, preferred, max },
       });
     }
-    this.#gex = { sizes, p: group.p, g: group.g };
-    this.#method = createGexMethod(group);
-    return new SshWriter(group.p.length + 64)
-      .byte(SSH_MSG.KEX_DH_GEX_GROUP)
-      .unsignedMpint(group.p)
-      .unsignedMpint(group.g)
-      .finish();
+    const course = { method: createGexMethod(group), gex: { sizes, p: group.p, g: group.g } };
+    this.#state = { name: 'init-wanted', course };
+    return encodeGexGroup(group);
   }
 
-  async #respond(method: KexMethod, init: Buffer): Promise<ExchangeStep> {
+  async #respond(course: Course, init: Buffer): Promise<ExchangeStep> {
+    const { method } = course;
     const { reply, sharedSecret } = await orFail(method.respond(init));
-    const hostKey = this.#hostKey.publicKey;
-    const hash = exchangeHash(this.#context, method, hostKey.blob, this.#gex, init, reply, sharedSecret);
-    const signature = await this.#hostKey.sign(this.#signatureAlgorithm, hash);
-    const writer = new SshWriter(4096)
-      .byte(this.#gex === null ? SSH_MSG.KEX_ECDH_REPLY : SSH_MSG.KEX_DH_GEX_REPLY)
-      .string(hostKey.blob);
+    const hostKey = this.#keys.hostKey.publicKey;
+    const hostKeyBlob = hostKey.blob;
+    const hash = exchangeHash(this.#context, course, { hostKeyBlob, init, reply, sharedSecret });
+    const signature = await this.#keys.hostKey.sign(this.#keys.signatureAlgorithm, hash);
     return {
-      send: [writePublic(writer, method, reply).string(signature).finish()],
+      send: [encodeKexReply(messagesOf(course).reply, method.publicEncoding, { hostKeyBlob, reply, signature })],
       result: {
         hash: method.hash,
         sharedSecret,
@@ -182,57 +203,63 @@ export class ServerExchange {
 /** Decides whether a host key is the wanted one; false ends the connection with HOST_KEY_NOT_VERIFIABLE. */
 export type HostKeyVerifier = (hostKey: PublicKey) => boolean | Promise<boolean>;
 
+type ClientState =
+  | { readonly name: 'group-wanted' }
+  | { readonly name: 'reply-wanted'; readonly course: Course; readonly exchange: MethodExchange }
+  | { readonly name: 'answered'; readonly exchange: MethodExchange };
+
+/** RFC 4419 §3: what we ask for. */
+const GEX_SIZES: GexSizes = [2048, 3072, GEX_MAX_BITS];
+
 /** The client's side of one key exchange. */
 export class ClientExchange {
+  /** To be sent at once. */
+  readonly firstMessage: Buffer;
   readonly #context: ExchangeContext;
   readonly #signatureAlgorithm: SignatureAlgorithm;
   readonly #verifyHostKey: HostKeyVerifier;
-  #method: KexMethod | null;
-  #exchange: MethodExchange | null = null;
-  #gex: GexValues | null = null;
-  #done = false;
-
-  /** RFC 4419 §3: what we ask for. */
-  static readonly GEX_SIZES = [2048, 3072, GEX_MAX_BITS] as const;
+  #state: ClientState = { name: 'group-wanted' };
 
   constructor(context: ExchangeContext, signatureAlgorithm: SignatureAlgorithm, verifyHostKey: HostKeyVerifier) {
     this.#context = context;
     this.#signatureAlgorithm = signatureAlgorithm;
     this.#verifyHostKey = verifyHostKey;
-    this.#method = context.method === GEX_SHA256 ? null : createKexMethod(context.method);
-  }
-
-  start(): Buffer {
-    if (this.#method !== null) return this.#init(this.#method);
-    const writer = new SshWriter(16).byte(SSH_MSG.KEX_DH_GEX_REQUEST);
-    for (const size of ClientExchange.GEX_SIZES) writer.uint32(size);
-    return writer.finish();
+    const course = fixedCourse(context.method);
+    this.firstMessage = course === null ? encodeGexRequest(GEX_SIZES) : this.#init(course);
   }
 
   async receive(payload: Buffer): Promise<ExchangeStep> {
-    const reader = new SshReader(payload);
-    const message = reader.byte();
-    if (this.#done) throw unexpected(message);
-    if (this.#method === null) {
-      if (message !== SSH_MSG.KEX_DH_GEX_GROUP) throw unexpected(message);
-      return { send: [this.#takeGroup(reader)], result: null };
+    const state = this.#state;
+    switch (state.name) {
+      case 'group-wanted':
+        requireNumber(payload, SSH_MSG.KEX_DH_GEX_GROUP);
+        return { send: [this.#takeGroup(decodeGexGroup(payload))], result: null };
+      case 'reply-wanted': {
+        const { course, exchange } = state;
+        requireNumber(payload, messagesOf(course).reply);
+        const message = decodeKexReply(payload, course.method.publicEncoding);
+        this.#state = { name: 'answered', exchange };
+        return this.#finish(course, exchange, message);
+      }
+      case 'answered':
+        throw unexpected(payload[0] ?? 0);
     }
-    const method = this.#method;
-    const exchange = this.#exchange;
-    if (exchange === null || message !== (this.#gex === null ? SSH_MSG.KEX_ECDH_REPLY : SSH_MSG.KEX_DH_GEX_REPLY)) {
-      throw unexpected(message);
-    }
-    const hostKeyBlob = Buffer.from(reader.string(PUBLIC_MAX_BYTES * 4));
-    const reply = Buffer.from(readPublic(reader, method));
-    const signature = reader.string(PUBLIC_MAX_BYTES * 4);
-    reader.end();
-    this.#done = true;
+  }
+
+  dispose(): void {
+    if (this.#state.name !== 'group-wanted') this.#state.exchange.dispose();
+  }
+
+  async #finish(course: Course, exchange: MethodExchange, message: KexReplyMessage): Promise<ExchangeStep> {
+    const { init } = exchange;
+    const hostKeyBlob = Buffer.from(message.hostKeyBlob);
+    const reply = Buffer.from(message.reply);
     const hostKey = parsePublicKey(hostKeyBlob);
     const sharedSecret = await orFail(exchange.finish(reply));
-    const hash = exchangeHash(this.#context, method, hostKeyBlob, this.#gex, exchange.init, reply, sharedSecret);
+    const hash = exchangeHash(this.#context, course, { hostKeyBlob, init, reply, sharedSecret });
     if (
       !hostKey.signatureAlgorithms.includes(this.#signatureAlgorithm) ||
-      !hostKey.verify(this.#signatureAlgorithm, signature, hash)
+      !hostKey.verify(this.#signatureAlgorithm, message.signature, hash)
     ) {
       throw new SshDisconnect(DISCONNECT_REASON.KEY_EXCHANGE_FAILED, 'host key signature does not verify');
     }
@@ -242,35 +269,27 @@ export class ClientExchange {
     return {
       send: [],
       result: {
-        hash: method.hash,
+        hash: course.method.hash,
         sharedSecret,
         exchangeHash: hash,
         hostKey,
-        publicBytes: { client: exchange.init.length, server: reply.length },
+        publicBytes: { client: init.length, server: reply.length },
       },
     };
   }
 
-  dispose(): void {
-    this.#exchange?.dispose();
-  }
-
-  #takeGroup(reader: SshReader): Buffer {
-    // One byte more: an mpint whose top bit is set, and a modulus of the largest size has it, begins with a zero.
-    const p = Buffer.from(reader.unsignedMpint(GEX_MAX_BITS / 8 + 1));
-    const g = Buffer.from(reader.unsignedMpint(GEX_MAX_BITS / 8 + 1));
-    reader.end();
-    if (p.length * 8 < ClientExchange.GEX_SIZES[0]) {
+  #takeGroup(group: GexGroup): Buffer {
+    const p = Buffer.from(group.p);
+    const g = Buffer.from(group.g);
+    if (p.length * 8 < GEX_SIZES[0]) {
       throw new SshDisconnect(DISCONNECT_REASON.KEY_EXCHANGE_FAILED, 'the group is too small');
     }
-    this.#gex = { sizes: ClientExchange.GEX_SIZES, p, g };
-    this.#method = createGexMethod({ p, g });
-    return this.#init(this.#method);
+    return this.#init({ method: createGexMethod({ p, g }), gex: { sizes: GEX_SIZES, p, g } });
   }
 
-  #init(method: KexMethod): Buffer {
-    this.#exchange = method.startClient();
-    const writer = new SshWriter(2048).byte(this.#gex === null ? SSH_MSG.KEX_ECDH_INIT : SSH_MSG.KEX_DH_GEX_INIT);
-    return writePublic(writer, method, this.#exchange.init).finish();
+  #init(course: Course): Buffer {
+    const exchange = course.method.startClient();
+    this.#state = { name: 'reply-wanted', course, exchange };
+    return encodeKexValue(messagesOf(course).init, course.method.publicEncoding, exchange.init);
   }
 }

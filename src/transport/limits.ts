@@ -1,4 +1,4 @@
-/** Every bound of the transport, with its reason. Bytes and seconds unless said otherwise. */
+/** Every bound of the transport, with its reason. Bytes and seconds unless said otherwise. KEXINIT's: negotiation/limits.ts. */
 
 /** RFC 4253 §4.2: the identification line, CR LF included. */
 export const MAX_VERSION_LINE_BYTES = 255;
@@ -13,9 +13,6 @@ export const MAX_PACKET_BYTES_BEFORE_AUTH = 64 * 1024;
 
 /** After authentication: 256 KiB of channel data, which is what clients with large packets send, and its framing. */
 export const MAX_PACKET_BYTES = 256 * 1024 + 1024;
-
-/** One name-list of a KEXINIT. OQS OpenSSH sends over 3.5 KB. */
-export const MAX_NAME_LIST_BYTES = 16 * 1024;
 
 /** RFC 4344 §3.1: rekey before the sequence number can repeat: 2^32 packets at the most; half of it is ample. */
 export const MAX_PACKETS_PER_KEY = 0x8000_0000;

@@ -37,13 +37,16 @@ export class PacketReader {
     this.#maxPacketBytes = bytes;
   }
 
-  /** Takes the new keys; what is queued already is read with them. */
-  useOpener(opener: PacketOpener, resetSequenceNumber: boolean): void {
+  /**
+   * Takes the new keys; what is queued already is read with them. `sequence`: whether the sequence number begins again
+   * (strict key exchange).
+   */
+  useOpener(opener: PacketOpener, sequence: 'reset' | 'goes-on'): void {
     this.#opener.dispose();
     this.#opener = opener;
     this.bytesSinceRekey = 0;
     this.packetsSinceRekey = 0;
-    if (resetSequenceNumber) this.#sequenceNumber = 0;
+    if (sequence === 'reset') this.#sequenceNumber = 0;
   }
 
   push(chunk: Buffer): void {

@@ -21,12 +21,13 @@ export class PacketWriter {
     this.#sealer = sealer;
   }
 
-  useSealer(sealer: PacketSealer, resetSequenceNumber: boolean): void {
+  /** Takes the new keys; `sequence`: whether the sequence number begins again (strict key exchange). */
+  useSealer(sealer: PacketSealer, sequence: 'reset' | 'goes-on'): void {
     this.#sealer.dispose();
     this.#sealer = sealer;
     this.bytesSinceRekey = 0;
     this.packetsSinceRekey = 0;
-    if (resetSequenceNumber) this.#sequenceNumber = 0;
+    if (sequence === 'reset') this.#sequenceNumber = 0;
   }
 
   dispose(): void {

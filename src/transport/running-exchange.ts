@@ -1,20 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
+import { createOpener, createSealer } from '../crypto/cipher/cipher-constructors.ts';
 import type { PacketOpener, PacketSealer } from '../crypto/cipher/packet-cipher.ts';
-import { createOpener, createSealer, isAead } from '../crypto/cipher/cipher-constructors.ts';
+import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
+import type { AlgorithmLists } from '../negotiation/algorithm-lists.ts';
+import type { KexInit } from '../negotiation/kexinit.ts';
+import { decodeKexInit, encodeKexInit, kexInitFor } from '../negotiation/kexinit.ts';
+import type { Agreed, NegotiatedAlgorithms, Negotiation } from '../negotiation/negotiate.ts';
+import { negotiate } from '../negotiation/negotiate.ts';
+import type { KexInitPosition } from '../negotiation/signals.ts';
+import type { Direction } from './direction-keys.ts';
 import { deriveDirectionKeys } from './direction-keys.ts';
-import { DISCONNECT_REASON, SshDisconnect } from './disconnect.ts';
 import type { ExchangeResult, ExchangeStep, HostKeyVerifier } from './key-exchange.ts';
 import { ClientExchange, ServerExchange } from './key-exchange.ts';
-import type { KexInit, NegotiatedAlgorithms, TransportAlgorithms } from './kexinit.ts';
-import { decodeKexInit, encodeKexInit, guessIsRight, negotiate, ownKexInit, withSignals } from './kexinit.ts';
-import { SSH_MSG } from './messages.ts';
+import { noCommonAlgorithm } from './no-common-algorithm.ts';
 
 /** What our side brings into every key exchange of a connection. */
 export type ExchangeOptions = {
   /** The identification string, `SSH-2.0-` included. */
   readonly version: string;
-  readonly algorithms: TransportAlgorithms;
+  readonly algorithms: AlgorithmLists;
 } & (
   | { readonly role: 'server'; readonly hostKeys: readonly PrivateKey[]; readonly groupExchangeMinBits?: number }
   | { readonly role: 'client'; readonly verifyHostKey: HostKeyVerifier }
@@ -25,6 +29,7 @@ export interface KeyExchangeInfo {
   /** 1 for the first, then counting rekeys. */
   readonly number: number;
   readonly negotiated: NegotiatedAlgorithms;
+  /** Both KEXINITs as they went over the wire. */
   readonly client: KexInit;
   readonly server: KexInit;
   readonly clientVersion: string;
@@ -35,176 +40,191 @@ export interface KeyExchangeInfo {
   readonly milliseconds: number;
 }
 
-interface Peer {
+/** What one side has said before the exchange proper. */
+interface Said {
   readonly version: string;
   readonly init: KexInit;
   readonly payload: Buffer;
 }
 
-/** What follows from both KEXINITs. */
-interface Agreement {
-  readonly negotiated: NegotiatedAlgorithms;
-  readonly exchange: ServerExchange | ClientExchange;
+/** Both KEXINITs, and what follows from them. */
+export interface Comparison<N extends Negotiation = Negotiation> {
+  readonly client: Said;
+  readonly server: Said;
+  readonly negotiation: N;
+  /** The peer has sent a guessed packet, and the guess is wrong (RFC 4253 §7). */
+  readonly dropsGuess: boolean;
 }
 
-/**
- * One key exchange from our KEXINIT to both NEWKEYS (RFC 4253 §7): what was said by both sides, what follows from it, and
- * the keys that come of it. It sends nothing itself. Its methods throw SshDisconnect for what comes out of turn.
+/*
+ * One key exchange (RFC 4253 §7) is three objects, one after the other: begun, agreed, concluded. Each has only the steps
+ * that may come next. They send nothing themselves, and throw SshDisconnect for what comes out of turn.
  */
-export class RunningExchange {
-  /** Our KEXINIT. */
-  readonly payload: Buffer;
-  /** From here on we send under the new keys. */
-  newKeysSent = false;
+
+/** Our KEXINIT is made, the peer's has not come. */
+export class BegunExchange {
+  readonly name = 'begun';
   readonly #options: ExchangeOptions;
-  readonly #init: KexInit;
+  readonly #own: Said;
   readonly #startedAt = performance.now();
-  #peer: Peer | null = null;
-  #agreement: Agreement | null = null;
-  #ignoreGuess = false;
-  #result: ExchangeResult | null = null;
 
-  /** `isFirst`: the first of a connection, which carries the signal of RFC 8308. */
-  constructor(options: ExchangeOptions, isFirst: boolean) {
+  constructor(options: ExchangeOptions, position: KexInitPosition) {
     this.#options = options;
-    this.#init = ownKexInit(options.algorithms);
-    this.payload = encodeKexInit(withSignals(this.#init, options.role, isFirst), randomBytes(16));
+    const init = kexInitFor(options.algorithms, options.role, position);
+    this.#own = { version: options.version, init, payload: encodeKexInit(init, randomBytes(16)) };
   }
 
-  /** The peer's KEXINIT has come: until its NEWKEYS nothing else may but the exchange's own messages. */
-  get peerHasBegun(): boolean {
-    return this.#peer !== null;
+  /** Our KEXINIT. */
+  get payload(): Buffer {
+    return this.#own.payload;
   }
 
-  /** The peer's NEWKEYS may come. */
-  get isComplete(): boolean {
-    return this.#result !== null && this.newKeysSent && this.#peer !== null;
-  }
-
-  /** Takes the peer's KEXINIT. The payload is copied. */
-  receiveInit(payload: Buffer, peerVersion: string): KexInit {
-    if (this.#peer !== null) throw unexpectedMessage(SSH_MSG.KEXINIT);
+  /** Takes the peer's KEXINIT, which is copied. Throws WireError. */
+  compare(payload: Buffer, version: string): Comparison {
     const kept = Buffer.from(payload);
-    const init = decodeKexInit(kept);
-    this.#peer = { version: peerVersion, init, payload: kept };
-    return init;
+    const peer = { version, init: decodeKexInit(kept), payload: kept };
+    const [client, server] = this.#options.role === 'server' ? [peer, this.#own] : [this.#own, peer];
+    const negotiation = negotiate(client.init, server.init);
+    const dropsGuess = peer.init.firstKexPacketFollows && negotiation.guess.wrongIn.length > 0;
+    return { client, server, negotiation, dropsGuess };
   }
 
-  /** After `receiveInit`: chooses the algorithms. Answers the message that a client begins with. */
-  agree(): Buffer | null {
-    const peer = this.#requirePeer();
-    const [client, server] = this.#inits(peer);
-    const negotiated = negotiate(client, server, isAead);
-    this.#ignoreGuess = peer.init.firstKexPacketFollows && !guessIsRight(client, server);
-    const isServer = this.#options.role === 'server';
+  /** Goes on with what `compare` answered. Throws SshDisconnect (reason 3) where a list has no match. */
+  agree(comparison: Comparison): AgreedExchange {
+    const { client, negotiation } = comparison;
+    if (negotiation.outcome === 'refused') throw noCommonAlgorithm(negotiation.failed, client.init);
+    return new AgreedExchange(this.#options, { ...comparison, negotiation }, this.#startedAt);
+  }
+}
+
+/** Both KEXINITs are there. The messages of the method go to and fro. */
+export class AgreedExchange {
+  readonly name = 'agreed';
+  /** What a client begins with. */
+  readonly firstMessage: Buffer | null;
+  readonly #comparison: Comparison<Agreed>;
+  readonly #role: 'client' | 'server';
+  readonly #startedAt: number;
+  readonly #exchange: ServerExchange | ClientExchange;
+  #dropsGuess: boolean;
+
+  constructor(options: ExchangeOptions, comparison: Comparison<Agreed>, startedAt: number) {
+    const { client, server, negotiation, dropsGuess } = comparison;
+    this.#comparison = comparison;
+    this.#role = options.role;
+    this.#startedAt = startedAt;
+    this.#dropsGuess = dropsGuess;
     const context = {
-      ...this.#versions(peer),
-      clientKexInit: isServer ? peer.payload : this.payload,
-      serverKexInit: isServer ? this.payload : peer.payload,
-      method: negotiated.kex,
+      clientVersion: client.version,
+      serverVersion: server.version,
+      clientKexInit: client.payload,
+      serverKexInit: server.payload,
+      method: negotiation.algorithms.kex,
     };
-    // The policy's host key list holds only names of this type: negotiate() chose one of them.
-    const signatureAlgorithm = negotiated.hostKey as SignatureAlgorithm;
-    if (this.#options.role === 'server') {
-      const { hostKeys, groupExchangeMinBits } = this.#options;
+    // Both lists have the name, and ours holds only names of this type.
+    const signatureAlgorithm = negotiation.algorithms.hostKey as SignatureAlgorithm;
+    if (options.role === 'server') {
+      const { hostKeys, groupExchangeMinBits } = options;
       const hostKey = hostKeys.find((key) => key.publicKey.signatureAlgorithms.includes(signatureAlgorithm));
-      if (hostKey === undefined) throw new Error(`no host key signs ${negotiated.hostKey}`);
-      this.#agreement = {
-        negotiated,
-        exchange: new ServerExchange(context, { hostKey, signatureAlgorithm, groupExchangeMinBits }),
-      };
-      return null;
+      if (hostKey === undefined) throw new Error(`no host key signs ${signatureAlgorithm}`);
+      this.#exchange = new ServerExchange(context, { hostKey, signatureAlgorithm, groupExchangeMinBits });
+      this.firstMessage = null;
+    } else {
+      this.#exchange = new ClientExchange(context, signatureAlgorithm, options.verifyHostKey);
+      this.firstMessage = this.#exchange.firstMessage;
     }
-    const exchange = new ClientExchange(context, signatureAlgorithm, this.#options.verifyHostKey);
-    this.#agreement = { negotiated, exchange };
-    return exchange.start();
   }
 
-  /** A message of the exchange (30 to 49); null where it is a wrong guess, which is to be ignored (RFC 4253 §7). */
+  /** The client's KEXINIT. */
+  get client(): KexInit {
+    return this.#comparison.client.init;
+  }
+
+  /** A message of the method (30 to 49); null where it is a wrong guess, which is to be dropped. */
   receive(payload: Buffer): Promise<ExchangeStep> | null {
-    if (this.#agreement === null || this.#result !== null) throw unexpectedMessage(payload[0] ?? 0);
-    if (this.#ignoreGuess) {
-      this.#ignoreGuess = false;
+    if (this.#dropsGuess) {
+      this.#dropsGuess = false;
       return null;
     }
-    return this.#agreement.exchange.receive(payload);
+    return this.#exchange.receive(payload);
   }
 
-  /** The last step's result. It is wiped by `end` or `dispose`. */
-  finish(result: ExchangeResult): void {
+  /** Goes on with the last step's result, which is wiped in the end. */
+  conclude(result: ExchangeResult): ConcludedExchange {
+    this.dispose();
+    return new ConcludedExchange(this.#comparison, result, { role: this.#role, startedAt: this.#startedAt });
+  }
+
+  /** Wipes the secrets. */
+  dispose(): void {
+    if (this.#exchange instanceof ClientExchange) this.#exchange.dispose();
+  }
+}
+
+/** There are keys. We send under them from our NEWKEYS on; the peer's has not come. */
+export class ConcludedExchange {
+  readonly name = 'concluded';
+  readonly #comparison: Comparison<Agreed>;
+  readonly #result: ExchangeResult;
+  readonly #role: 'client' | 'server';
+  readonly #startedAt: number;
+
+  constructor(
+    comparison: Comparison<Agreed>,
+    result: ExchangeResult,
+    own: { readonly role: 'client' | 'server'; readonly startedAt: number },
+  ) {
+    this.#comparison = comparison;
     this.#result = result;
+    this.#role = own.role;
+    this.#startedAt = own.startedAt;
+  }
+
+  /** H. */
+  get exchangeHash(): Buffer {
+    return this.#result.exchangeHash;
   }
 
   /** For what we send after our NEWKEYS. */
   sealer(sessionId: Buffer): PacketSealer {
-    const { cipher, mac, keys } = this.#keys(this.#options.role === 'server', sessionId);
+    const { cipher, mac, keys } = this.#keys(this.#role === 'server' ? 'serverToClient' : 'clientToServer', sessionId);
     return createSealer(cipher, mac, keys);
   }
 
   /** For what comes after the peer's NEWKEYS. */
   opener(sessionId: Buffer): PacketOpener {
-    const { cipher, mac, keys } = this.#keys(this.#options.role === 'client', sessionId);
+    const { cipher, mac, keys } = this.#keys(this.#role === 'server' ? 'clientToServer' : 'serverToClient', sessionId);
     return createOpener(cipher, mac, keys);
   }
 
-  /** After both sides' NEWKEYS: wipes the secrets and answers what it came to. */
-  end(number: number, strict: boolean): KeyExchangeInfo {
-    const peer = this.#requirePeer();
-    const { negotiated, result } = this.#outcome();
-    this.dispose();
-    const [client, server] = this.#inits(peer);
+  /** What it came to; `strict`: whether strict key exchange is in force on the connection. */
+  info(number: number, strict: boolean): KeyExchangeInfo {
+    const { client, server, negotiation } = this.#comparison;
     return {
       number,
-      negotiated,
-      client,
-      server,
-      ...this.#versions(peer),
+      negotiated: negotiation.algorithms,
+      client: client.init,
+      server: server.init,
+      clientVersion: client.version,
+      serverVersion: server.version,
       strict,
-      hostKey: result.hostKey,
-      publicBytes: result.publicBytes,
+      hostKey: this.#result.hostKey,
+      publicBytes: this.#result.publicBytes,
       milliseconds: performance.now() - this.#startedAt,
     };
   }
 
-  /** Wipes the secrets. */
+  /** Wipes the secrets: from then on it makes no keys. */
   dispose(): void {
-    this.#result?.sharedSecret.fill(0);
-    const exchange = this.#agreement?.exchange;
-    if (exchange instanceof ClientExchange) exchange.dispose();
+    this.#result.sharedSecret.fill(0);
   }
 
-  #keys(fromServer: boolean, sessionId: Buffer) {
-    const { negotiated, result } = this.#outcome();
-    const cipher = fromServer ? negotiated.cipherServerToClient : negotiated.cipherClientToServer;
-    const mac = fromServer ? negotiated.macServerToClient : negotiated.macClientToServer;
-    const direction = fromServer ? 'serverToClient' : 'clientToServer';
-    return { cipher, mac, keys: deriveDirectionKeys(result, sessionId, direction, cipher, mac) };
+  #keys(direction: Direction, sessionId: Buffer) {
+    const { algorithms } = this.#comparison.negotiation;
+    const [cipher, mac] =
+      direction === 'serverToClient'
+        ? [algorithms.cipherServerToClient, algorithms.macServerToClient]
+        : [algorithms.cipherClientToServer, algorithms.macClientToServer];
+    return { cipher, mac, keys: deriveDirectionKeys(this.#result, sessionId, { direction, cipher, mac }) };
   }
-
-  #outcome(): { readonly negotiated: NegotiatedAlgorithms; readonly result: ExchangeResult } {
-    if (this.#agreement === null || this.#result === null) throw new Error('key exchange without a result');
-    return { negotiated: this.#agreement.negotiated, result: this.#result };
-  }
-
-  #requirePeer(): Peer {
-    if (this.#peer === null) throw new Error("key exchange without the peer's KEXINIT");
-    return this.#peer;
-  }
-
-  /** The client's and the server's. */
-  #inits(peer: Peer): [KexInit, KexInit] {
-    return this.#options.role === 'server' ? [peer.init, this.#init] : [this.#init, peer.init];
-  }
-
-  #versions(peer: Peer): { readonly clientVersion: string; readonly serverVersion: string } {
-    const { version, role } = this.#options;
-    return role === 'server'
-      ? { clientVersion: peer.version, serverVersion: version }
-      : { clientVersion: version, serverVersion: peer.version };
-  }
-}
-
-/** A message that is known but may not come now. */
-export function unexpectedMessage(message: number): SshDisconnect {
-  return new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, `unexpected message ${message} at this point`);
 }

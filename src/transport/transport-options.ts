@@ -1,7 +1,7 @@
 import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
+import type { AlgorithmLists } from '../negotiation/algorithm-lists.ts';
 import type { SshDisconnect } from './disconnect.ts';
 import type { HostKeyVerifier } from './key-exchange.ts';
-import type { TransportAlgorithms } from './kexinit.ts';
 import type { KeyExchangeInfo } from './running-exchange.ts';
 
 export interface RekeyLimits {
@@ -15,7 +15,7 @@ export interface RekeyLimits {
 interface CommonOptions {
   /** The identification string, `SSH-2.0-` included. */
   readonly version: string;
-  readonly algorithms: TransportAlgorithms;
+  readonly algorithms: AlgorithmLists;
   readonly rekey: RekeyLimits;
   readonly handler: TransportHandler;
 }

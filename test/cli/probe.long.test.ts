@@ -7,7 +7,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ProbeReport } from '../../src/cli/probe/probe.ts';
 import { KEX_BY_NAME } from '../../src/crypto/algorithms/algorithm-table.ts';
-import { encodeKexInit, ownKexInit } from '../../src/transport/kexinit.ts';
+import { encodeKexInit, kexInitFor } from '../../src/negotiation/kexinit.ts';
 import type { Identity } from '../interop/identity.ts';
 import { makeIdentity } from '../interop/identity.ts';
 import { findPeer, missingPeer } from '../peers/peers.ts';
@@ -218,7 +218,7 @@ describe('servers that behave badly', () => {
   }
 
   const offer = (kex: readonly string[]): Buffer =>
-    packet(encodeKexInit({ ...ownKexInit(MODERN), kex }, Buffer.alloc(16)));
+    packet(encodeKexInit({ ...kexInitFor(MODERN, 'server', 'first'), kex }, Buffer.alloc(16)));
 
   const failsWith =
     (text: string | RegExp) =>

@@ -1,14 +1,17 @@
 import type { Duplex } from 'node:stream';
 import { connect } from 'node:net';
 import type { PrivateKey, SignatureAlgorithm } from '../../src/crypto/keys/key.ts';
+import type { AlgorithmLists } from '../../src/negotiation/algorithm-lists.ts';
 import type { SshDisconnect } from '../../src/transport/disconnect.ts';
-import type { KeyExchangeInfo, RekeyLimits, TransportAlgorithms } from '../../src/transport/transport.ts';
+import { DISCONNECT_REASON } from '../../src/transport/disconnect.ts';
+import { decodeServiceAccept, encodeDisconnect, encodeServiceRequest } from '../../src/transport/messages.ts';
+import type { KeyExchangeInfo, RekeyLimits } from '../../src/transport/transport.ts';
 import { Transport } from '../../src/transport/transport.ts';
 import { SshReader } from '../../src/wire/reader.ts';
 import { SshWriter } from '../../src/wire/writer.ts';
 
 export interface TestClientOptions {
-  readonly algorithms: TransportAlgorithms;
+  readonly algorithms: AlgorithmLists;
   readonly rekey?: RekeyLimits;
   readonly version?: string;
 }
@@ -92,8 +95,8 @@ export class SshTestClient {
 
   async startAuth(): Promise<void> {
     await this.keyExchange();
-    this.transport.send(new SshWriter().byte(5).string('ssh-userauth').finish());
-    await this.take(6);
+    this.transport.send(encodeServiceRequest('ssh-userauth'));
+    decodeServiceAccept(await this.take(6));
   }
 
   /** A request's fixed part: user, service, method. */
@@ -166,7 +169,7 @@ export class SshTestClient {
   }
 
   end(): void {
-    this.transport.send(new SshWriter().byte(1).uint32(11).string('bye').string('').finish());
+    this.transport.send(encodeDisconnect(DISCONNECT_REASON.BY_APPLICATION, 'bye'));
   }
 
   #wake(): void {

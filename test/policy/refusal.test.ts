@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseKexInit } from '../../scripts/parse-kexinit.ts';
-import { serverOffer, type OfferedLists } from '../../src/policy/offered-lists.ts';
+import { encodeKexInit, type KexInit } from '../../src/negotiation/kexinit.ts';
+import { serverOffer } from '../../src/policy/server-offer.ts';
 import type { SessionKex } from '../../src/policy/session-kex.ts';
-import { encodeKexInit } from '../../src/transport/kexinit.ts';
 import { findPeer, missingPeer } from '../peers/peers.ts';
 import { runProgram } from '../peers/process.ts';
 import { startTestServer, type LogLine, type TestServer } from '../server/test-server.ts';
@@ -42,7 +42,7 @@ function packet(payload: Buffer): Buffer {
 }
 
 /** Offers these lists and returns the disconnect that comes after the server's KEXINIT: its reason and its words. */
-async function disconnectFor(offer: OfferedLists): Promise<{ reason: number; words: string }> {
+async function disconnectFor(offer: KexInit): Promise<{ reason: number; words: string }> {
   const socket = connect(server.port, '127.0.0.1');
   await once(socket, 'connect');
   socket.write('SSH-2.0-Test\r\n');
@@ -64,7 +64,7 @@ async function disconnectFor(offer: OfferedLists): Promise<{ reason: number; wor
 }
 
 describe('a client without a common algorithm', () => {
-  test.each<[list: string, changes: Partial<OfferedLists>, words: RegExp]>([
+  test.each<[list: string, changes: Partial<KexInit>, words: RegExp]>([
     ['kex', { kex: ['curve25519-sha256'] }, /key exchange method/],
     ['hostKeys', { hostKeys: ['ssh-dss'] }, /host key/],
     ['ciphersClientToServer', { ciphersClientToServer: ['3des-cbc'] }, /cipher/],
@@ -79,7 +79,7 @@ describe('a client without a common algorithm', () => {
     expect(disconnect.reason).toBe(3);
     expect(disconnect.words).toMatch(words);
     const line = await logged(from, 'session.closed');
-    expect(line).toMatchObject({ reason: 3, list, clientList: offer[list as keyof OfferedLists] });
+    expect(line).toMatchObject({ reason: 3, list, clientList: offer[list as keyof KexInit] });
     expect(line['serverList']).toEqual(expect.arrayContaining([expect.any(String)]));
   });
 });

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PrivateKey } from '../../src/crypto/keys/key.ts';
 import { parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
-import { encodeKexInit, ownKexInit } from '../../src/transport/kexinit.ts';
+import { encodeKexInit, kexInitFor } from '../../src/negotiation/kexinit.ts';
 import { SshWriter } from '../../src/wire/writer.ts';
 import { SftpChannel } from '../client/sftp-channel.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';
@@ -230,7 +230,7 @@ describe(`mutated traffic (FUZZ_SEED=${SEED})`, () => {
     async () => {
       let answered = 0;
       const recording = connectionMessages(await recordSftp());
-      const kexInit = encodeKexInit(ownKexInit(MODERN), randomBytes(16));
+      const kexInit = encodeKexInit(kexInitFor(MODERN, 'client', 'later'), randomBytes(16));
       await fuzz(RUNS.messages, async (random) => {
         const client = await loggedIn();
         const messages = mutate(recording, random, false);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { KEX_BY_NAME } from '../../src/crypto/algorithms/algorithm-table.ts';
 import { createKexMethod, prepareKexMethods } from '../../src/crypto/kex/kex-constructors.ts';
 import { noneOpener, noneSealer } from '../../src/crypto/cipher/cipher-constructors.ts';
-import { encodeKexInit, ownKexInit } from '../../src/transport/kexinit.ts';
+import { encodeKexInit, kexInitFor } from '../../src/negotiation/kexinit.ts';
 import { PacketReader } from '../../src/transport/packet-reader.ts';
 import { PacketWriter } from '../../src/transport/packet-writer.ts';
 import { VersionReader } from '../../src/transport/version-exchange.ts';
@@ -66,7 +66,7 @@ async function disconnectsFor(port: number, method: string, value: Buffer): Prom
   });
   socket.write('SSH-2.0-Hostile\r\n');
   for (const payload of [
-    encodeKexInit(ownKexInit({ ...MODERN, kex: [method] }), randomBytes(16)),
+    encodeKexInit(kexInitFor({ ...MODERN, kex: [method] }, 'client', 'later'), randomBytes(16)),
     new SshWriter(4096).byte(SSH_MSG_KEX_INIT_METHOD).string(value).finish(),
   ]) {
     for (const chunk of writer.seal(payload, [])) socket.write(chunk);

@@ -2,12 +2,15 @@ import type { Duplex } from 'node:stream';
 import { duplexPair } from 'node:stream';
 import type { PrivateKey, SignatureAlgorithm } from '../../src/crypto/keys/key.ts';
 import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
+import type { AlgorithmLists } from '../../src/negotiation/algorithm-lists.ts';
 import type { SshDisconnect } from '../../src/transport/disconnect.ts';
-import type { KeyExchangeInfo, RekeyLimits, TransportAlgorithms } from '../../src/transport/transport.ts';
+import type { KeyExchangeInfo, RekeyLimits } from '../../src/transport/transport.ts';
 import { Transport } from '../../src/transport/transport.ts';
 
 /** One side of a test connection, with what it was told. */
 export interface Side {
+  /** Where it reads and writes: a test that pauses it plays a peer that does not read. */
+  readonly socket: Duplex;
   readonly transport: Transport;
   readonly exchanges: KeyExchangeInfo[];
   readonly messages: Buffer[];
@@ -24,7 +27,7 @@ export function hostKey(type: Parameters<typeof generatePrivateKey>[0]): Private
   return made;
 }
 
-export const MODERN: TransportAlgorithms = {
+export const MODERN: AlgorithmLists = {
   kex: ['curve25519-sha256'],
   hostKeys: ['ssh-ed25519'],
   ciphers: ['aes128-gcm@openssh.com'],
@@ -34,8 +37,8 @@ export const MODERN: TransportAlgorithms = {
 export const NO_REKEY: RekeyLimits = { bytes: Number.MAX_SAFE_INTEGER, seconds: 86_400 };
 
 export interface PairOptions {
-  readonly server?: Partial<TransportAlgorithms>;
-  readonly client?: Partial<TransportAlgorithms>;
+  readonly server?: Partial<AlgorithmLists>;
+  readonly client?: Partial<AlgorithmLists>;
   readonly hostKeys?: readonly PrivateKey[];
   readonly serverRekey?: RekeyLimits;
   readonly clientRekey?: RekeyLimits;
@@ -44,6 +47,7 @@ export interface PairOptions {
 }
 
 function makeSide(
+  socket: Duplex,
   make: (handler: ConstructorParameters<typeof Transport>[1]['handler']) => Transport,
   onMessage?: (side: Side, payload: Buffer) => void,
 ): Side {
@@ -59,12 +63,13 @@ function makeSide(
     onDrain: () => undefined,
     onClose: (reason) => closed.push(reason),
   });
-  const side: Side = { transport, exchanges, messages, closed };
+  const side: Side = { socket, transport, exchanges, messages, closed };
   return side;
 }
 
 export function serverSide(socket: Duplex, options: PairOptions = {}): Side {
   return makeSide(
+    socket,
     (handler) =>
       new Transport(socket, {
         role: 'server',
@@ -81,6 +86,7 @@ export function serverSide(socket: Duplex, options: PairOptions = {}): Side {
 
 export function clientSide(socket: Duplex, options: PairOptions = {}): Side {
   return makeSide(
+    socket,
     (handler) =>
       new Transport(socket, {
         role: 'client',

@@ -4,9 +4,9 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { CIPHER_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS } from '../../src/crypto/algorithms/algorithm-table.ts';
 import { prepareKexMethods } from '../../src/crypto/kex/kex-constructors.ts';
 import { isAead, noneOpener, noneSealer } from '../../src/crypto/cipher/cipher-constructors.ts';
-import { decodeExtInfo } from '../../src/transport/ext-info.ts';
-import { encodeKexInit, guessIsRight, negotiate } from '../../src/transport/kexinit.ts';
-import type { KexInit } from '../../src/transport/kexinit.ts';
+import { encodeKexInit } from '../../src/negotiation/kexinit.ts';
+import type { KexInit } from '../../src/negotiation/kexinit.ts';
+import { decodeExtInfo } from '../../src/transport/messages.ts';
 import { PacketReader } from '../../src/transport/packet-reader.ts';
 import { PacketWriter } from '../../src/transport/packet-writer.ts';
 import { VersionReader } from '../../src/transport/version-exchange.ts';
@@ -137,55 +137,6 @@ test('ping@openssh.com is answered with the same data', async () => {
 });
 
 describe('negotiation', () => {
-  const lists: KexInit = {
-    kex: ['a', 'b'],
-    hostKeys: ['h1', 'h2'],
-    ciphersClientToServer: ['c1', 'c2'],
-    ciphersServerToClient: ['c1', 'c2'],
-    macsClientToServer: ['m1', 'm2'],
-    macsServerToClient: ['m1', 'm2'],
-    compressionClientToServer: ['none'],
-    compressionServerToClient: ['none'],
-    firstKexPacketFollows: false,
-  };
-  const never = (): boolean => false;
-
-  test("the client's order decides", () => {
-    const client = { ...lists, kex: ['x', 'b', 'a'], macsServerToClient: ['m2', 'm1'] };
-    expect(negotiate(client, lists, never)).toMatchObject({
-      kex: 'b',
-      macServerToClient: 'm2',
-      macClientToServer: 'm1',
-    });
-  });
-
-  test('with an AEAD the MAC lists do not matter', () => {
-    const client = { ...lists, macsClientToServer: ['other'], macsServerToClient: ['other'] };
-    expect(negotiate(client, lists, () => true)).toMatchObject({ macClientToServer: null, macServerToClient: null });
-  });
-
-  test.each([
-    ['kex', 'no matching key exchange method found'],
-    ['hostKeys', 'no matching host key type found'],
-    ['ciphersClientToServer', 'no matching cipher (client to server) found'],
-    ['macsServerToClient', 'no matching MAC (server to client) found'],
-    ['compressionClientToServer', 'no matching compression (client to server) found'],
-  ] as const)('a list without a match is named: %s', (key, text) => {
-    expect(() => negotiate({ ...lists, [key]: ['nothing'] }, lists, never)).toThrow(
-      expect.objectContaining({
-        reason: 3,
-        message: text,
-        detail: expect.objectContaining({ clientList: ['nothing'] }),
-      }),
-    );
-  });
-
-  test('a guess is right when both first kex and both first host key algorithms agree', () => {
-    expect(guessIsRight(lists, lists)).toBe(true);
-    expect(guessIsRight({ ...lists, kex: ['b', 'a'] }, lists)).toBe(false);
-    expect(guessIsRight({ ...lists, hostKeys: ['h2', 'h1'] }, lists)).toBe(false);
-  });
-
   test('a client without a common method gets reason 3 and the name of the list', async () => {
     const { client, server } = pair({ client: { kex: ['diffie-hellman-group14-sha256'] } });
     await until(() => client.closed.length > 0 && server.closed.length > 0, 'both have ended');

@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander';
+import type { KexInit } from '../../negotiation/kexinit.ts';
 import { CLIENT_PRESETS, findClientPreset } from '../../policy/client-presets.ts';
 import { explainNegotiation, type NegotiationExplanation } from '../../policy/explain-negotiation.ts';
-import { serverOffer, type OfferedLists } from '../../policy/offered-lists.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../../policy/security-policy.ts';
+import { serverOffer } from '../../policy/server-offer.ts';
 import { CliError } from '../cli-error.ts';
 import { addDirectoryOption, namedPolicy, openCatalogue, type DirectoryOptions } from './policy-directories.ts';
 import { styled, type Terminal } from '../terminal.ts';
@@ -48,7 +49,7 @@ export function registerPolicyExplain(policy: Command, terminal: Terminal): void
 
 interface NamedClient {
   readonly title: string;
-  readonly offer: OfferedLists;
+  readonly offer: KexInit;
 }
 
 function names(list: string): string[] {

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
+import type { AlgorithmLists } from '../../negotiation/algorithm-lists.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../../transport/disconnect.ts';
-import type { KeyExchangeInfo, TransportAlgorithms } from '../../transport/transport.ts';
+import type { KeyExchangeInfo } from '../../transport/transport.ts';
 import { Transport } from '../../transport/transport.ts';
 
 export interface Handshake {
@@ -25,7 +26,7 @@ export function handshake(
   host: string,
   port: number,
   version: string,
-  algorithms: TransportAlgorithms,
+  algorithms: AlgorithmLists,
   timeoutMs: number,
 ): Promise<Handshake> {
   return new Promise((resolve, reject) => {

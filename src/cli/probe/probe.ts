@@ -7,8 +7,9 @@ import {
   MAC_ALGORITHMS,
 } from '../../crypto/algorithms/algorithm-table.ts';
 import { prepareKexMethods } from '../../crypto/kex/kex-constructors.ts';
-import type { KexInit } from '../../transport/kexinit.ts';
-import type { TransportAlgorithms } from '../../transport/transport.ts';
+import type { AlgorithmLists } from '../../negotiation/algorithm-lists.ts';
+import type { KexInit } from '../../negotiation/kexinit.ts';
+import { announcesStrictKex, methodsOf } from '../../negotiation/signals.ts';
 import type { Handshake } from './handshake.ts';
 import { ConnectionRefused, handshake } from './handshake.ts';
 import { readServerOffer } from './server-kexinit.ts';
@@ -43,14 +44,12 @@ export interface ProbeReport {
   readonly verdict: string;
 }
 
-const ALL: TransportAlgorithms = {
+const ALL: AlgorithmLists = {
   kex: KEX_ALGORITHMS.map((row) => row.name),
   hostKeys: HOST_KEY_ALGORITHMS.map((row) => row.name),
   ciphers: CIPHER_ALGORITHMS.map((row) => row.name),
   macs: MAC_ALGORITHMS.map((row) => row.name),
 };
-
-const SIGNALS = /^(ext-info-[cs]|kex-strict-[cs]-v00@openssh\.com|kexguess2@matt\.ucc\.asn\.au)$/;
 
 export interface ProbeOptions {
   readonly host: string;
@@ -75,7 +74,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeReport> {
   };
   const wanted = kexInit.hostKeys.filter((name) => ALL.hostKeys.includes(name));
   const methods: MethodResult[] = [];
-  for (const name of new Set(kexInit.kex.filter((method) => !SIGNALS.test(method)))) {
+  for (const name of new Set(methodsOf(kexInit.kex))) {
     methods.push(await tryMethod(name, wanted.shift(), options, note));
   }
   const anyKex = methods.find((result) => result.outcome === 'works')?.method;
@@ -90,7 +89,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeReport> {
     offer: kexInit,
     methods,
     hostKeys: kexInit.hostKeys.map((name) => hostKeys.get(name)).filter((key) => key !== undefined),
-    strictKex: kexInit.kex.includes('kex-strict-s-v00@openssh.com'),
+    strictKex: announcesStrictKex(kexInit, 'server'),
     verdict: verdictOn(methods),
   };
 }

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { noneOpener } from '../../crypto/cipher/cipher-constructors.ts';
+import type { KexInit } from '../../negotiation/kexinit.ts';
+import { decodeKexInit } from '../../negotiation/kexinit.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../../transport/disconnect.ts';
-import type { KexInit } from '../../transport/kexinit.ts';
-import { decodeKexInit } from '../../transport/kexinit.ts';
 import { MAX_PACKET_BYTES_BEFORE_AUTH } from '../../transport/limits.ts';
 import { SSH_MSG } from '../../transport/messages.ts';
 import { PacketReader } from '../../transport/packet-reader.ts';
