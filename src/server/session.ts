@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import type { AuthSuccess } from '../auth/server-auth.ts';
-import { ServerAuth, SSH_MSG_USERAUTH } from '../auth/server-auth.ts';
+import { ServerAuth } from '../auth/server-auth.ts';
+import { SSH_MSG_USERAUTH } from '../auth/messages.ts';
 import type { IdentityProvider } from '../auth/identity.ts';
 import type { Config } from '../config/schema.ts';
 import type { ChannelHandler, ProgramChannel } from '../connection/channel.ts';
