@@ -25,7 +25,11 @@ class Peer {
         return true;
       },
     };
-    this.channel = new Channel(carrier, windows, 0, { senderChannel: 0, initialWindowSize: 0, maximumPacketSize: 32_768 });
+    this.channel = new Channel(carrier, windows, 0, {
+      senderChannel: 0,
+      initialWindowSize: 0,
+      maximumPacketSize: 32_768,
+    });
     this.window = this.channel.localWindow;
     this.channel.start(() => ({
       onData: (chunk) => (this.#unconsumed += chunk.length),
