@@ -16,8 +16,8 @@ function bytes(parts: string): Buffer {
 interface Row {
   readonly name: string;
   readonly literal: Buffer;
-  encode(): Buffer;
-  decode(payload: Buffer): unknown;
+  readonly encode: () => Buffer;
+  readonly decode: (payload: Buffer) => unknown;
   readonly fields: unknown;
   /** Bytes at the end that the decoder leaves to others. */
   readonly optionalBytes: number;
@@ -27,7 +27,7 @@ function row<T>(
   name: string,
   literal: string,
   fields: T,
-  codec: { encode(fields: T): Buffer; decode(payload: Buffer): T; optionalBytes?: number },
+  codec: { encode: (fields: T) => Buffer; decode: (payload: Buffer) => T; optionalBytes?: number },
 ): Row {
   const { encode, decode, optionalBytes = 0 } = codec;
   return { name, literal: bytes(literal), encode: () => encode(fields), decode, fields, optionalBytes };

@@ -14,8 +14,8 @@ const text = (quoted: string): Buffer => Buffer.from(quoted.slice(1, -1), 'latin
 interface Row {
   readonly name: string;
   readonly literal: Buffer;
-  encode(): Buffer;
-  decode(payload: Buffer): unknown;
+  readonly encode: () => Buffer;
+  readonly decode: (payload: Buffer) => unknown;
   readonly fields: unknown;
   /** Bytes at the end that a decoder leaves to others: a message without them is whole too. */
   readonly optionalBytes?: number;
@@ -26,7 +26,7 @@ function row<T>(
   name: string,
   literal: string,
   fields: T,
-  codec: { encode(fields: T): Buffer; decode(payload: Buffer): T; optionalBytes?: number },
+  codec: { encode: (fields: T) => Buffer; decode: (payload: Buffer) => T; optionalBytes?: number },
 ): Row {
   const { encode, decode, optionalBytes = 0 } = codec;
   return { name, literal: bytes(literal), encode: () => encode(fields), decode, fields, optionalBytes };
