@@ -2,25 +2,22 @@ import type { PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import { parsePublicKey } from '../crypto/keys/public-key.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { WireError } from '../wire/wire-error.ts';
-import { SshReader } from '../wire/reader.ts';
-import { SshWriter } from '../wire/writer.ts';
 import type { FailureReason } from './failure-reasons.ts';
 import type { Identity, IdentityProvider } from './identity.ts';
+import { MAX_KEY_QUERIES, MAX_PASSWORD_BYTES, MAX_REQUESTS, MAX_WAITING_REQUESTS } from './limits.ts';
 import {
-  MAX_KEY_BLOB_BYTES,
-  MAX_KEY_QUERIES,
-  MAX_PASSWORD_BYTES,
-  MAX_REQUESTS,
-  MAX_SIGNATURE_BYTES,
-  MAX_USER_NAME_BYTES,
-  MAX_WAITING_REQUESTS,
-} from './limits.ts';
+  decodePasswordFields,
+  decodePublicKeyFields,
+  decodeUserAuthRequest,
+  encodeSignedData,
+  encodeUserAuthBanner,
+  encodeUserAuthFailure,
+  encodeUserAuthPkOk,
+  encodeUserAuthSuccess,
+} from './messages.ts';
 import { verifyPassword } from './password-hash.ts';
 import { PasswordTurns } from './password-turns.ts';
 import { triedKey, type TriedKey } from './tried-key.ts';
-
-/** Message numbers of RFC 4252 §6 and §7. */
-export const SSH_MSG_USERAUTH = { REQUEST: 50, FAILURE: 51, SUCCESS: 52, BANNER: 53, PK_OK: 60 } as const;
 
 /** One for all connections of the process: what they share is its threads and memory. */
 const passwordTurns = new PasswordTurns();
@@ -73,13 +70,21 @@ export interface ServerAuthOptions<T extends Identity> {
   onFailure(failure: AuthFailure): void;
 }
 
+/** A request as far as every method has it, and as it came: a signature is over its bytes. */
+interface Attempt {
+  readonly userName: string;
+  readonly fields: Buffer;
+  readonly payload: Buffer;
+}
+
+/** Where the login stands. Of the last two none is left, whatever is still being checked. */
+type State = 'waiting' | 'answering' | 'succeeded' | 'over';
+
 /** The server's side of RFC 4252: public key and password. One request is answered after the other. */
 export class ServerAuth<T extends Identity> {
   readonly #options: ServerAuthOptions<T>;
   readonly #waiting: Buffer[] = [];
-  #running = false;
-  #done = false;
-  #succeeded = false;
+  #state: State = 'waiting';
   #bannerSent = false;
   #requests = 0;
   #queries = 0;
@@ -89,7 +94,7 @@ export class ServerAuth<T extends Identity> {
     this.#options = options;
   }
 
-  /** Takes an SSH_MSG_USERAUTH_REQUEST. Throws WireError or SshDisconnect for what cannot be answered. */
+  /** Takes an SSH_MSG_USERAUTH_REQUEST. Throws SshDisconnect where too many wait. */
   receive(payload: Buffer): void {
     // RFC 4252 §5.1: requests after success are ignored.
     if (this.#done) return;
@@ -98,7 +103,7 @@ export class ServerAuth<T extends Identity> {
     }
     this.#waiting.push(Buffer.from(payload));
     payload.fill(0);
-    if (!this.#running) void this.#run();
+    if (this.#state === 'waiting') void this.#run();
   }
 
   /** The client asks for the service that runs: `accept` answers it, and it counts as a request. */
@@ -109,12 +114,16 @@ export class ServerAuth<T extends Identity> {
 
   /** The connection is gone: what waits is not looked at any more. */
   cancel(): void {
-    this.#done = true;
+    if (this.#state !== 'succeeded') this.#state = 'over';
     for (const payload of this.#waiting.splice(0)) payload.fill(0);
   }
 
+  get #done(): boolean {
+    return this.#state === 'succeeded' || this.#state === 'over';
+  }
+
   async #run(): Promise<void> {
-    this.#running = true;
+    this.#state = 'answering';
     try {
       for (let payload = this.#waiting.shift(); payload !== undefined && !this.#done; payload = this.#waiting.shift()) {
         try {
@@ -124,21 +133,18 @@ export class ServerAuth<T extends Identity> {
         }
       }
     } catch (error) {
-      this.#done = true;
+      this.#state = 'over';
       this.#options.disconnect(asEnd(error));
     } finally {
       for (const payload of this.#waiting) payload.fill(0);
-      this.#running = false;
+      if (!this.#done) this.#state = 'waiting';
     }
   }
 
   async #answer(payload: Buffer): Promise<void> {
     this.#countRequest();
-    const reader = new SshReader(payload, 1);
-    const userName = reader.utf8(MAX_USER_NAME_BYTES);
+    const { userName, service, method, fields } = decodeUserAuthRequest(payload);
     this.#options.onRequest?.(userName);
-    const service = reader.ascii(64);
-    const method = reader.ascii(64);
     if (service !== CONNECTION_SERVICE) {
       throw new SshDisconnect(DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, `no such service after authentication`);
     }
@@ -148,32 +154,30 @@ export class ServerAuth<T extends Identity> {
       return;
     }
     try {
-      await this.#try(userName, method, reader);
+      await this.#try(method, { userName, fields, payload });
     } catch (error) {
       // What is no fault of the client's must not be told as one. After the answer there is none left to give.
-      if (error instanceof SshDisconnect || error instanceof WireError || this.#succeeded) throw error;
+      if (error instanceof SshDisconnect || error instanceof WireError || this.#state === 'succeeded') throw error;
       this.#fail({ userName, method, reason: 'internal-error', key: null, error });
     }
   }
 
-  async #try(userName: string, method: string, reader: SshReader): Promise<void> {
+  async #try(method: string, attempt: Attempt): Promise<void> {
     switch (this.#options.methods.find((name) => name === method)) {
       case 'publickey':
-        return this.#publicKey(userName, reader);
+        return this.#publicKey(attempt);
       case 'password':
-        return this.#password(userName, reader);
+        return this.#password(attempt);
       case undefined: {
-        this.#fail({ userName, method, reason: 'method-not-available', key: null });
+        this.#fail({ userName: attempt.userName, method, reason: 'method-not-available', key: null });
         return;
       }
     }
   }
 
-  async #password(userName: string, reader: SshReader): Promise<void> {
-    const change = reader.boolean();
-    const password = asPassword(reader.string());
-    if (change) reader.string();
-    reader.end();
+  async #password({ userName, fields }: Attempt): Promise<void> {
+    const { password: bytes, newPassword } = decodePasswordFields(fields);
+    const password = asPassword(bytes);
     const failure = { userName, method: 'password', key: null } as const;
     const { provider } = this.#options;
     const identity = await this.#find(userName, failure);
@@ -192,20 +196,15 @@ export class ServerAuth<T extends Identity> {
       this.#sendFailure();
       return;
     }
-    if (identity === null || !right || change) {
-      this.#fail({ ...failure, reason: passwordRefusal(identity, change) });
+    if (identity === null || !right || newPassword !== null) {
+      this.#fail({ ...failure, reason: passwordRefusal(identity, newPassword) });
       return;
     }
     await this.#succeed({ identity, method: 'password', publicKey: null, signatureAlgorithm: null });
   }
 
-  async #publicKey(userName: string, reader: SshReader): Promise<void> {
-    const signed = reader.boolean();
-    const algorithmName = reader.ascii(128);
-    const blob = reader.string(MAX_KEY_BLOB_BYTES);
-    const signedBytes = reader.offset;
-    const signature = signed ? reader.string(MAX_SIGNATURE_BYTES) : null;
-    reader.end();
+  async #publicKey({ userName, fields, payload }: Attempt): Promise<void> {
+    const { algorithm: algorithmName, blob, signature } = decodePublicKeyFields(fields);
     const failure = { userName, method: 'publickey', key: triedKey(algorithmName, blob) } as const;
     const algorithm = this.#options.userKeyAlgorithms.find((name) => name === algorithmName);
     // Before the user is looked for, so that it takes its time for users that do not exist, too.
@@ -213,23 +212,20 @@ export class ServerAuth<T extends Identity> {
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
     const key = identity?.publicKeys.find((candidate) => candidate.blob.equals(blob));
-    const keyIsUsers = key !== undefined;
-    if (identity === null || algorithm === undefined || !keyIsUsers || !key.signatureAlgorithms.includes(algorithm)) {
-      const usable = offered?.signatureAlgorithms.some((name) => name === algorithm) ?? false;
-      const reason = keyRefusal(identity !== null, algorithm !== undefined, usable);
-      this.#queryFailed({ ...failure, reason, keyIsUsers });
+    if (identity === null || algorithm === undefined || !key?.signatureAlgorithms.includes(algorithm)) {
+      const reason = keyRefusal({ identity, algorithm, offered });
+      this.#queryFailed({ ...failure, reason, keyIsUsers: key !== undefined });
       return;
     }
     if (signature === null) {
       this.#queries += 1;
       if (this.#queries > MAX_KEY_QUERIES) throw tooMany();
-      this.#options.send(new SshWriter(1024).byte(SSH_MSG_USERAUTH.PK_OK).string(algorithm).string(key.blob).finish());
+      this.#options.send(encodeUserAuthPkOk({ algorithm, blob: key.blob }));
       return;
     }
-    // RFC 4252 §7: the session identifier and the request up to the signature.
-    const data = new SshWriter(4096).string(this.#options.sessionId).bytes(reader.slice(0, signedBytes)).finish();
+    const data = encodeSignedData(this.#options.sessionId, payload, signature);
     if (!key.verify(algorithm, signature, data)) {
-      this.#fail({ ...failure, reason: 'wrong-signature', keyIsUsers });
+      this.#fail({ ...failure, reason: 'wrong-signature', keyIsUsers: true });
       return;
     }
     await this.#succeed({ identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm });
@@ -257,9 +253,8 @@ export class ServerAuth<T extends Identity> {
       this.#options.onFailure({ userName: identity.name, method, reason: 'too-many-connections', key });
       throw new SshDisconnect(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, 'too many connections of this user');
     }
-    this.#done = true;
-    this.#succeeded = true;
-    this.#options.send(Buffer.from([SSH_MSG_USERAUTH.SUCCESS]));
+    this.#state = 'succeeded';
+    this.#options.send(encodeUserAuthSuccess());
     this.#options.onSuccess(success);
   }
 
@@ -278,9 +273,7 @@ export class ServerAuth<T extends Identity> {
   }
 
   #sendFailure(): void {
-    this.#options.send(
-      new SshWriter(64).byte(SSH_MSG_USERAUTH.FAILURE).nameList(this.#options.methods).boolean(false).finish(),
-    );
+    this.#options.send(encodeUserAuthFailure({ methods: this.#options.methods, partialSuccess: false }));
   }
 
   #countRequest(): void {
@@ -291,8 +284,7 @@ export class ServerAuth<T extends Identity> {
   #sendBanner(): void {
     if (this.#bannerSent || this.#options.banner === '') return;
     this.#bannerSent = true;
-    const text = this.#options.banner.replace(/\r?\n/g, '\r\n');
-    this.#options.send(new SshWriter(256).byte(SSH_MSG_USERAUTH.BANNER).string(text).string('').finish());
+    this.#options.send(encodeUserAuthBanner(this.#options.banner.replace(/\r?\n/g, '\r\n')));
   }
 }
 
@@ -315,16 +307,23 @@ function parsedKey(blob: Buffer): PublicKey | null {
   }
 }
 
-function keyRefusal(userExists: boolean, algorithmAllowed: boolean, keyIsUsable: boolean): FailureReason {
-  if (!userExists) return 'unknown-user';
-  if (!algorithmAllowed) return 'algorithm-not-allowed';
-  return keyIsUsable ? 'wrong-key' : 'bad-key';
+function keyRefusal(tried: {
+  readonly identity: Identity | null;
+  /** undefined where it is not one of those allowed. */
+  readonly algorithm: SignatureAlgorithm | undefined;
+  /** null where it cannot be read. */
+  readonly offered: PublicKey | null;
+}): FailureReason {
+  const { identity, algorithm, offered } = tried;
+  if (identity === null) return 'unknown-user';
+  if (algorithm === undefined) return 'algorithm-not-allowed';
+  return offered?.signatureAlgorithms.includes(algorithm) === true ? 'wrong-key' : 'bad-key';
 }
 
-function passwordRefusal(identity: Identity | null, change: boolean): FailureReason {
+function passwordRefusal(identity: Identity | null, newPassword: Buffer | null): FailureReason {
   if (identity === null) return 'unknown-user';
   if (identity.passwordHash === null) return 'no-password-set';
-  return change ? 'password-change-refused' : 'wrong-password';
+  return newPassword === null ? 'wrong-password' : 'password-change-refused';
 }
 
 /** How the connection ends when answering a request failed with `error`. */

@@ -1,8 +1,19 @@
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
-import { SshWriter } from '../wire/writer.ts';
-import { MAX_PACKETS_AT_ONCE, MAX_SEND_DATA_BYTES, MAX_WINDOW, TOP_UP_DIVISOR } from './limits.ts';
-import { EXTENDED_DATA_STDERR, SSH_MSG_CONNECTION } from './messages.ts';
-import type { Receiver, ReceiveWindows } from './receive-windows.ts';
+import { GrantedWindow } from './granted-window.ts';
+import { MAX_CHANNEL_REQUESTS, MAX_PACKETS_AT_ONCE, MAX_SEND_DATA_BYTES, MAX_WINDOW } from './limits.ts';
+import type { ChannelOpen } from './messages.ts';
+import {
+  encodeChannelDataHead,
+  encodeChannelExtendedData,
+  encodeChannelMessage,
+  encodeChannelRequest,
+  encodeChannelWindowAdjust,
+  encodeExitStatusData,
+  EXTENDED_DATA_STDERR,
+  SSH_MSG_CONNECTION,
+} from './messages.ts';
+import type { ReceiveWindows } from './receive-windows.ts';
+import { SendQueue } from './send-queue.ts';
 
 /** What a channel needs of the transport. */
 export interface ChannelCarrier {
@@ -10,8 +21,8 @@ export interface ChannelCarrier {
   send(head: Buffer, body?: readonly Buffer[]): boolean;
 }
 
-/** Whoever uses a channel's data: told by the channel, never after `onClose`. */
-export interface ChannelUser {
+/** The program's ear: told by the channel, never after `onClose`. */
+export interface ChannelHandler {
   onData(chunk: Buffer): void;
   /** The peer sends no more. */
   onEof(): void;
@@ -21,186 +32,166 @@ export interface ChannelUser {
   onClose(): void;
 }
 
+/** The program's mouth: what it may do with its channel. After the end of the channel nothing of it has an effect. */
+export interface ProgramChannel {
+  /** What the window would be now if the peer used it fully. Bytes. */
+  readonly windowShare: number;
+  /** Sends bytes as the peer's window allows; they are given up and not copied. False: rather no more until drain. */
+  write(chunks: readonly Buffer[]): boolean;
+  /** The program has dealt with `bytes` of what came: the peer may send as many more, or as its share has changed. */
+  consume(bytes: number): void;
+  /**
+   * The last `bytes` of what came are a part of something that the program can only deal with whole: until it says
+   * otherwise the peer may send as many more. They stay held, so what comes behind it waits.
+   */
+  unfinished(bytes: number): void;
+  /** Text for the person at the other end (stderr). Sent only as far as the window allows: it is short. */
+  writeStderr(text: string): void;
+  /** Sends what is queued, then exit-status (RFC 4254 §6.10) unless it is null, EOF and CLOSE. */
+  close(exitStatus: number | null): void;
+}
+
+/** Starts a program on a channel. */
+export type ChannelProgram = (channel: ProgramChannel) => ChannelHandler;
+
 /** Stands where a program was refused: the channel is taken, and nobody listens. */
-const NO_USER: ChannelUser = {
+const NOBODY: ChannelHandler = {
   onData: () => undefined,
   onEof: () => undefined,
   onDrain: () => undefined,
   onClose: () => undefined,
 };
 
-/** One open channel (RFC 4254 §5): windows both ways, and what is queued for the peer's window. */
-export class Channel implements Receiver {
+interface Program {
+  handler: ChannelHandler;
+  wantsDrain: boolean;
+}
+
+/** How far the channel is, on our side. The peer may have sent its EOF in any of these states; its CLOSE is the last. */
+type State =
+  /** No program runs yet. */
+  | { readonly name: 'idle' }
+  | { readonly name: 'running'; readonly program: Program }
+  /** The program has ended, and what it has written is still being sent. */
+  | { readonly name: 'closing'; readonly program: Program; readonly exitStatus: number | null }
+  /** We have sent our CLOSE, and the peer has not sent its own. */
+  | { readonly name: 'close-sent'; readonly program: Program }
+  | { readonly name: 'closed' };
+
+/** One open channel (RFC 4254 §5): windows both ways, and the order of what is said. */
+export class Channel implements ProgramChannel {
   readonly localId: number;
-  readonly #remoteId: number;
+  readonly remoteId: number;
   readonly #carrier: ChannelCarrier;
   readonly #maxData: number;
-  readonly #windows: ReceiveWindows;
+  readonly #window: GrantedWindow;
+  readonly #queue = new SendQueue();
+  /** Bytes that we may send still. */
   #remoteWindow: number;
-  /** What the peer may send still. */
-  #localWindow: number;
-  /** What the peer may send and has sent, less what was consumed: the window as it is topped up to. */
-  #share: number;
-  /** Since the last top-up. */
-  #consumed = 0;
-  #heldBytes = 0;
-  /** Of the bytes held, those for which the peer may send as many more. */
-  #unfinishedBytes = 0;
-  #released = false;
-  readonly #queue: Buffer[] = [];
-  #queuedBytes = 0;
-  #user: ChannelUser | null = null;
-  #wantsDrain = false;
+  #state: State = { name: 'idle' };
   #eofReceived = false;
-  #closeReceived = false;
-  #ending: 'no' | 'when-sent' | 'sent' = 'no';
-  #exitStatus: number | null = null;
   #pumpScheduled = false;
-  requests = 0;
+  #requests = 0;
 
-  constructor(
-    carrier: ChannelCarrier,
-    windows: ReceiveWindows,
-    localId: number,
-    remote: { id: number; window: number; maxData: number },
-  ) {
+  constructor(carrier: ChannelCarrier, windows: ReceiveWindows, localId: number, open: Omit<ChannelOpen, 'type'>) {
     this.#carrier = carrier;
-    this.#windows = windows;
-    this.#localWindow = windows.open(this);
-    this.#share = this.#localWindow;
+    this.#window = new GrantedWindow(windows);
     this.localId = localId;
-    this.#remoteId = remote.id;
-    this.#remoteWindow = remote.window;
-    this.#maxData = Math.min(remote.maxData, MAX_SEND_DATA_BYTES);
-  }
-
-  get remoteId(): number {
-    return this.#remoteId;
+    this.remoteId = open.senderChannel;
+    this.#remoteWindow = open.initialWindowSize;
+    this.#maxData = Math.min(open.maximumPacketSize, MAX_SEND_DATA_BYTES);
   }
 
   /** Bytes that the peer may send before it hears of more. */
   get localWindow(): number {
-    return this.#localWindow;
+    return this.#window.left;
   }
 
-  /** What the window would be now if the peer used it fully. */
   get windowShare(): number {
-    return this.#windows.shareOf(this.#grantedBytes);
+    return this.#window.share;
   }
 
-  /** Bytes that came and that the user has not consumed. */
-  get heldBytes(): number {
-    return this.#heldBytes;
-  }
-
-  /** Whether a user is attached: a session runs one program only (RFC 4254 §6.5). */
-  get taken(): boolean {
-    return this.#user !== null;
-  }
-
-  /** Both sides have closed. */
-  get closed(): boolean {
-    return this.#closeReceived && this.#ending === 'sent';
+  /** Whether a program may be started: a session runs one only (RFC 4254 §6.5). */
+  get idle(): boolean {
+    return this.#state.name === 'idle';
   }
 
   /** Nothing more is to be sent, since our program has ended: the peer may leave without closing it. */
   get ended(): boolean {
-    return this.#ending === 'sent';
+    return this.#state.name === 'close-sent' || this.#state.name === 'closed';
   }
 
-  attach(user: ChannelUser): void {
-    this.#user = user;
-    if (this.#eofReceived) user.onEof();
+  /** Runs `start` on the channel, which must be idle. */
+  start(start: ChannelProgram): void {
+    if (this.#state.name !== 'idle') throw new Error('a channel runs one program');
+    const program: Program = { handler: NOBODY, wantsDrain: false };
+    this.#state = { name: 'running', program };
+    program.handler = start(this);
+    if (this.#eofReceived) program.handler.onEof();
+    // The connection may have been lost in what the program sent at its start.
+    if (this.#closed) program.handler.onClose();
   }
 
-  /** Closes a channel that no program runs on, after a word to the person at the other end. */
+  /** Closes an idle channel that no program is to run on, after a word to the person at the other end. */
   refuse(text: string): void {
-    this.#user = NO_USER;
+    this.start(() => NOBODY);
     this.writeStderr(text);
     this.close(1);
   }
 
-  /** Sends bytes as the peer's window allows; they are given up and not copied. False: rather no more until drain. */
   write(chunks: readonly Buffer[]): boolean {
-    if (this.#ending !== 'no') return false;
-    for (const chunk of chunks) {
-      if (chunk.length === 0) continue;
-      this.#queue.push(chunk);
-      this.#queuedBytes += chunk.length;
-    }
+    const state = this.#state;
+    if (state.name !== 'running') return false;
+    this.#queue.push(chunks);
     this.#pump();
-    if (this.#queuedBytes === 0 && this.#carrier.writable) return true;
-    this.#wantsDrain = true;
+    if (this.#queue.bytes === 0 && this.#carrier.writable) return true;
+    state.program.wantsDrain = true;
     return false;
   }
 
-  /**
-   * The user has dealt with `bytes` of what came: the peer may send as many more, or less or more, as the window's share
-   * has changed. It grows by what was consumed and not faster: only who sends much gets a large one.
-   */
   consume(bytes: number): void {
-    if (this.#released) return;
-    this.#heldBytes -= bytes;
-    this.#consumed += bytes;
-    this.#windows.settled(bytes);
+    if (this.#state.name === 'closed') return;
+    this.#window.consume(bytes);
     this.#topUp();
   }
 
-  /**
-   * The last `bytes` of what came are a part of something that the user can only deal with whole: until it says
-   * otherwise the peer may send as many more. They stay held, so what comes behind it waits.
-   */
   unfinished(bytes: number): void {
-    if (this.#released) return;
-    const isMore = bytes > this.#unfinishedBytes;
-    this.#unfinishedBytes = bytes;
-    if (isMore) this.#topUp();
+    if (this.#state.name === 'closed') return;
+    if (this.#window.unfinished(bytes)) this.#topUp();
   }
 
-  /** Text for the person at the other end (stderr). Sent only as far as the window allows: it is short. */
   writeStderr(text: string): void {
-    if (this.#ending !== 'no') return;
-    const bytes = Buffer.from(text).subarray(0, Math.min(this.#maxData, this.#remoteWindow));
-    if (bytes.length === 0) return;
-    this.#remoteWindow -= bytes.length;
+    if (this.#state.name !== 'running') return;
+    const data = Buffer.from(text).subarray(0, Math.min(this.#maxData, this.#remoteWindow));
+    if (data.length === 0) return;
+    this.#remoteWindow -= data.length;
     this.#carrier.send(
-      new SshWriter(64 + bytes.length)
-        .byte(SSH_MSG_CONNECTION.CHANNEL_EXTENDED_DATA)
-        .uint32(this.#remoteId)
-        .uint32(EXTENDED_DATA_STDERR)
-        .string(bytes)
-        .finish(),
+      encodeChannelExtendedData({ recipientChannel: this.remoteId, dataTypeCode: EXTENDED_DATA_STDERR, data }),
     );
   }
 
-  /** Sends what is queued, then exit-status (RFC 4254 §6.10), EOF and CLOSE. */
   close(exitStatus: number | null): void {
-    if (this.#ending !== 'no') return;
-    this.#ending = 'when-sent';
-    this.#exitStatus = exitStatus;
+    if (this.#state.name !== 'running') return;
+    this.#state = { name: 'closing', program: this.#state.program, exitStatus };
     this.#pump();
   }
 
   // --- told by the connection ---
 
+  /** Throws SshDisconnect past the window and after the peer's EOF. */
   receiveData(data: Buffer): void {
-    if (data.length > this.#localWindow) {
-      throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'channel data past the window');
-    }
-    if (this.#eofReceived || this.#closeReceived) {
+    const state = this.#state;
+    if (this.#eofReceived || state.name === 'closed') {
       throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'channel data after end of file');
     }
-    this.#receive(data.length);
-    if (this.#user !== null && this.#ending === 'no') this.#user.onData(data);
+    this.#window.receive(data.length);
+    if (state.name === 'running') state.program.handler.onData(data);
     else this.consume(data.length);
   }
 
-  /** Extended data from a client means nothing to us; its bytes are given back to the window. */
+  /** Extended data from a client means nothing to us; its bytes are given back to the window. Throws as `receiveData`. */
   receiveExtendedData(bytes: number): void {
-    if (bytes > this.#localWindow) {
-      throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'channel data past the window');
-    }
-    this.#receive(bytes);
+    this.#window.receive(bytes);
     this.consume(bytes);
   }
 
@@ -210,18 +201,24 @@ export class Channel implements Receiver {
     this.#pump();
   }
 
+  /** Throws SshDisconnect when a client makes more requests than any needs. */
+  receiveRequest(): void {
+    this.#requests += 1;
+    if (this.#requests > MAX_CHANNEL_REQUESTS) {
+      throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'too many channel requests');
+    }
+  }
+
   receiveEof(): void {
     if (this.#eofReceived) return;
     this.#eofReceived = true;
-    this.#user?.onEof();
+    if (this.#state.name !== 'idle' && this.#state.name !== 'closed') this.#state.program.handler.onEof();
   }
 
   receiveClose(): void {
-    if (this.#closeReceived) return;
-    this.#closeReceived = true;
-    this.#dropQueue();
-    if (this.#ending !== 'sent') this.#sendClose(false);
-    this.#release();
+    this.#queue.clear();
+    if (!this.ended) this.#send(SSH_MSG_CONNECTION.CHANNEL_CLOSE);
+    this.#end();
   }
 
   /** The transport can take more. */
@@ -231,58 +228,39 @@ export class Channel implements Receiver {
 
   /** The connection is gone. */
   lost(): void {
-    this.#ending = 'sent';
-    this.#closeReceived = true;
-    this.#dropQueue();
-    this.#release();
+    this.#end();
   }
 
-  /** What the peer may send still, and what it has sent and was not dealt with. */
-  get #grantedBytes(): number {
-    return this.#localWindow + this.#heldBytes;
+  get #closed(): boolean {
+    return this.#state.name === 'closed';
   }
 
+  /** Neither who has said that it sends no more nor who is not listened to needs a larger window. */
   #topUp(): void {
-    const waiting = this.#heldBytes - this.#unfinishedBytes;
-    const due = Math.max(this.#consumed, this.#share - this.#localWindow - waiting);
-    if (due < this.#share / TOP_UP_DIVISOR) return;
-    if (this.#eofReceived || this.#closeReceived || this.#ending !== 'no') return;
-    this.#windows.note(this);
-    this.#share = Math.min(this.#share + this.#consumed, this.#windows.shareOf(this.#grantedBytes));
-    this.#consumed = 0;
-    const missing = this.#share - this.#localWindow - waiting;
-    if (missing <= 0) return;
-    this.#localWindow += missing;
-    this.#windows.granted(missing);
-    this.#carrier.send(
-      new SshWriter(16).byte(SSH_MSG_CONNECTION.CHANNEL_WINDOW_ADJUST).uint32(this.#remoteId).uint32(missing).finish(),
-    );
-  }
-
-  #receive(bytes: number): void {
-    if (this.#heldBytes === 0) this.#windows.note(this);
-    this.#localWindow -= bytes;
-    this.#heldBytes += bytes;
+    if (this.#eofReceived || (this.#state.name !== 'running' && this.#state.name !== 'idle')) return;
+    const bytesToAdd = this.#window.topUp();
+    if (bytesToAdd === 0) return;
+    this.#carrier.send(encodeChannelWindowAdjust({ recipientChannel: this.remoteId, bytesToAdd }));
   }
 
   #pump(): void {
     let sent = 0;
-    while (this.#queuedBytes > 0 && this.#remoteWindow > 0 && this.#ending !== 'sent' && this.#carrier.writable) {
+    while (this.#queue.bytes > 0 && this.#remoteWindow > 0 && this.#carrier.writable) {
       if (sent >= MAX_PACKETS_AT_ONCE) {
         this.#pumpLater();
         return;
       }
       sent += 1;
-      this.#sendData(this.#cut(Math.min(this.#queuedBytes, this.#remoteWindow, this.#maxData)));
+      const bytes = Math.min(this.#queue.bytes, this.#remoteWindow, this.#maxData);
+      this.#remoteWindow -= bytes;
+      this.#carrier.send(encodeChannelDataHead(this.remoteId, bytes), this.#queue.take(bytes));
     }
-    if (this.#queuedBytes > 0) return;
-    if (this.#ending === 'when-sent') {
-      this.#sendClose(true);
-      return;
-    }
-    if (this.#wantsDrain && this.#carrier.writable) {
-      this.#wantsDrain = false;
-      this.#user?.onDrain();
+    if (this.#queue.bytes > 0) return;
+    const state = this.#state;
+    if (state.name === 'closing') this.#sendEnd(state.program, state.exitStatus);
+    else if (state.name === 'running' && state.program.wantsDrain && this.#carrier.writable) {
+      state.program.wantsDrain = false;
+      state.program.handler.onDrain();
     }
   }
 
@@ -296,69 +274,33 @@ export class Channel implements Receiver {
     });
   }
 
-  /** Takes `bytes` from the queue's front without copying. */
-  #cut(bytes: number): Buffer[] {
-    const parts: Buffer[] = [];
-    let wanted = bytes;
-    let whole = 0;
-    for (const chunk of this.#queue) {
-      if (chunk.length > wanted) break;
-      parts.push(chunk);
-      wanted -= chunk.length;
-      whole += 1;
-      if (wanted === 0) break;
+  #sendEnd(program: Program, exitStatus: number | null): void {
+    this.#state = { name: 'close-sent', program };
+    if (exitStatus !== null) {
+      this.#carrier.send(
+        encodeChannelRequest({
+          recipientChannel: this.remoteId,
+          type: 'exit-status',
+          wantReply: false,
+          data: encodeExitStatusData(exitStatus),
+        }),
+      );
     }
-    this.#queue.splice(0, whole);
-    const first = this.#queue[0];
-    if (wanted > 0 && first !== undefined) {
-      parts.push(first.subarray(0, wanted));
-      this.#queue[0] = first.subarray(wanted);
-    }
-    this.#queuedBytes -= bytes;
-    this.#remoteWindow -= bytes;
-    return parts;
+    this.#send(SSH_MSG_CONNECTION.CHANNEL_EOF);
+    this.#send(SSH_MSG_CONNECTION.CHANNEL_CLOSE);
   }
 
-  #sendData(parts: Buffer[]): void {
-    let bytes = 0;
-    for (const part of parts) bytes += part.length;
-    const head = Buffer.allocUnsafe(9);
-    head.writeUInt8(SSH_MSG_CONNECTION.CHANNEL_DATA, 0);
-    head.writeUInt32BE(this.#remoteId, 1);
-    head.writeUInt32BE(bytes, 5);
-    this.#carrier.send(head, parts);
+  #send(message: typeof SSH_MSG_CONNECTION.CHANNEL_EOF | typeof SSH_MSG_CONNECTION.CHANNEL_CLOSE): void {
+    this.#carrier.send(encodeChannelMessage(message, this.remoteId));
   }
 
-  #sendClose(orderly: boolean): void {
-    this.#ending = 'sent';
-    if (orderly && !this.#closeReceived) {
-      if (this.#exitStatus !== null) {
-        this.#carrier.send(
-          new SshWriter(32)
-            .byte(SSH_MSG_CONNECTION.CHANNEL_REQUEST)
-            .uint32(this.#remoteId)
-            .string('exit-status')
-            .boolean(false)
-            .uint32(this.#exitStatus)
-            .finish(),
-        );
-      }
-      this.#carrier.send(new SshWriter(8).byte(SSH_MSG_CONNECTION.CHANNEL_EOF).uint32(this.#remoteId).finish());
-    }
-    this.#carrier.send(new SshWriter(8).byte(SSH_MSG_CONNECTION.CHANNEL_CLOSE).uint32(this.#remoteId).finish());
-  }
-
-  #dropQueue(): void {
-    this.#queue.length = 0;
-    this.#queuedBytes = 0;
-  }
-
-  #release(): void {
-    if (!this.#released) this.#windows.settled(this.#grantedBytes);
-    this.#released = true;
-    this.#windows.forget(this);
-    const user = this.#user;
-    this.#user = null;
-    user?.onClose();
+  /** Both sides are done. */
+  #end(): void {
+    const state = this.#state;
+    if (state.name === 'closed') return;
+    this.#state = { name: 'closed' };
+    this.#queue.clear();
+    this.#window.release();
+    if (state.name !== 'idle') state.program.handler.onClose();
   }
 }

@@ -1,12 +1,28 @@
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
-import { SshReader } from '../wire/reader.ts';
-import { SshWriter } from '../wire/writer.ts';
-import type { ChannelCarrier, ChannelUser } from './channel.ts';
+import type { ChannelCarrier, ChannelProgram } from './channel.ts';
 import { Channel } from './channel.ts';
 import type { HostKeyRotation } from './host-key-rotation.ts';
-import { HOSTKEYS_PROVE } from './host-key-rotation.ts';
-import { MAX_CHANNEL_REQUESTS, MAX_DATA_BYTES, MAX_WAITING_ANSWERS, MIN_SEND_DATA_BYTES } from './limits.ts';
-import { OPEN_FAILURE, SSH_MSG_CONNECTION } from './messages.ts';
+import { MAX_DATA_BYTES, MAX_WAITING_ANSWERS, MIN_SEND_DATA_BYTES } from './limits.ts';
+import type { ChannelOpen, ChannelOpenFailure, ChannelRequest, GlobalRequest } from './messages.ts';
+import {
+  decodeChannelData,
+  decodeChannelExtendedData,
+  decodeChannelMessage,
+  decodeChannelOpen,
+  decodeChannelRequest,
+  decodeChannelWindowAdjust,
+  decodeExecData,
+  decodeGlobalRequest,
+  decodeSubsystemData,
+  encodeChannelMessage,
+  encodeChannelOpenConfirmation,
+  encodeChannelOpenFailure,
+  encodeGlobalRequest,
+  encodeRequestFailure,
+  HOSTKEYS_PROVE,
+  OPEN_FAILURE,
+  SSH_MSG_CONNECTION,
+} from './messages.ts';
 import type { ReceiveWindows } from './receive-windows.ts';
 
 export interface ConnectionOptions {
@@ -17,8 +33,8 @@ export interface ConnectionOptions {
   readonly hostKeys: HostKeyRotation;
   /** Says that the message is unknown (SSH_MSG_UNIMPLEMENTED). */
   sendUnimplemented(): void;
-  /** A user for the channel, or null when there is no such subsystem. */
-  openSubsystem(name: string, channel: Channel): ChannelUser | null;
+  /** What runs on a channel that asks for it, or null when there is no such subsystem. */
+  openSubsystem(name: string): ChannelProgram | null;
   /** Told of requests that are refused, for the log: 'exec scp -t /x', 'shell', 'direct-tcpip'. */
   onRefused(what: string): void;
 }
@@ -43,10 +59,6 @@ export class Connection {
     if (announcement !== null) options.carrier.send(announcement);
   }
 
-  get openChannels(): number {
-    return this.#channels.size;
-  }
-
   /** Channels have been open, and all of them are closed or on our side at their end. */
   get finished(): boolean {
     return this.#nextId > 0 && [...this.#channels.values()].every((channel) => channel.ended);
@@ -54,41 +66,39 @@ export class Connection {
 
   /** Throws WireError or SshDisconnect. */
   receive(message: number, payload: Buffer): void {
-    const reader = new SshReader(payload, 1);
     switch (message) {
       case SSH_MSG_CONNECTION.CHANNEL_DATA: {
-        const channel = this.#channel(reader);
-        const data = reader.string(MAX_DATA_BYTES);
-        reader.end();
-        channel?.receiveData(data);
+        const { recipientChannel, data } = decodeChannelData(payload);
+        this.#channel(recipientChannel)?.receiveData(data);
         return;
       }
-      case SSH_MSG_CONNECTION.CHANNEL_WINDOW_ADJUST:
-        this.#channel(reader)?.receiveWindowAdjust(reader.uint32());
+      case SSH_MSG_CONNECTION.CHANNEL_WINDOW_ADJUST: {
+        const { recipientChannel, bytesToAdd } = decodeChannelWindowAdjust(payload);
+        this.#channel(recipientChannel)?.receiveWindowAdjust(bytesToAdd);
         return;
+      }
       case SSH_MSG_CONNECTION.CHANNEL_OPEN:
-        this.#open(reader);
+        this.#open(decodeChannelOpen(payload));
         return;
       case SSH_MSG_CONNECTION.CHANNEL_REQUEST:
-        this.#channelRequest(reader);
+        this.#channelRequest(decodeChannelRequest(payload));
         return;
       case SSH_MSG_CONNECTION.CHANNEL_EOF:
-        this.#channel(reader)?.receiveEof();
+        this.#channel(decodeChannelMessage(payload))?.receiveEof();
         return;
       case SSH_MSG_CONNECTION.CHANNEL_CLOSE: {
-        const channel = this.#channel(reader);
+        const channel = this.#channel(decodeChannelMessage(payload));
         channel?.receiveClose();
         if (channel !== null) this.#channels.delete(channel.localId);
         return;
       }
       case SSH_MSG_CONNECTION.CHANNEL_EXTENDED_DATA: {
-        const channel = this.#channel(reader);
-        reader.uint32();
-        channel?.receiveExtendedData(reader.string(MAX_DATA_BYTES).length);
+        const { recipientChannel, data } = decodeChannelExtendedData(payload);
+        this.#channel(recipientChannel)?.receiveExtendedData(data.length);
         return;
       }
       case SSH_MSG_CONNECTION.GLOBAL_REQUEST:
-        this.#globalRequest(reader);
+        this.#globalRequest(decodeGlobalRequest(payload));
         return;
       case SSH_MSG_CONNECTION.REQUEST_SUCCESS:
       case SSH_MSG_CONNECTION.REQUEST_FAILURE:
@@ -122,122 +132,104 @@ export class Connection {
   sendKeepalive(): void {
     this.unansweredKeepalives += 1;
     this.#options.carrier.send(
-      new SshWriter(64).byte(SSH_MSG_CONNECTION.GLOBAL_REQUEST).string('keepalive@openssh.com').boolean(true).finish(),
+      encodeGlobalRequest({ name: 'keepalive@openssh.com', wantReply: true, data: Buffer.alloc(0) }),
     );
   }
 
   /** null for a channel that we have just closed ourselves: its last messages may still be on their way. */
-  #channel(reader: SshReader): Channel | null {
-    const id = reader.uint32();
+  #channel(id: number): Channel | null {
     const channel = this.#channels.get(id);
     if (channel !== undefined) return channel;
     if (id < this.#nextId) return null;
     throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'message for a channel that was never open');
   }
 
-  #open(reader: SshReader): void {
-    const type = reader.ascii(64);
-    const remote = { id: reader.uint32(), window: reader.uint32(), maxData: reader.uint32() };
-    const refuse = (code: number, text: string): void => {
-      this.#options.onRefused(`channel ${type}: ${text}`);
-      this.#options.carrier.send(
-        new SshWriter(128)
-          .byte(SSH_MSG_CONNECTION.CHANNEL_OPEN_FAILURE)
-          .uint32(remote.id)
-          .uint32(code)
-          .string(text)
-          .string('')
-          .finish(),
-      );
-    };
-    if (type !== 'session') {
-      refuse(OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED, 'only session channels are allowed');
+  #open(open: ChannelOpen): void {
+    const refusal = this.#refusalOf(open);
+    if (refusal !== null) {
+      this.#options.onRefused(`channel ${open.type}: ${refusal.description}`);
+      this.#options.carrier.send(encodeChannelOpenFailure({ recipientChannel: open.senderChannel, ...refusal }));
       return;
     }
-    if (this.#noMoreSessions) {
-      refuse(OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED, 'no more sessions were asked for');
-      return;
-    }
-    if (this.#channels.size >= this.#options.maxChannels) {
-      refuse(OPEN_FAILURE.RESOURCE_SHORTAGE, 'too many sessions on this connection');
-      return;
-    }
-    if (remote.maxData < MIN_SEND_DATA_BYTES) {
-      refuse(OPEN_FAILURE.CONNECT_FAILED, `a maximum packet size under ${MIN_SEND_DATA_BYTES} bytes is too small`);
-      return;
-    }
-    const channel = new Channel(this.#options.carrier, this.#options.windows, this.#nextId, remote);
+    const channel = new Channel(this.#options.carrier, this.#options.windows, this.#nextId, open);
     this.#nextId += 1;
     this.#channels.set(channel.localId, channel);
     this.#options.carrier.send(
-      new SshWriter(32)
-        .byte(SSH_MSG_CONNECTION.CHANNEL_OPEN_CONFIRMATION)
-        .uint32(channel.remoteId)
-        .uint32(channel.localId)
-        .uint32(channel.localWindow)
-        .uint32(MAX_DATA_BYTES)
-        .finish(),
+      encodeChannelOpenConfirmation({
+        recipientChannel: channel.remoteId,
+        senderChannel: channel.localId,
+        initialWindowSize: channel.localWindow,
+        maximumPacketSize: MAX_DATA_BYTES,
+      }),
     );
   }
 
-  #channelRequest(reader: SshReader): void {
-    const channel = this.#channel(reader);
-    const type = reader.ascii(64);
-    const wantReply = reader.boolean();
-    if (channel === null) return;
-    channel.requests += 1;
-    if (channel.requests > MAX_CHANNEL_REQUESTS) {
-      throw new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'too many channel requests');
+  /** Why a channel is not opened, or null. */
+  #refusalOf({ type, maximumPacketSize }: ChannelOpen): Omit<ChannelOpenFailure, 'recipientChannel'> | null {
+    if (type !== 'session') {
+      return {
+        reasonCode: OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED,
+        description: 'only session channels are allowed',
+      };
     }
-    const reply = (success: boolean): void => {
-      if (!wantReply) return;
-      const message = success ? SSH_MSG_CONNECTION.CHANNEL_SUCCESS : SSH_MSG_CONNECTION.CHANNEL_FAILURE;
-      this.#options.carrier.send(new SshWriter(8).byte(message).uint32(channel.remoteId).finish());
+    if (this.#noMoreSessions) {
+      return { reasonCode: OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED, description: 'no more sessions were asked for' };
+    }
+    if (this.#channels.size >= this.#options.maxChannels) {
+      return { reasonCode: OPEN_FAILURE.RESOURCE_SHORTAGE, description: 'too many sessions on this connection' };
+    }
+    if (maximumPacketSize < MIN_SEND_DATA_BYTES) {
+      return {
+        reasonCode: OPEN_FAILURE.CONNECT_FAILED,
+        description: `a maximum packet size under ${MIN_SEND_DATA_BYTES} bytes is too small`,
+      };
+    }
+    return null;
+  }
+
+  #channelRequest({ recipientChannel, type, wantReply, data }: ChannelRequest): void {
+    const channel = this.#channel(recipientChannel);
+    if (channel === null) return;
+    channel.receiveRequest();
+    const reply = (message: 'CHANNEL_SUCCESS' | 'CHANNEL_FAILURE'): void => {
+      if (wantReply) this.#options.carrier.send(encodeChannelMessage(SSH_MSG_CONNECTION[message], channel.remoteId));
     };
     switch (type) {
       case 'subsystem': {
-        const name = reader.utf8(256);
-        const user = channel.taken ? null : this.#options.openSubsystem(name, channel);
-        if (user === null) {
+        const name = decodeSubsystemData(data);
+        const program = channel.idle ? this.#options.openSubsystem(name) : null;
+        if (program === null) {
           this.#options.onRefused(`subsystem ${name}`);
-          reply(false);
+          reply('CHANNEL_FAILURE');
           return;
         }
-        channel.attach(user);
-        reply(true);
+        // What the program says comes behind the answer.
+        reply('CHANNEL_SUCCESS');
+        channel.start(program);
         return;
       }
       case 'shell':
       case 'exec':
-        if (channel.taken) {
-          reply(false);
+        if (!channel.idle) {
+          reply('CHANNEL_FAILURE');
           return;
         }
-        this.#options.onRefused(type === 'exec' ? `exec ${reader.string(4096).toString('utf8')}` : type);
+        this.#options.onRefused(type === 'exec' ? `exec ${decodeExecData(data).toString('utf8')}` : type);
         // A bare failure would leave the person without a reason: a program that says it and ends is clearer.
-        reply(true);
+        reply('CHANNEL_SUCCESS');
         channel.refuse(SFTP_ONLY);
         return;
-      case 'env':
-        // Not used, not worth an error: OpenSSH sends LANG.
-        reply(false);
-        return;
       default:
-        reply(false);
+        // `env` is among them: not used, and not worth an error. OpenSSH sends LANG.
+        reply('CHANNEL_FAILURE');
     }
   }
 
-  #globalRequest(reader: SshReader): void {
-    const name = reader.ascii(128);
-    const wantReply = reader.boolean();
+  #globalRequest({ name, wantReply, data }: GlobalRequest): void {
     if (name === 'no-more-sessions@openssh.com') this.#noMoreSessions = true;
     else if (name === 'tcpip-forward' || name === 'streamlocal-forward@openssh.com') this.#options.onRefused(name);
     if (!wantReply) return;
-    this.#answerInTurn(
-      name === HOSTKEYS_PROVE
-        ? this.#options.hostKeys.prove(reader)
-        : Buffer.from([SSH_MSG_CONNECTION.REQUEST_FAILURE]),
-    );
+    this.#answerInTurn(name === HOSTKEYS_PROVE ? this.#options.hostKeys.prove(data) : encodeRequestFailure());
   }
 
   /** RFC 4254 §4: answers name no request, so that they must leave in the order of the requests. */

@@ -1,13 +1,14 @@
 import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
-import type { SshReader } from '../wire/reader.ts';
-import { SshWriter } from '../wire/writer.ts';
-import { MAX_HOST_KEY_BLOB_BYTES, MAX_HOST_KEY_PROOFS } from './limits.ts';
-import { SSH_MSG_CONNECTION } from './messages.ts';
-
-/** The request by which a client asks for proofs (OpenSSH PROTOCOL §2.5). */
-export const HOSTKEYS_PROVE = 'hostkeys-prove-00@openssh.com';
-
-const HOSTKEYS = 'hostkeys-00@openssh.com';
+import { MAX_HOST_KEY_PROOFS } from './limits.ts';
+import {
+  decodeHostKeysData,
+  encodeGlobalRequest,
+  encodeHostKeyProof,
+  encodeHostKeysData,
+  encodeRequestFailure,
+  encodeRequestSuccess,
+  HOSTKEYS,
+} from './messages.ts';
 
 /** Clients that end the connection at a global request that they do not know; OpenSSH's server spares them too. */
 const DOES_NOT_WANT_TO_KNOW = /^SSH-[\d.]+-(Cisco-1\.|TeraTerm SSH|TTSSH\/(1\.5\.|2\.[1-6]|2\.7[0-2]))/;
@@ -45,46 +46,42 @@ export class HostKeyRotation {
   /** `hostkeys-00@openssh.com` with every key, or null for a client that cannot bear it. */
   announcement(): Buffer | null {
     if (DOES_NOT_WANT_TO_KNOW.test(this.#options.clientVersion)) return null;
-    const writer = new SshWriter(2048).byte(SSH_MSG_CONNECTION.GLOBAL_REQUEST).string(HOSTKEYS).boolean(false);
-    for (const { publicKey } of this.#keys.values()) writer.string(publicKey.blob);
-    return writer.finish();
+    const blobs = [...this.#keys.values()].map(({ publicKey }) => publicKey.blob);
+    return encodeGlobalRequest({ name: HOSTKEYS, wantReply: false, data: encodeHostKeysData(blobs) });
   }
 
   /**
    * The answer to `hostkeys-prove-00@openssh.com`: a signature for each key asked about, or a failure where one of them is
-   * not ours or is asked about twice, and after MAX_HOST_KEY_PROOFS requests: signatures cost time. `reader` stands behind
-   * "want reply". Throws WireError; the promise never rejects.
+   * not ours or is asked about twice, and after MAX_HOST_KEY_PROOFS requests: signatures cost time. `data` is that of the
+   * request. Throws WireError; the promise never rejects.
    */
-  prove(reader: SshReader): Promise<Buffer> {
+  prove(data: Buffer): Promise<Buffer> {
     const asked = new Set<PrivateKey>();
     let blobs = 0;
     let ours = true;
-    while (reader.remaining > 0 && ours) {
-      const key = this.#keys.get(reader.string(MAX_HOST_KEY_BLOB_BYTES).toString('latin1'));
+    for (const blob of decodeHostKeysData(data)) {
+      const key = this.#keys.get(blob.toString('latin1'));
       blobs += 1;
       if (key !== undefined) asked.add(key);
       ours = asked.size === blobs;
+      if (!ours) break;
     }
     this.#requests += 1;
-    if (!ours || blobs === 0 || this.#requests > MAX_HOST_KEY_PROOFS) return Promise.resolve(FAILURE);
+    if (!ours || blobs === 0 || this.#requests > MAX_HOST_KEY_PROOFS) return Promise.resolve(encodeRequestFailure());
     return this.#sign([...asked]).catch((error: unknown) => {
       this.#options.onError(error);
-      return FAILURE;
+      return encodeRequestFailure();
     });
   }
 
   async #sign(keys: readonly PrivateKey[]): Promise<Buffer> {
-    const writer = new SshWriter(2048).byte(SSH_MSG_CONNECTION.REQUEST_SUCCESS);
+    const signatures: Buffer[] = [];
     for (const key of keys) {
-      const data = new SshWriter(2048)
-        .string(HOSTKEYS_PROVE)
-        .string(this.#options.sessionId)
-        .string(key.publicKey.blob)
-        .finish();
-      writer.string(await key.sign(this.#algorithmFor(key), data));
+      const data = encodeHostKeyProof(this.#options.sessionId, key.publicKey.blob);
+      signatures.push(await key.sign(this.#algorithmFor(key), data));
     }
     this.#options.onProved(keys.map(({ publicKey }) => publicKey.fingerprint));
-    return writer.finish();
+    return encodeRequestSuccess(encodeHostKeysData(signatures));
   }
 
   /** RSA keys have several: a client that negotiated one of them takes no other here. */
@@ -97,5 +94,3 @@ export class HostKeyRotation {
     throw new Error(`no algorithm for a host key of type ${publicKey.type}`);
   }
 }
-
-const FAILURE = Buffer.from([SSH_MSG_CONNECTION.REQUEST_FAILURE]);

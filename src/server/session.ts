@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import type { AuthSuccess } from '../auth/server-auth.ts';
-import { ServerAuth, SSH_MSG_USERAUTH } from '../auth/server-auth.ts';
+import { ServerAuth } from '../auth/server-auth.ts';
+import { SSH_MSG_USERAUTH } from '../auth/messages.ts';
 import type { IdentityProvider } from '../auth/identity.ts';
 import type { Config } from '../config/schema.ts';
-import type { Channel, ChannelUser } from '../connection/channel.ts';
+import type { ChannelHandler, ProgramChannel } from '../connection/channel.ts';
 import { Connection } from '../connection/connection.ts';
 import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
 import type { ReceiveWindows } from '../connection/receive-windows.ts';
@@ -28,7 +29,7 @@ import { LoginLog } from './login-log.ts';
 import { remoteAddressOf } from './remote-address.ts';
 import type { Credential, Revocation } from './revocation.ts';
 import type { SessionObserver } from './session-observer.ts';
-import type { SftpUser } from './sftp-sessions.ts';
+import type { SftpHandler } from './sftp-sessions.ts';
 import type { User } from './users.ts';
 
 /** What every session of a server shares. */
@@ -46,7 +47,7 @@ export interface SessionEnvironment {
   /** Connections that there is room for. */
   readonly capacity: DescriptorShares;
   /** Makes the program of an `sftp` subsystem. */
-  openSftp(user: User, channel: Channel, log: Logger, readBudget: ReadBudget): SftpUser;
+  openSftp(user: User, channel: ProgramChannel, log: Logger, readBudget: ReadBudget): SftpHandler;
   readonly log: Logger;
   readonly metrics?: Metrics | undefined;
 }
@@ -72,7 +73,7 @@ export class Session implements TransportHandler {
   readonly #startedAt = Date.now();
   #graceTimer: NodeJS.Timeout;
   readonly #observer: SessionObserver;
-  readonly #sftp = new Set<SftpUser>();
+  readonly #sftp = new Set<SftpHandler>();
   readonly #readBudget: ReadBudget;
   #phase: Phase = { name: 'kex' };
   #keepaliveTimer: NodeJS.Timeout | null = null;
@@ -344,7 +345,7 @@ export class Session implements TransportHandler {
       sendUnimplemented: () => {
         this.#transport.sendUnimplemented();
       },
-      openSubsystem: (name, channel) => (name === 'sftp' ? this.#openSftp(user, channel) : null),
+      openSubsystem: (name) => (name === 'sftp' ? (channel) => this.#openSftp(user, channel) : null),
       onRefused: (what) => {
         this.#log.info({ event: 'session.refused', request: what.slice(0, 200) }, 'request refused');
       },
@@ -356,7 +357,7 @@ export class Session implements TransportHandler {
     }, config.limits.keepaliveSeconds * 1000).unref();
   }
 
-  #openSftp(user: User, channel: Channel): ChannelUser {
+  #openSftp(user: User, channel: ProgramChannel): ChannelHandler {
     const sftp = this.#environment.openSftp(user, channel, this.#log, this.#readBudget);
     this.#sftp.add(sftp);
     return {

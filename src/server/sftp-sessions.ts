@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import type { Channel, ChannelUser } from '../connection/channel.ts';
+import type { ChannelHandler, ProgramChannel } from '../connection/channel.ts';
 import type { SftpObserver } from '../sftp/events.ts';
 import { DEFAULT_SFTP_LIMITS } from '../sftp/limits.ts';
 import type { StatusCode } from '../sftp/protocol.ts';
@@ -25,7 +25,7 @@ export interface SftpShared {
 }
 
 /** An SFTP session on a channel. `idle` tells a drain whether it may be cut off. */
-export interface SftpUser extends ChannelUser {
+export interface SftpHandler extends ChannelHandler {
   readonly idle: boolean;
   /** What is open may be brought to its end, and nothing else. */
   refuseNew(): void;
@@ -46,7 +46,7 @@ export class SftpSessions {
     this.#shared = shared;
   }
 
-  open(user: User, channel: Channel, log: Logger, readBudget: ReadBudget): SftpUser {
+  open(user: User, channel: ProgramChannel, log: Logger, readBudget: ReadBudget): SftpHandler {
     const { view, ready } = this.#viewOf(user);
     const { limits } = this.#config;
     const { sessions, ending: allEnding, files, metrics } = this.#shared;

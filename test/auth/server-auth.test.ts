@@ -1,73 +1,14 @@
 // What a login comes to when it is not the client that fails.
 import { afterEach, expect, test } from '@jest/globals';
 import { hashPassword } from '../../src/auth/password-hash.ts';
-import type { Identity, IdentityProvider } from '../../src/auth/identity.ts';
-import type { AuthFailure } from '../../src/auth/server-auth.ts';
-import { ServerAuth, SSH_MSG_USERAUTH } from '../../src/auth/server-auth.ts';
+import type { Identity } from '../../src/auth/identity.ts';
+import { encodePublicKeyFields, SSH_MSG_USERAUTH } from '../../src/auth/messages.ts';
 import { parsePrivateKey, generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
-import type { SshDisconnect } from '../../src/transport/disconnect.ts';
 import { DISCONNECT_REASON } from '../../src/transport/disconnect.ts';
-import { SshWriter } from '../../src/wire/writer.ts';
 import { until } from '../transport/transport-pair.ts';
+import { alice, cancelLogins, found, Login } from './login.ts';
 
-/** One login and what it was told. */
-class Login {
-  readonly sent: number[] = [];
-  readonly failures: AuthFailure[] = [];
-  readonly ends: SshDisconnect[] = [];
-  readonly auth: ServerAuth<Identity>;
-  successes = 0;
-
-  constructor(
-    provider: IdentityProvider,
-    { maxAttempts = 6, source = 's', onSuccess = (): void => undefined, admit = (): boolean => true } = {},
-  ) {
-    this.auth = new ServerAuth({
-      provider,
-      remoteAddress: '192.0.2.1',
-      source,
-      sessionId: Buffer.alloc(32),
-      userKeyAlgorithms: ['ssh-ed25519'],
-      methods: ['publickey', 'password'],
-      maxAttempts,
-      banner: '',
-      send: (payload) => this.sent.push(payload[0] ?? 0),
-      disconnect: (reason) => this.ends.push(reason),
-      admit,
-      onSuccess: () => {
-        this.successes += 1;
-        onSuccess();
-      },
-      onFailure: (failure) => this.failures.push(failure),
-    });
-    logins.push(this);
-  }
-
-  password(password: string): void {
-    this.auth.receive(request('password').boolean(false).string(password).finish());
-  }
-
-  async answered(count = 1): Promise<void> {
-    await until(() => this.sent.length + this.ends.length >= count, 'the request is answered');
-  }
-}
-
-const logins: Login[] = [];
-afterEach(() => {
-  for (const { auth } of logins.splice(0)) auth.cancel();
-});
-
-function request(method: string): SshWriter {
-  return new SshWriter(256).byte(SSH_MSG_USERAUTH.REQUEST).string('alice').string('ssh-connection').string(method);
-}
-
-const alice = (fields: Partial<Identity> = {}): Identity => ({
-  name: 'alice',
-  publicKeys: [],
-  passwordHash: null,
-  ...fields,
-});
-const found = (identity: Identity): IdentityProvider => ({ find: () => Promise.resolve(identity) });
+afterEach(cancelLogins);
 
 test('a hash that is none: an internal error with its stack, answered as a failure', async () => {
   const login = new Login(found(alice({ passwordHash: 'plain text' })));
@@ -87,7 +28,10 @@ test('a provider that answers nonsense', async () => {
   const nonsense = { name: 'alice' } as unknown as Identity;
   const login = new Login(found(nonsense));
   const { publicKey } = parsePrivateKey(generatePrivateKey('ed25519').privateKey);
-  login.auth.receive(request('publickey').boolean(false).string('ssh-ed25519').string(publicKey.blob).finish());
+  login.request(
+    'publickey',
+    encodePublicKeyFields({ algorithm: 'ssh-ed25519', blob: publicKey.blob, signature: null }),
+  );
   await login.answered();
   expect(login.sent).toEqual([SSH_MSG_USERAUTH.FAILURE]);
   expect(login.failures).toMatchObject([{ method: 'publickey', reason: 'internal-error' }]);
@@ -138,7 +82,7 @@ test('a user who has too many connections: the login is no success', async () =>
   login.password('secret');
   await login.answered();
   expect(login.sent).toEqual([]);
-  expect(login.successes).toBe(0);
+  expect(login.successes).toEqual([]);
   expect(login.failures).toMatchObject([{ userName: 'alice', reason: 'too-many-connections' }]);
   expect(login.ends).toMatchObject([{ reason: DISCONNECT_REASON.TOO_MANY_CONNECTIONS }]);
 });

@@ -45,10 +45,10 @@ function rotation(
   };
 }
 
-const asking = (...blobs: Buffer[]): SshReader => {
+const asking = (...blobs: Buffer[]): Buffer => {
   const writer = new SshWriter();
   for (const blob of blobs) writer.string(blob);
-  return new SshReader(writer.finish());
+  return writer.finish();
 };
 const blobOf = (key: PrivateKey): Buffer => key.publicKey.blob;
 const signed = (key: PrivateKey): Buffer =>
@@ -113,7 +113,7 @@ describe('the proof', () => {
   });
 
   test('a blob whose length lies ends in an error of the wire, not in memory', () => {
-    expect(() => rotation().rotation.prove(new SshReader(Buffer.from('ffffffff00', 'hex')))).toThrow();
+    expect(() => rotation().rotation.prove(Buffer.from('ffffffff00', 'hex'))).toThrow();
   });
 
   test('a key that cannot sign is a failure for the client and an error for the operator', async () => {

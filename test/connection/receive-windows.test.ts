@@ -25,14 +25,18 @@ class Peer {
         return true;
       },
     };
-    this.channel = new Channel(carrier, windows, 0, { id: 0, window: 0, maxData: 32_768 });
+    this.channel = new Channel(carrier, windows, 0, {
+      senderChannel: 0,
+      initialWindowSize: 0,
+      maximumPacketSize: 32_768,
+    });
     this.window = this.channel.localWindow;
-    this.channel.attach({
+    this.channel.start(() => ({
       onData: (chunk) => (this.#unconsumed += chunk.length),
       onEof: () => undefined,
       onDrain: () => undefined,
       onClose: () => undefined,
-    });
+    }));
   }
 
   get held(): number {
