@@ -1,5 +1,5 @@
 import type { StoreEventSink, StoreStatistics } from '../object-store.ts';
-import { DEFAULT_ATTRIBUTES, type AttributeDefaults, type ListedTimes } from './tree/attributes.ts';
+import { DEFAULT_ATTRIBUTES, type AttributeDefaults, type ListedTimes } from './mapping/attributes.ts';
 import { systemClock, type Clock } from '../flow/clock.ts';
 import type { ReadAheadOptions } from './download/read-ahead.ts';
 import type { MemoryBudget } from '../flow/memory-budget.ts';

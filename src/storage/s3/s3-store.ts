@@ -12,23 +12,22 @@ import {
   type StoreUsage,
   type WriteHandle,
 } from '../object-store.ts';
-import { AttributeMemory } from './tree/attribute-memory.ts';
-import { applyChange, fileEntry, isNoChange, withoutTimes } from './tree/attributes.ts';
+import { AttributeMemory } from './api/attribute-memory.ts';
+import { applyChange, fileEntry, isNoChange, withoutTimes } from './mapping/attributes.ts';
 import { ClaimObjects } from './claims/claim-objects.ts';
 import { NameClaims } from './claims/name-claims.ts';
-import { copyObject, DEFAULT_SINGLE_COPY_BYTES, type CopyTools } from './tree/copy.ts';
-import type { VersionReference } from './api/delete-in-one.ts';
+import { copyObject, DEFAULT_SINGLE_COPY_BYTES, type CopyTools } from './upload/copy.ts';
 import { Directories } from './tree/directories.ts';
 import { WindowBuffers } from './download/window-buffers.ts';
 import { DownloadHandle, type DownloadTools } from './download/download-handle.ts';
 import { fetchInto } from './download/range-fetch.ts';
-import { KeySpace } from './tree/keys.ts';
+import { KeySpace } from './mapping/keys.ts';
 import { directoryEntry, listDirectory, type ListingTools } from './tree/listing.ts';
 import { MemoryBudget } from '../flow/memory-budget.ts';
 import { MultipartApi } from './api/multipart-api.ts';
-import { ObjectApi, type ObjectInfo } from './api/object-api.ts';
+import { ObjectApi } from './api/object-api.ts';
 import { UPLOAD_TAG } from './api/object-fields.ts';
-import { rewriteMetadata } from './tree/metadata.ts';
+import { rewriteMetadata } from './upload/metadata.ts';
 import { rename, type RenameTools } from './tree/rename.ts';
 import { Requester } from './api/requester.ts';
 import { S3Connections } from './api/s3-client.ts';
@@ -42,6 +41,7 @@ import { PartBuffers } from './upload/part-buffers.ts';
 import { PartPlan } from './upload/part-plan.ts';
 import { SpoolSpace } from './upload/spool.ts';
 import { UploadHandle, type UploadHandleTools } from './upload/upload-handle.ts';
+import type { VersionReference, ObjectInfo } from './api/object-info.ts';
 
 /** Files in an S3 bucket. What it promises is the table in docs/storage.md. */
 export class S3Store implements ObjectStore {
@@ -131,8 +131,8 @@ export class S3Store implements ObjectStore {
       keys: this.#keys,
       claims: this.#claims,
       directories: this.#directories,
-      readBase: async (base, from, into) =>
-        fetchInto(this.#objects, context, base, from, into, new AbortController().signal),
+      readBase: async ({ key, etag }, from, into) =>
+        fetchInto({ objects: this.#objects, retry: context }, { key, etag, from }, into, new AbortController().signal),
       maxSparseBytes: resolved.maxSparseBytes,
       partialUploads: resolved.partialUploads,
       setStat: resolved.setStat,
@@ -310,7 +310,7 @@ export class S3Store implements ObjectStore {
       throw new StorageError('is-a-directory', 'The target is a directory.');
     }
     const target = { path: to, key, base: undefined, onlyOverBase: false, exclusive: false };
-    const copy: StoreVersion = async (condition) => copyObject(this.#copyTools, source, key, undefined, condition);
+    const copy: StoreVersion = async (condition) => copyObject(this.#copyTools, source, key, condition);
     await commitVersion(this.#uploadTools, target, copy, { looksFirst: true });
   }
 

@@ -1,16 +1,16 @@
 import { setMaxListeners } from 'node:events';
 import { StorageError, type AttributeChange, type Entry, type ReadHandle } from '../../object-store.ts';
-import { fileEntry, type AttributeDefaults, type ListedTimes } from '../tree/attributes.ts';
+import { fileEntry, type AttributeDefaults, type ListedTimes } from '../mapping/attributes.ts';
 import { toStorageError } from '../api/errors.ts';
 import { sameEtag } from '../api/etag.ts';
 import type { MemoryBudget } from '../../flow/memory-budget.ts';
-import type { ObjectApi, ObjectInfo } from '../api/object-api.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
+import type { ObjectApi } from '../api/object-api.ts';
 import type { RetryContext } from '../api/retry.ts';
 import { BlockCache } from './block-cache.ts';
 import { fetchInto, fetchRange } from './range-fetch.ts';
 import { ReadAhead, type ReadAheadOptions } from './read-ahead.ts';
 import type { WindowBuffers } from './window-buffers.ts';
+import type { ObjectInfo, VersionReference } from '../api/object-info.ts';
 
 export interface DownloadTools {
   readonly objects: Pick<ObjectApi, 'getRangeOnce' | 'head' | 'sameBytes'>;
@@ -67,13 +67,14 @@ export class DownloadHandle implements ReadHandle {
     this.#size = object.size;
     this.#onEnd = onEnd;
     this.#lastRead = retry.clock.now();
+    const { key, etag } = object;
     // Each request in flight listens to it.
     setMaxListeners(0, this.#abort.signal);
     this.#ahead = new ReadAhead(tools.readAhead, this.#size, windows, async (from, to, onBytes, signal) =>
-      fetchRange(objects, retry, object, from, to, onBytes, signal),
+      fetchRange(tools, { key, etag, from, to }, onBytes, signal),
     );
     this.#blocks = new BlockCache(this.#size, budget, async (from, into) =>
-      fetchInto(objects, retry, object, from, into, this.#abort.signal),
+      fetchInto(tools, { key, etag, from }, into, this.#abort.signal),
     );
     this.#endShortage = budget.onShortage(() => {
       if (retry.clock.now() - this.#lastRead < IDLE_MS) return;

@@ -1,9 +1,9 @@
 import type { StoreEventSink } from '../../object-store.ts';
 import type { Clock } from '../../flow/clock.ts';
 import type { ClaimObjects } from '../claims/claim-objects.ts';
-import { restoreObject, type CopyTools } from '../tree/copy.ts';
-import type { KeySpace } from '../tree/keys.ts';
-import { Lane } from '../../flow/lane.ts';
+import { restoreObject, type CopyTools } from '../upload/copy.ts';
+import type { KeySpace } from '../mapping/keys.ts';
+import { SerialQueue } from '../../flow/serial-queue.ts';
 import type { MultipartApi } from '../api/multipart-api.ts';
 import type { ListedObject } from '../api/list-parser.ts';
 import type { ObjectApi } from '../api/object-api.ts';
@@ -58,7 +58,7 @@ export class Sweeper {
   readonly #seen = new Map<string, { readonly version: string; readonly since: number }>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
-  readonly #lane = new Lane();
+  readonly #queue = new SerialQueue();
   #stopped = false;
   /** When the next whole sweep is due. */
   #next = 0;
@@ -81,7 +81,7 @@ export class Sweeper {
 
   /** One sweep, after any that runs. Throws StorageError if the store cannot be listed. */
   async sweep(): Promise<void> {
-    return this.#lane.run(async () => this.#sweep());
+    return this.#queue.run(async () => this.#sweep());
   }
 
   async #sweep(): Promise<void> {

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { StorageError, type StoreEventSink, type StorePath } from '../../object-store.ts';
 import type { NameClaims } from '../claims/name-claims.ts';
 import type { Clock } from '../../flow/clock.ts';
-import { copyObject, copyTag, type CopyTools } from './copy.ts';
+import { copyObject, copyTag, type CopyTools } from '../upload/copy.ts';
 import type { Directories } from './directories.ts';
 import { sameEtag } from '../api/etag.ts';
-import { MAX_KEY_BYTES, type KeySpace } from './keys.ts';
+import { MAX_KEY_BYTES, type KeySpace } from '../mapping/keys.ts';
 import type { ListedObject } from '../api/list-parser.ts';
 import type { ObjectApi } from '../api/object-api.ts';
-import { inParallel } from '../../flow/pool.ts';
+import { inParallel } from '../../flow/in-parallel.ts';
 
 /** How directories are renamed, which S3 can only do file by file. */
 export interface RenameOptions {
@@ -179,11 +179,11 @@ export class DirectoryRename {
     const target = this.#targetOf(entry.key);
     try {
       if (entry.size <= copy.singleCopyBytes) {
-        await objects.copy(entry, target, undefined, { exclusive: false });
+        await objects.copy(entry, target, { exclusive: false });
       } else {
         const source = await objects.head(entry.key);
         if (source === undefined || !sameEtag(source.etag, entry.etag)) return;
-        await copyObject(copy, source, target, undefined, { exclusive: false });
+        await copyObject(copy, source, target, { exclusive: false });
       }
       this.#copied.set(entry.key, entry.etag);
     } catch (error) {

@@ -5,12 +5,19 @@ import {
   type StoreEventSink,
   type StorePath,
 } from '../../object-store.ts';
-import type { AttributeMemory } from './attribute-memory.ts';
-import { attributesFrom, fileEntry, withoutTimes, type AttributeDefaults, type ListedTimes } from './attributes.ts';
-import { listedName, RESERVED_NAME, type KeySpace } from './keys.ts';
+import type { AttributeMemory } from '../api/attribute-memory.ts';
+import {
+  attributesFrom,
+  fileEntry,
+  withoutTimes,
+  type AttributeDefaults,
+  type ListedTimes,
+} from '../mapping/attributes.ts';
+import { listedName, RESERVED_NAME, type KeySpace } from '../mapping/keys.ts';
 import type { ListPage } from '../api/list-parser.ts';
-import type { ObjectApi, ObjectInfo } from '../api/object-api.ts';
-import { inParallel } from '../../flow/pool.ts';
+import type { ObjectApi } from '../api/object-api.ts';
+import { inParallel } from '../../flow/in-parallel.ts';
+import type { ObjectInfo } from '../api/object-info.ts';
 
 export interface ListingTools {
   readonly keys: KeySpace;

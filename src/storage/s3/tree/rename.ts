@@ -1,12 +1,12 @@
 import { StorageError, type StorePath } from '../../object-store.ts';
 import { isWithin } from '../../store-path.ts';
 import type { HeldNames } from '../claims/name-claims.ts';
-import { copyObject } from './copy.ts';
+import { copyObject } from '../upload/copy.ts';
 import { DirectoryRename, type DirectoryRenameTools } from './directory-rename.ts';
 import { sameEtag } from '../api/etag.ts';
-import type { ObjectInfo } from '../api/object-api.ts';
 import type { WriteCondition } from '../api/object-fields.ts';
-import { outcomeOf } from '../../flow/pool.ts';
+import type { ObjectInfo } from '../api/object-info.ts';
+import { outcomeOf } from '../../flow/outcome.ts';
 
 export type RenameTools = DirectoryRenameTools;
 
@@ -73,7 +73,7 @@ async function renameFile(
   for (let round = 0; round < MAX_ROUNDS && source !== undefined; round += 1) {
     const version: ObjectInfo = source;
     try {
-      const copied = await copyObject(tools.copy, version, target, undefined, there);
+      const copied = await copyObject(tools.copy, version, target, there);
       there = { exclusive: false, replaces: copied.etag };
       source = await tools.objects.head(version.key);
       if (source === undefined) return;

@@ -1,6 +1,5 @@
 import { StorageError } from '../../object-store.ts';
 import { abortReason } from '../../flow/clock.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
 import { sameEtag } from '../api/etag.ts';
 import { changed, type ObjectApi } from '../api/object-api.ts';
 import type { ObjectProperties } from '../api/object-fields.ts';
@@ -9,6 +8,7 @@ import { MultipartUpload, type MultipartTools } from './multipart.ts';
 import type { Overlay } from './overlay.ts';
 import type { PartBuffers } from './part-buffers.ts';
 import { planParts, type PartPlan } from './part-plan.ts';
+import type { VersionReference } from '../api/object-info.ts';
 
 export interface AssembleTools extends MultipartTools {
   readonly objects: ObjectApi;
@@ -43,7 +43,7 @@ export async function assemble(
       const body = memory === undefined ? Buffer.alloc(0) : memory.buffer.subarray(0, size);
       await overlay.read(0, body);
       const put: StoreVersion = async (condition) => {
-        const { etag } = await tools.objects.put(target.key, body, target.properties, condition, signal);
+        const { etag } = await tools.objects.put(target.key, body, target.properties, { ...condition, signal });
         return { key: target.key, etag };
       };
       return await commit(put, { looksFirst: false });

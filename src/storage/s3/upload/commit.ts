@@ -1,11 +1,11 @@
 import { StorageError, type StorePath } from '../../object-store.ts';
 import type { HeldNames, NameClaims } from '../claims/name-claims.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
 import type { Directories } from '../tree/directories.ts';
 import { sameEtag } from '../api/etag.ts';
 import { changed, type ObjectApi } from '../api/object-api.ts';
 import type { WriteCondition } from '../api/object-fields.ts';
-import { outcomeOf } from '../../flow/pool.ts';
+import type { VersionReference } from '../api/object-info.ts';
+import { outcomeOf } from '../../flow/outcome.ts';
 
 export interface CommitTools {
   readonly objects: ObjectApi;

@@ -1,14 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import type { StorageError, StoreEventSink } from '../../object-store.ts';
 import type { Clock } from '../../flow/clock.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
 import { toStorageError } from '../api/errors.ts';
 import { abortOrphans } from '../journal/orphans.ts';
 import type { MultipartApi, StoredPart, UploadReference } from '../api/multipart-api.ts';
-import type { ObjectInfo } from '../api/object-api.ts';
 import type { ObjectProperties, WriteCondition } from '../api/object-fields.ts';
-import type { PartBody } from './open-part.ts';
 import type { JournalEntry, UploadJournal } from '../journal/upload-journal.ts';
+import type { VersionReference, ObjectInfo } from '../api/object-info.ts';
+import type { PartBody } from '../api/send-body.ts';
 
 /** A stored object, pinned: the bytes that a new file takes over. */
 export interface BaseObject {

@@ -1,8 +1,9 @@
 import { StorageError } from '../../object-store.ts';
-import { OpenPart, type PartBody } from './open-part.ts';
+import { OpenPart } from './open-part.ts';
 import { STARTER_BYTES, type PartBuffers } from './part-buffers.ts';
 import { MAX_OBJECT_BYTES, MAX_PARTS, MIN_PART_BYTES, type PartPlan } from './part-plan.ts';
 import type { SpoolFile, SpoolSpace } from './spool.ts';
+import type { PartBody } from '../api/send-body.ts';
 
 /** Where full parts go. */
 export interface PartSink {

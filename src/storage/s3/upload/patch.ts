@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { StorageError } from '../../object-store.ts';
 import type { Clock } from '../../flow/clock.ts';
-import { copyObject, restoreObject, type CopyTools } from '../tree/copy.ts';
-import type { KeySpace } from '../tree/keys.ts';
+import { copyObject, restoreObject, type CopyTools } from './copy.ts';
+import type { KeySpace } from '../mapping/keys.ts';
 import type { HeldNames } from '../claims/name-claims.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
 import { UPLOAD_TAG, type WriteCondition } from '../api/object-fields.ts';
 import type { JournalEntry } from '../journal/upload-journal.ts';
 import { assemble, type AssembleTarget, type AssembleTools } from './assemble.ts';
 import type { MultipartUpload } from './multipart.ts';
 import { Overlay, type BaseReader } from './overlay.ts';
 import type { PartStream } from './part-stream.ts';
+import type { VersionReference } from '../api/object-info.ts';
 
 export interface PatchTools extends AssembleTools {
   readonly copy: CopyTools;
@@ -54,8 +54,7 @@ export async function completePatched(
   });
   let stored: VersionReference;
   try {
-    if (old !== undefined && copy !== undefined)
-      await copyObject(tools.copy, old, copy, undefined, { exclusive: false });
+    if (old !== undefined && copy !== undefined) await copyObject(tools.copy, old, copy, { exclusive: false });
     const unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, condition);
     // Another writer's object: no byte of it belongs into this file.
     if (unpatched.properties.metadata[UPLOAD_TAG] !== tag) {

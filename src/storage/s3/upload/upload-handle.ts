@@ -8,11 +8,11 @@ import {
   type StorePath,
   type WriteHandle,
 } from '../../object-store.ts';
-import { fileEntry, type AttributeDefaults, type ListedTimes } from '../tree/attributes.ts';
+import { fileEntry, type AttributeDefaults, type ListedTimes } from '../mapping/attributes.ts';
 import { DownloadHandle } from '../download/download-handle.ts';
 import { toStorageError } from '../api/errors.ts';
-import type { KeySpace } from '../tree/keys.ts';
-import { Lane } from '../../flow/lane.ts';
+import type { KeySpace } from '../mapping/keys.ts';
+import { SerialQueue } from '../../flow/serial-queue.ts';
 import { ended, type UploadState, type UploadTarget } from './upload-state.ts';
 import { Upload, type UploadTools } from './upload.ts';
 
@@ -38,7 +38,7 @@ export class UploadHandle implements WriteHandle {
   #path: StorePath;
   #options: OpenWriteOptions;
   #upload: Upload;
-  readonly #lane = new Lane();
+  readonly #queue = new SerialQueue();
   readonly #onEnd: () => void;
   readonly #endShortage: () => void;
   /** Ends waits for memory. */
@@ -184,7 +184,7 @@ export class UploadHandle implements WriteHandle {
     const discard = options?.discard === true || this.#tools.partialUploads === 'discard';
     // Nobody waits any more for the writes that wait for memory.
     this.#waits.abort(new StorageError('failure', 'The file was closed.'));
-    return this.#lane.run(async () => {
+    return this.#queue.run(async () => {
       const { phase } = this.#upload.state;
       if (phase === 'done') return 'stored';
       if (phase === 'failed') return 'discarded';
@@ -234,7 +234,7 @@ export class UploadHandle implements WriteHandle {
   /** Runs one call after those before it. An error ends the upload: nothing after it could be right. */
   async #step<T>(task: () => Promise<T>): Promise<T> {
     this.#steps += 1;
-    return this.#lane.run(async () => {
+    return this.#queue.run(async () => {
       const { signal } = this.#waits;
       try {
         const { state } = this.#upload;
@@ -268,7 +268,7 @@ export class UploadHandle implements WriteHandle {
 
   /** No step: a part that cannot be put away stays as idle as it was. */
   async #park(): Promise<void> {
-    await this.#lane.run(async () => {
+    await this.#queue.run(async () => {
       try {
         const bytes = await this.#upload.park();
         if (bytes > 0) this.#tools.events('UPLOAD_PARKED', { path: this.#path, bytes });
@@ -285,7 +285,7 @@ export class UploadHandle implements WriteHandle {
       'unavailable',
       'The server needs its memory for other uploads; this one was idle for too long. Please send the file again.',
     );
-    await this.#lane.run(async () => {
+    await this.#queue.run(async () => {
       // It has gone on while this waited for its turn.
       if (this.#steps > 0) return;
       const idleMs = this.#idleMs;

@@ -1,26 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { StorageError } from '../../object-store.ts';
 import { type AttributeChange, type OpenWriteOptions, type StorePath } from '../../object-store.ts';
-import {
-  applyChange,
-  definedOnly,
-  isNoChange,
-  mergeChanges,
-  withoutTimes,
-  type ObjectMetadata,
-} from '../tree/attributes.ts';
-import { copyObject } from '../tree/copy.ts';
+import { applyChange, definedOnly, isNoChange, mergeChanges, withoutTimes } from '../mapping/attributes.ts';
+import { copyObject } from './copy.ts';
 import type { HeldNames } from '../claims/name-claims.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
 import { sameEtag } from '../api/etag.ts';
-import { rewriteMetadata } from '../tree/metadata.ts';
-import { changed, type ObjectInfo } from '../api/object-api.ts';
-import { UPLOAD_TAG, type ObjectProperties, type WriteCondition } from '../api/object-fields.ts';
+import { rewriteMetadata } from './metadata.ts';
+import { changed } from '../api/object-api.ts';
+import { UPLOAD_TAG, type ObjectProperties, type WriteCondition, type ObjectMetadata } from '../api/object-fields.ts';
 import { assemble, checkSparse, checkUnchanged } from './assemble.ts';
 import { commitVersion, type Commit, type CommitTools, type StoreVersion } from './commit.ts';
 import { MultipartUpload } from './multipart.ts';
 import { Overlay } from './overlay.ts';
-import type { PartBody } from './open-part.ts';
 import { MIN_PART_BYTES, planParts } from './part-plan.ts';
 import { PartStream } from './part-stream.ts';
 import { completePatched, type PatchTools } from './patch.ts';
@@ -33,6 +24,8 @@ import {
   type UploadState,
   type UploadTarget,
 } from './upload-state.ts';
+import type { VersionReference, ObjectInfo } from '../api/object-info.ts';
+import type { PartBody } from '../api/send-body.ts';
 
 export interface UploadTools extends PatchTools, CommitTools {
   readonly spool: SpoolSpace | undefined;
@@ -321,7 +314,7 @@ export class Upload {
     await checkUnchanged(this.#tools.objects, source);
     const version = { ...source, ...this.#tools.objects.sameBytes.latest(source) };
     const store: StoreVersion = async (condition) =>
-      copyObject(this.#tools.copy, version, target.key, target.properties, condition);
+      copyObject(this.#tools.copy, version, target.key, { ...condition, replace: target.properties });
     return commit(store, { looksFirst: true });
   }
 

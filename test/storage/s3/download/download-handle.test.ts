@@ -2,13 +2,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
-import { DEFAULT_ATTRIBUTES } from '../../../../src/storage/s3/tree/attributes.ts';
+import { DEFAULT_ATTRIBUTES } from '../../../../src/storage/s3/mapping/attributes.ts';
 import { systemClock } from '../../../../src/storage/flow/clock.ts';
 import { DownloadHandle, type DownloadTools } from '../../../../src/storage/s3/download/download-handle.ts';
 import { WindowBuffers } from '../../../../src/storage/s3/download/window-buffers.ts';
 import { MemoryBudget } from '../../../../src/storage/flow/memory-budget.ts';
 import { DEFAULT_RETRY } from '../../../../src/storage/s3/api/retry.ts';
-import { SameBytes } from '../../../../src/storage/s3/tree/same-bytes.ts';
+import { SameBytes } from '../../../../src/storage/s3/api/same-bytes.ts';
 import { pattern } from '../../contract/store-driver.ts';
 
 const MIB = 1024 ** 2;
@@ -32,7 +32,7 @@ class Store {
   open(): DownloadHandle {
     const tools: DownloadTools = {
       objects: {
-        getRangeOnce: async (_key, _etag, from, to, signal) => {
+        getRangeOnce: async ({ from, to }, signal) => {
           if (this.replaced) {
             throw Object.assign(new Error('no'), { name: 'PreconditionFailed', $metadata: { httpStatusCode: 412 } });
           }

@@ -1,5 +1,6 @@
 import { KEPT_MODE_BITS } from '../../object-store.ts';
 import type { AttributeChange, Entry, EntryAttributes } from '../../object-store.ts';
+import type { ObjectMetadata } from '../api/object-fields.ts';
 
 /** File type bits of stat(2). */
 const S_IFMT = 0o170000;
@@ -21,9 +22,6 @@ export interface AttributeDefaults {
 }
 
 export const DEFAULT_ATTRIBUTES: AttributeDefaults = { fileMode: 0o644, directoryMode: 0o755, uid: 0, gid: 0 };
-
-/** User metadata of an object: names without `x-amz-meta-`, in lower case. */
-export type ObjectMetadata = Readonly<Record<string, string>>;
 
 /**
  * The metadata names are those that rclone and s3fs-fuse read: `mtime` and `atime` in decimal seconds, perhaps with a

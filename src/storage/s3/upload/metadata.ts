@@ -1,9 +1,10 @@
 import { StorageError, type AttributeChange } from '../../object-store.ts';
-import { applyChange, isNoChange } from './attributes.ts';
+import { applyChange, isNoChange } from '../mapping/attributes.ts';
 import { copyObject, type CopyTools } from './copy.ts';
 import { sameEtag } from '../api/etag.ts';
-import { changed, type ObjectInfo } from '../api/object-api.ts';
+import { changed } from '../api/object-api.ts';
 import { UPLOAD_TAG } from '../api/object-fields.ts';
+import type { ObjectInfo } from '../api/object-info.ts';
 
 /**
  * Gives a stored file other attributes, by a copy onto itself, and answers what it is then. With `etag` only that version:
@@ -20,6 +21,6 @@ export async function rewriteMetadata(
   if (isNoChange('file', file.properties.metadata, change)) return file;
   const { [UPLOAD_TAG]: _, ...metadata } = applyChange('file', file.properties.metadata, change);
   const properties = { ...file.properties, metadata };
-  const copied = await copyObject(tools, file, key, properties, { exclusive: false, replaces: file.etag });
+  const copied = await copyObject(tools, file, key, { exclusive: false, replaces: file.etag, replace: properties });
   return { ...file, etag: copied.etag, properties };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { decodeListedKey, KeySpace, listedName, MAX_KEY_BYTES } from '../../../../src/storage/s3/tree/keys.ts';
+import { KeySpace, listedName, MAX_KEY_BYTES } from '../../../../src/storage/s3/mapping/keys.ts';
+import { decodeListedKey } from '../../../../src/storage/s3/api/listed-key.ts';
 
 describe('paths and keys', () => {
   test('are the same behind the prefix, whose slashes do not matter', () => {

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { VersionReference } from '../api/delete-in-one.ts';
 import { bareEtag } from '../api/etag.ts';
-import type { ObjectApi, ObjectInfo } from '../api/object-api.ts';
-import { UPLOAD_TAG, type ObjectProperties, type WriteCondition } from '../api/object-fields.ts';
-import { checkUnchanged } from '../upload/assemble.ts';
-import { MultipartUpload, type MultipartTools } from '../upload/multipart.ts';
-import { planParts, type PartPlan } from '../upload/part-plan.ts';
+import type { ObjectApi } from '../api/object-api.ts';
+import { UPLOAD_TAG } from '../api/object-fields.ts';
+import type { CopyRequest } from '../api/copy-in-one.ts';
+import { checkUnchanged } from './assemble.ts';
+import { MultipartUpload, type MultipartTools } from './multipart.ts';
+import { planParts, type PartPlan } from './part-plan.ts';
+import type { VersionReference, ObjectInfo } from '../api/object-info.ts';
 
 /** CopyObject takes no more (Amazon S3 API Reference, CopyObject). Bytes. */
 const MAX_SINGLE_COPY_BYTES = 5 * 1024 ** 3;
@@ -20,26 +21,21 @@ export interface CopyTools extends MultipartTools {
 export const DEFAULT_SINGLE_COPY_BYTES = MAX_SINGLE_COPY_BYTES;
 
 /**
- * Copies an object inside the store; `replace` gives the copy other properties. The source is pinned: 'changed' if it
- * is not the given version any more. Where the target is not what `condition` wants: 'exists' or 'changed', as far as the
- * store checks that. Answers the copy.
+ * Copies an object inside the store. The source is pinned: 'changed' if it is not the given version any more. Where the
+ * target is not what `request` wants: 'exists' or 'changed', as far as the store checks that. Answers the copy.
  */
 export async function copyObject(
   tools: CopyTools,
   source: ObjectInfo,
   target: string,
-  replace: ObjectProperties | undefined,
-  condition: WriteCondition,
+  request: CopyRequest,
 ): Promise<VersionReference> {
-  if (source.size <= tools.singleCopyBytes) {
-    const { etag } = await tools.objects.copy(source, target, replace, condition);
-    return { key: target, etag };
-  }
-  if (source.key !== target) return copyInParts(tools, source, target, replace, condition);
+  if (source.size <= tools.singleCopyBytes) return tools.objects.copy(source, target, request);
+  if (source.key !== target) return copyInParts(tools, source, target, request);
   // Onto itself: other properties for this version, and not this version over a later one.
   const { sameBytes } = tools.objects;
   return sameBytes.during(target, async () => {
-    const copied = await copyInParts(tools, source, target, replace, { ...condition, replaces: source.etag });
+    const copied = await copyInParts(tools, source, target, { ...request, replaces: source.etag });
     sameBytes.note(source, copied);
     return copied;
   });
@@ -49,8 +45,7 @@ async function copyInParts(
   tools: CopyTools,
   source: ObjectInfo,
   target: string,
-  replace: ObjectProperties | undefined,
-  condition: WriteCondition,
+  { replace, ...condition }: CopyRequest,
 ): Promise<VersionReference> {
   const tag = replace === undefined ? copyTag(source) : randomBytes(16).toString('hex');
   const kept = replace ?? source.properties;
@@ -88,7 +83,7 @@ export async function restoreObject(
   const before = copy === undefined ? undefined : await tools.objects.head(copy);
   const stands = now?.properties.metadata[UPLOAD_TAG] === tag;
   if (now !== undefined && stands) {
-    if (before !== undefined) await copyObject(tools, before, key, undefined, { exclusive: false });
+    if (before !== undefined) await copyObject(tools, before, key, { exclusive: false });
     else await tools.objects.deleteVersion(key, now.etag);
   }
   if (before !== undefined) await tools.objects.delete(before.key);
