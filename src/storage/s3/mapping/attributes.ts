@@ -53,13 +53,22 @@ export function attributesFrom(
  */
 export type ListedTimes = 'stored' | 'upload';
 
+/** Which attributes are shown of what an object says. */
+export interface ShownAttributes {
+  readonly listTimes: ListedTimes;
+  readonly attributeDefaults: AttributeDefaults;
+}
+
 /** A file's entry from its object. */
 export function fileEntry(
   object: { readonly size: number; readonly lastModified: number; readonly metadata: ObjectMetadata },
-  { times, defaults }: { readonly times: ListedTimes; readonly defaults: AttributeDefaults },
+  { listTimes, attributeDefaults }: ShownAttributes,
 ): Entry {
-  const metadata = times === 'stored' ? object.metadata : withoutTimes(object.metadata);
-  return { kind: 'file', attributes: attributesFrom('file', object.size, object.lastModified, metadata, defaults) };
+  const metadata = listTimes === 'stored' ? object.metadata : withoutTimes(object.metadata);
+  return {
+    kind: 'file',
+    attributes: attributesFrom('file', object.size, object.lastModified, metadata, attributeDefaults),
+  };
 }
 
 /** `metadata` with the change written into it; names that are not ours stay as they are. */

@@ -5,6 +5,7 @@ import { applyChange } from '../mapping/attributes.ts';
 import type { NameClaims } from '../claims/name-claims.ts';
 import type { Clock } from '../../flow/clock.ts';
 import type { KeySpace } from '../mapping/keys.ts';
+import type { S3Context } from '../s3-context.ts';
 import { SerialQueue } from '../../flow/serial-queue.ts';
 import type { ObjectApi } from '../api/object-api.ts';
 import { UPLOAD_TAG } from '../api/object-fields.ts';
@@ -40,7 +41,7 @@ export class Directories {
   /** Removals from a directory without a marker go one by one, or two could each leave the marker to the other. */
   readonly #removals = new Map<StorePath, { readonly queue: SerialQueue; users: number }>();
 
-  constructor(keys: KeySpace, objects: ObjectApi, claims: NameClaims, clock: Clock) {
+  constructor({ keys, objects, claims, clock }: Pick<S3Context, 'keys' | 'objects' | 'claims' | 'clock'>) {
     this.#keys = keys;
     this.#objects = objects;
     this.#claims = claims;

@@ -1,48 +1,41 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { bareEtag } from '../api/etag.ts';
-import type { ObjectApi } from '../api/object-api.ts';
 import { UPLOAD_TAG } from '../api/object-fields.ts';
 import type { CopyRequest } from '../api/copy-in-one.ts';
 import { checkUnchanged } from './assemble.ts';
-import { MultipartUpload, type MultipartTools } from './multipart.ts';
-import { planParts, type PartPlan } from './part-plan.ts';
+import { MultipartUpload, type MultipartContext } from './multipart.ts';
+import type { S3Context } from '../s3-context.ts';
+import { planParts } from './part-plan.ts';
 import type { VersionReference, ObjectInfo } from '../api/object-info.ts';
 
-/** CopyObject takes no more (Amazon S3 API Reference, CopyObject). Bytes. */
-const MAX_SINGLE_COPY_BYTES = 5 * 1024 ** 3;
+/** CopyObject takes no more (Amazon S3 API Reference, CopyObject): larger objects are copied in parts. Bytes. */
+export const MAX_SINGLE_COPY_BYTES = 5 * 1024 ** 3;
 
-export interface CopyTools extends MultipartTools {
-  readonly objects: ObjectApi;
-  readonly plan: PartPlan;
-  /** Objects larger than this are copied in parts; at most 5 GiB. */
-  readonly singleCopyBytes: number;
-}
-
-export const DEFAULT_SINGLE_COPY_BYTES = MAX_SINGLE_COPY_BYTES;
+export type CopyContext = MultipartContext & Pick<S3Context, 'objects' | 'plan'>;
 
 /**
  * Copies an object inside the store. The source is pinned: 'changed' if it is not the given version any more. Where the
  * target is not what `request` wants: 'exists' or 'changed', as far as the store checks that. Answers the copy.
  */
 export async function copyObject(
-  tools: CopyTools,
+  context: CopyContext,
   source: ObjectInfo,
   target: string,
   request: CopyRequest,
 ): Promise<VersionReference> {
-  if (source.size <= tools.singleCopyBytes) return tools.objects.copy(source, target, request);
-  if (source.key !== target) return copyInParts(tools, source, target, request);
+  if (source.size <= MAX_SINGLE_COPY_BYTES) return context.objects.copy(source, target, request);
+  if (source.key !== target) return copyInParts(context, source, target, request);
   // Onto itself: other properties for this version, and not this version over a later one.
-  const { sameBytes } = tools.objects;
+  const { sameBytes } = context.objects;
   return sameBytes.during(target, async () => {
-    const copied = await copyInParts(tools, source, target, { ...request, replaces: source.etag });
+    const copied = await copyInParts(context, source, target, { ...request, replaces: source.etag });
     sameBytes.note(source, copied);
     return copied;
   });
 }
 
 async function copyInParts(
-  tools: CopyTools,
+  context: CopyContext,
   source: ObjectInfo,
   target: string,
   { replace, ...condition }: CopyRequest,
@@ -50,12 +43,12 @@ async function copyInParts(
   const tag = replace === undefined ? copyTag(source) : randomBytes(16).toString('hex');
   const kept = replace ?? source.properties;
   const properties = { ...kept, metadata: { ...kept.metadata, [UPLOAD_TAG]: tag } };
-  const upload = await MultipartUpload.begin(tools, target, properties, tag, () => undefined);
+  const upload = await MultipartUpload.begin(context, { key: target, properties, tag });
   try {
-    const parts = planParts(source.size, [{ from: 0, to: source.size }], tools.plan);
+    const parts = planParts(source.size, [{ from: 0, to: source.size }], context.plan);
     for (const { number, from, to } of parts) await upload.copy(number, source, from, to);
     await upload.drain();
-    await checkUnchanged(tools.objects, source);
+    await checkUnchanged(context.objects, source);
     return await upload.complete(parts.length, source.size, condition);
   } catch (error) {
     await upload.abort();
@@ -76,16 +69,16 @@ export function copyTag({ key, etag }: VersionReference): string {
  * then discards that. True if something was put back or removed. Throws StorageError; it can be repeated.
  */
 export async function restoreObject(
-  tools: CopyTools,
+  context: CopyContext,
   { key, tag, copy }: { readonly key: string; readonly tag: string; readonly copy: string | undefined },
 ): Promise<boolean> {
-  const now = await tools.objects.head(key);
-  const before = copy === undefined ? undefined : await tools.objects.head(copy);
+  const now = await context.objects.head(key);
+  const before = copy === undefined ? undefined : await context.objects.head(copy);
   const stands = now?.properties.metadata[UPLOAD_TAG] === tag;
   if (now !== undefined && stands) {
-    if (before !== undefined) await copyObject(tools, before, key, { exclusive: false });
-    else await tools.objects.deleteVersion(key, now.etag);
+    if (before !== undefined) await copyObject(context, before, key, { exclusive: false });
+    else await context.objects.deleteVersion(key, now.etag);
   }
-  if (before !== undefined) await tools.objects.delete(before.key);
+  if (before !== undefined) await context.objects.delete(before.key);
   return stands;
 }
