@@ -68,9 +68,9 @@ function resolvePaths(config: Config, folder: string): Config {
       user.passwordHashFile === undefined ? user : { ...user, passwordHashFile: absolute(user.passwordHashFile) },
     ),
     storage:
-      storage.type === 'local'
+      'root' in storage
         ? { ...storage, root: absolute(storage.root) }
-        : storage.type === 's3' && storage.spoolDirectory !== undefined
+        : 'spoolDirectory' in storage && storage.spoolDirectory !== undefined
           ? { ...storage, spoolDirectory: absolute(storage.spoolDirectory) }
           : storage,
   };

@@ -9,7 +9,7 @@ export function openSecrets(config: Config, file: string, mode: number): ConfigE
   // On Windows modes say nothing.
   if (process.platform === 'win32' || (mode & READABLE_BY_OTHERS) === 0) return [];
   const found: { path: (string | number)[]; what: string }[] = [];
-  if (config.storage.type === 's3' && config.storage.credentials !== undefined) {
+  if ('credentials' in config.storage && config.storage.credentials !== undefined) {
     found.push({ path: ['storage', 'credentials'], what: 'the secret key of the storage' });
   }
   const user = config.users.findIndex(({ passwordHash }) => passwordHash !== undefined);

@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
-import type { StorageConfig } from '../config/schema.ts';
 import { ReceiveWindows } from '../connection/receive-windows.ts';
 import { prepareKexMethods } from '../crypto/kex/kex-constructors.ts';
 import { reportProviders } from '../crypto/providers.ts';
@@ -25,7 +24,7 @@ import type { SessionEnvironment } from './session.ts';
 import type { SftpShared } from './sftp-sessions.ts';
 import type { NameSharing } from './workers/worker-lanes.ts';
 import { SftpSessions } from './sftp-sessions.ts';
-import { openStore } from './store.ts';
+import { configuredStore, openStore } from './store.ts';
 import { checkStore, StoreReadiness } from './store-readiness.ts';
 import { SSH_VERSION } from './version.ts';
 
@@ -176,9 +175,10 @@ export async function startServer(
   await prepareKexMethods(prepared.policy.algorithms.kex);
   const unreachable = await checkStore(prepared.loaded);
   const store = await openStore(config.storage, file, log, metrics);
-  // Each worker has a memory of its own.
-  if (config.storage.type !== 'memory') admission.share?.(StoreRegistry.of(store), placeOf(config.storage));
-  const windows = new ReceiveWindows(receiveBytes(config.storage));
+  const { identity, budgets } = configuredStore(config.storage);
+  if (identity !== undefined) admission.share?.(StoreRegistry.of(store), identity);
+  // What clients send ahead is memory of uploads too: its bound follows theirs, where they have one.
+  const windows = new ReceiveWindows(budgets === undefined ? undefined : Math.floor(budgets.uploadBytes / 4));
   const shared: SharedState = {
     windows,
     admission,
@@ -268,18 +268,4 @@ async function within(milliseconds: number, work: Promise<unknown>): Promise<boo
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The same text for the same store. */
-function placeOf(storage: Exclude<StorageConfig, { type: 'memory' }>): string {
-  return JSON.stringify(
-    storage.type === 'local'
-      ? ['local', storage.root]
-      : ['s3', storage.endpoint ?? '', storage.region, storage.bucket, storage.prefix],
-  );
-}
-
-/** What clients send ahead is memory of uploads too: its bound follows theirs, where they have one. */
-function receiveBytes(storage: StorageConfig): number | undefined {
-  return storage.type === 's3' ? Math.floor(storage.uploadBudgetBytes / 4) : undefined;
 }

@@ -4,10 +4,10 @@ import type { ReceiveWindows } from '../connection/receive-windows.ts';
 import type { StorageConfig } from '../config/schema.ts';
 import type { SftpSession } from '../sftp/session.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { FAULT_KINDS } from '../storage/s3/api/fault-kind.ts';
 import type { BuildInfo, Metrics } from '../telemetry/metrics.ts';
 import type { MemoryUse } from '../telemetry/storage-metrics.ts';
 import type { SftpServer } from './server.ts';
+import { configuredStore } from './store.ts';
 import { VERSION } from './version.ts';
 
 /** What runs, for the metric of that name. */
@@ -31,7 +31,8 @@ export interface MetricsSources {
 /** Lets the metrics look at what is open and held whenever somebody asks for them. */
 export function connectSources(metrics: Metrics, sources: MetricsSources): void {
   const { server, store, storage, windows, sftpSessions } = sources;
-  if (storage.type === 's3') metrics.storage.knowsReasons(FAULT_KINDS);
+  const { budgets, faultKinds } = configuredStore(storage);
+  metrics.storage.knowsReasons(faultKinds);
   metrics.ssh.sessions = () => ({
     authenticated: server.sessions - server.unauthenticated,
     unauthenticated: server.unauthenticated,
@@ -49,10 +50,10 @@ export function connectSources(metrics: Metrics, sources: MetricsSources): void 
       { budget: 'receive-windows', usedBytes: windows.heldBytes, limitBytes: windows.totalBytes },
     ];
     const use = store.usage?.();
-    if (use !== undefined && storage.type === 's3') {
+    if (use !== undefined && budgets !== undefined) {
       memory.push(
-        { budget: 'upload', usedBytes: use.uploadBytes, limitBytes: storage.uploadBudgetBytes },
-        { budget: 'read-ahead', usedBytes: use.readBytes, limitBytes: storage.readAheadBudgetBytes },
+        { budget: 'upload', usedBytes: use.uploadBytes, limitBytes: budgets.uploadBytes },
+        { budget: 'read-ahead', usedBytes: use.readBytes, limitBytes: budgets.readAheadBytes },
       );
     }
     return {

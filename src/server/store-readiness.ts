@@ -1,12 +1,9 @@
 import type { LoadedConfig } from '../config/load.ts';
-import type { StorageConfig, UserConfig } from '../config/schema.ts';
-import { ConfigError } from '../policy/config-error.ts';
-import { rootProblem } from '../storage/local/check-root.ts';
+import type { StorageConfig } from '../config/schema.ts';
 import type { BucketProblem } from '../storage/s3/api/probe-bucket.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { s3Options } from './store.ts';
-
-type S3Storage = Extract<StorageConfig, { type: 's3' }>;
+import { configuredStore } from './store.ts';
+import { problemAt } from './stores/configured-store.ts';
 
 /** Pauses between looks at a store that does not answer. Milliseconds. */
 const FIRST_PAUSE_MS = 1000;
@@ -17,40 +14,16 @@ const MAX_PAUSE_MS = 30_000;
  * @throws ConfigError for what will not go away by itself
  */
 export async function checkStore({ config, file }: LoadedConfig): Promise<BucketProblem | null> {
-  const { storage } = config;
-  switch (storage.type) {
-    case 'memory':
-      return null;
-    case 'local': {
-      const problem = await rootProblem(storage.root, isWritten(config.users));
-      if (problem !== null) throw new ConfigError(file, '$.storage.root', problem);
-      return null;
-    }
-    case 's3': {
-      const problem = await probe(storage);
-      if (problem?.permanent === true) {
-        throw new ConfigError(file, `$.storage.${problem.setting}`, problemInWords(storage, problem));
-      }
-      return problem;
-    }
-  }
+  return configuredStore(config.storage).check(file, config.users);
 }
 
-/** `bucket "files" at http://127.0.0.1:9000: NoSuchBucket (404): there is no such bucket`. */
-export function problemInWords(storage: StorageConfig, { code, status, words }: BucketProblem): string {
-  const answer = status === undefined || code.includes(String(status)) ? code : `${code} (${status})`;
-  return `${placeInWords(storage)}: ${answer}: ${words}`;
+/** As `problemAt` has it. */
+export function problemInWords(storage: StorageConfig, problem: BucketProblem): string {
+  return problemAt(placeInWords(storage), problem);
 }
 
 export function placeInWords(storage: StorageConfig): string {
-  switch (storage.type) {
-    case 'memory':
-      return 'memory';
-    case 'local':
-      return `directory ${JSON.stringify(storage.root)}`;
-    case 's3':
-      return `bucket ${JSON.stringify(storage.bucket)} at ${storage.endpoint ?? `AWS S3 in ${storage.region}`}`;
-  }
+  return configuredStore(storage).place;
 }
 
 /** Whether the store answers. Once it has, it is for each request to say what goes wrong. */
@@ -97,8 +70,7 @@ export class StoreReadiness {
   }
 
   async #look(): Promise<void> {
-    if (this.#storage.type !== 's3') return;
-    const problem = await probe(this.#storage);
+    const problem = await configuredStore(this.#storage).probe();
     if (this.#closed) return;
     const before = this.#problem;
     this.#problem = problem;
@@ -119,21 +91,4 @@ export class StoreReadiness {
     if (permanent) this.#log.error(line, message);
     else this.#log.warn(line, message);
   }
-}
-
-/** The SDK is large: only those who use it load it. */
-async function probe(storage: S3Storage): Promise<BucketProblem | null> {
-  const { probeBucket } = await import('../storage/s3/api/probe-bucket.ts');
-  return probeBucket(s3Options(storage, () => undefined));
-}
-
-/** A directory that everybody only reads may be one that nobody can write. */
-function isWritten(users: readonly UserConfig[]): boolean {
-  return users.length === 0 || users.some(mayWrite);
-}
-
-function mayWrite({ permissions, homeDirectoryType, homeDirectoryMappings }: UserConfig): boolean {
-  if (permissions === 'read-only') return false;
-  if (permissions !== 'read-write' && permissions.every((each) => each === 'list' || each === 'read')) return false;
-  return homeDirectoryType === 'PATH' || homeDirectoryMappings.some(({ readOnly }) => !readOnly);
 }

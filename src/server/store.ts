@@ -1,16 +1,26 @@
-import { LocalStore } from '../storage/local/local-store.ts';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { StorageConfig } from '../config/schema.ts';
 import { ConfigError } from '../policy/config-error.ts';
-import { MemoryStore } from '../storage/memory/memory-store.ts';
 import type { ObjectStore, StoreEventSink } from '../storage/object-store.ts';
 import { StorageError } from '../storage/object-store.ts';
 import type { RequestTry } from '../storage/s3/api/retry.ts';
-import type { S3Credentials } from '../storage/s3/api/s3-client.ts';
-import type { S3StoreOptions } from '../storage/s3/s3-options.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { ConfiguredStore } from './stores/configured-store.ts';
+import { localStore } from './stores/local.ts';
+import { memoryStore } from './stores/memory.ts';
+import { s3Store } from './stores/s3.ts';
+
+/** What the server must know of the configured store. Nothing else asks which kind it is. */
+export function configuredStore(storage: StorageConfig): ConfiguredStore {
+  switch (storage.type) {
+    case 'local':
+      return localStore(storage);
+    case 'memory':
+      return memoryStore(storage);
+    case 's3':
+      return s3Store(storage);
+  }
+}
 
 /** Events that an operator should look at: something is lost, left, or not as it seems. */
 const PROBLEM = /(_FAILED|_GIVE_UP|_LEFT|_INTERRUPTED|_HIDDEN|_UNKNOWN|_UNSUPPORTED)$/;
@@ -33,28 +43,14 @@ export async function openStore(
   log: Logger,
   metrics?: Metrics,
 ): Promise<ObjectStore> {
-  const onEvent = storeEvents(log, metrics);
+  const onTry =
+    metrics === undefined
+      ? undefined
+      : (ended: RequestTry): void => {
+          metrics.storage.request(ended);
+        };
   try {
-    switch (storage.type) {
-      case 'local': {
-        const { root, fsync, hardlinks, symlinks, partialUploads, maxSparseBytes } = storage;
-        return await LocalStore.open(root, { fsync, hardlinks, symlinks, partialUploads, maxSparseBytes, onEvent });
-      }
-      case 'memory':
-        return new MemoryStore({ partialUploads: storage.partialUploads });
-      case 's3': {
-        checkBudget(storage, file);
-        // The SDK is large: only those who use it load it.
-        const { S3Store } = await import('../storage/s3/s3-store.ts');
-        const onTry =
-          metrics === undefined
-            ? undefined
-            : (ended: RequestTry): void => {
-                metrics.storage.request(ended);
-              };
-        return await S3Store.open({ ...s3Options(storage, onEvent), onTry });
-      }
-    }
+    return await configuredStore(storage).open(file, { onEvent: storeEvents(log, metrics), onTry });
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     throw new ConfigError(
@@ -63,54 +59,4 @@ export async function openStore(
       `the store cannot be opened: ${error.message} ${error.detail ?? ''}`.trim(),
     );
   }
-}
-
-/** An upload fills one part while another is on its way, and an eighth of the budget is kept for small files. */
-function checkBudget({ partBytes, uploadBudgetBytes }: Extract<StorageConfig, { type: 's3' }>, file: string): void {
-  const least = Math.ceil(2.5 * partBytes);
-  if (uploadBudgetBytes >= least) return;
-  throw new ConfigError(
-    file,
-    '$.storage.uploadBudgetBytes',
-    `too small for parts of ${partBytes} bytes: expected at least ${least}`,
-  );
-}
-
-/** The S3 store's options, from the configuration's settings. */
-export function s3Options(storage: Extract<StorageConfig, { type: 's3' }>, events: StoreEventSink): S3StoreOptions {
-  const { endpoint, credentials } = storage;
-  return {
-    bucket: storage.bucket,
-    prefix: storage.prefix,
-    region: storage.region,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    forcePathStyle: storage.forcePathStyle ?? endpoint !== undefined,
-    ...(credentials === undefined ? {} : { credentials: withoutUndefined(credentials) }),
-    requestChecksumCalculation: storage.requestChecksumCalculation,
-    responseChecksumValidation: storage.responseChecksumValidation,
-    partBytes: storage.partBytes,
-    partsInFlight: storage.partsInFlight,
-    uploadBudgetBytes: storage.uploadBudgetBytes,
-    readAhead: {
-      rangeBytes: storage.readAheadBytes,
-      inFlight: storage.readAheadInFlight,
-      budgetBytes: storage.readAheadBudgetBytes,
-    },
-    rename: { maxEntries: storage.renameMaxEntries, concurrency: storage.renameConcurrency },
-    spool: {
-      directory: storage.spoolDirectory ?? path.join(tmpdir(), `latticeport-spool-${process.getuid?.() ?? 0}`),
-      maxBytes: storage.spoolMaxBytes,
-    },
-    maxSparseBytes: storage.maxSparseBytes,
-    partialUploads: storage.partialUploads,
-    setStat: storage.setStat,
-    listTimes: storage.listTimes,
-    events,
-  };
-}
-
-type ConfiguredCredentials = NonNullable<Extract<StorageConfig, { type: 's3' }>['credentials']>;
-
-function withoutUndefined({ sessionToken, ...credentials }: ConfiguredCredentials): S3Credentials {
-  return sessionToken === undefined ? credentials : { ...credentials, sessionToken };
 }

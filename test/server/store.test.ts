@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { describe, expect, test } from '@jest/globals';
 import { configSchema } from '../../src/config/schema.ts';
-import { openStore, s3Options, storeEvents } from '../../src/server/store.ts';
+import { openStore, storeEvents } from '../../src/server/store.ts';
+import { s3Options } from '../../src/server/stores/s3.ts';
 
 const S3 = { type: 's3', bucket: 'some-bucket', endpoint: 'http://127.0.0.1:1' } as const;
 

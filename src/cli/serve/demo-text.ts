@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { PreparedConfig } from '../../server/prepared-config.ts';
+import { configuredStore } from '../../server/store.ts';
 import type { Demo } from './first-start.ts';
 import { writeKnownHosts } from './first-start.ts';
 
@@ -10,7 +11,8 @@ export function demoText(demo: Demo, prepared: PreparedConfig, { address, port }
   const lines = prepared.hostKeys.map(({ publicKey }) => `${publicKey.type} ${publicKey.blob.toString('base64')}`);
   const knownHosts = writeKnownHosts(folder, address, port, lines);
   const { storage } = prepared.loaded.config;
-  const files = storage.type === 'local' ? `${path.relative(folder, storage.root)}/${demo.userName}/` : storage.type;
+  const { directory, place } = configuredStore(storage);
+  const files = directory === undefined ? place : `${path.relative(folder, directory)}/${demo.userName}/`;
   return [
     '',
     `Latticeport listens on ${address} port ${port}.`,

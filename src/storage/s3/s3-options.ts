@@ -1,18 +1,44 @@
 import type { StoreEventSink, StoreStatistics } from '../object-store.ts';
-import { DEFAULT_ATTRIBUTES, type AttributeDefaults, type ListedTimes } from './tree/attributes.ts';
+import { DEFAULT_ATTRIBUTES, type AttributeDefaults, type ListedTimes } from './mapping/attributes.ts';
 import { systemClock, type Clock } from '../flow/clock.ts';
 import type { ReadAheadOptions } from './download/read-ahead.ts';
 import type { MemoryBudget } from '../flow/memory-budget.ts';
 import type { StorageClassOptions } from './api/object-fields.ts';
-import { DEFAULT_RENAME, type RenameOptions } from './tree/directory-rename.ts';
 import { DEFAULT_RETRY, type RequestTry, type RetryOptions } from './api/retry.ts';
 import type { ChecksumMode, S3Credentials } from './api/s3-client.ts';
-import { DEFAULT_SWEEP, type SweepOptions } from './journal/sweeper.ts';
 import type { PartBuffers } from './upload/part-buffers.ts';
 import type { SpoolOptions } from './upload/spool.ts';
-import type { PartialUploadPolicy, SetStatPolicy } from './upload/upload-handle.ts';
 
 const MIB = 1024 ** 2;
+
+/** What a disconnect leaves of an upload. */
+export type PartialUploadPolicy = 'store' | 'discard';
+
+/** What becomes of times, modes and owners that a client sets. */
+export type SetStatPolicy = 'store' | 'ignore' | 'refuse';
+
+/** How directories are renamed, which S3 can only do file by file. */
+export interface RenameOptions {
+  /** A directory with more keys is refused. */
+  readonly maxEntries: number;
+  /** Copies in flight. */
+  readonly concurrency: number;
+}
+
+export const DEFAULT_RENAME: RenameOptions = { maxEntries: 100_000, concurrency: 16 };
+
+/** When what processes have left is looked for. */
+export interface SweepOptions {
+  /** Between two sweeps; the first is at start. Milliseconds. */
+  readonly intervalMs: number;
+  /**
+   * A process of another machine that has not renewed its journal for so long is taken for dead. Milliseconds;
+   * several times the heartbeat of a minute.
+   */
+  readonly leaseMs: number;
+}
+
+export const DEFAULT_SWEEP: SweepOptions = { intervalMs: 3_600_000, leaseMs: 300_000 };
 
 /** What the `s3` store is opened with. Sizes are bytes, times milliseconds; what is left out has the default named. */
 export interface S3StoreOptions extends StorageClassOptions {
@@ -52,9 +78,9 @@ export interface S3StoreOptions extends StorageClassOptions {
   readonly spool?: SpoolOptions;
   /** Zeros that are stored for one file for bytes that no client has sent. Default 1 GiB. */
   readonly maxSparseBytes?: number;
-  /** What a disconnect leaves: the bytes received as the file, or the old file. Default 'store'. */
+  /** `store`: the bytes received as the file; `discard`: the old file. Default 'store'. */
   readonly partialUploads?: PartialUploadPolicy;
-  /** What becomes of times, modes and owners that a client sets. Default 'store'. */
+  /** Default 'store'. */
   readonly setStat?: SetStatPolicy;
   /**
    * Which times are shown. `stored` (the default): those that clients have set, for which a listing asks for each entry that

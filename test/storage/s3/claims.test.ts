@@ -1,7 +1,7 @@
 // What claims cost, what they are called, and stores that do not know the condition that they are made of.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { claimKey, claimPrefix } from '../../../src/storage/s3/claims/claim-keys.ts';
-import { KeySpace } from '../../../src/storage/s3/tree/keys.ts';
+import { KeySpace } from '../../../src/storage/s3/mapping/keys.ts';
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
 import { writeAt, writeOptions } from '../contract/store-driver.ts';
 import { CountingStore } from './counting-store.ts';

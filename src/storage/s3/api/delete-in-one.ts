@@ -1,12 +1,7 @@
 import { DeleteObjectsCommand } from '@aws-sdk/client-s3';
 import { codeOf, toStorageError } from './errors.ts';
+import type { VersionReference } from './object-info.ts';
 import type { Requester } from './requester.ts';
-
-/** One version of an object, as a listing shows it. */
-export interface VersionReference {
-  readonly key: string;
-  readonly etag: string;
-}
 
 /**
  * Deletes at most 1,000 objects in one request, each only if it is this version, as far as the store heeds that. Answers

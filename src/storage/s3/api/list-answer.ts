@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import type { ListObjectsV2Command, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { StorageError } from '../../object-store.ts';
-import { decodeListedKey } from '../tree/keys.ts';
-import { parseListing, plainKey, type ListedObject, type ListPage } from './list-parser.ts';
+import { parseListing, type ListedObject, type ListPage } from './list-parser.ts';
+import { decodeListedKey, plainKey } from './listed-key.ts';
 
 const NO_LISTING = Buffer.from('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult></ListBucketResult>');
 

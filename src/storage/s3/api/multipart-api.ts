@@ -9,8 +9,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../../object-store.ts';
 import { classify, codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
-import { decodeListedKey } from '../tree/keys.ts';
-import { changed, type ObjectApi, type ObjectInfo } from './object-api.ts';
+import { changed, type ObjectApi } from './object-api.ts';
 import {
   conditionFields,
   copySource,
@@ -19,11 +18,13 @@ import {
   UPLOAD_TAG,
   type ObjectProperties,
   type StorageClassOptions,
+  type StorageFields,
   type WriteCondition,
 } from './object-fields.ts';
 import type { Requester } from './requester.ts';
-import type { PartBody } from '../upload/open-part.ts';
-import { fileDigest, sendBody, signDigest } from './send-body.ts';
+import { fileDigest, sendBody, signDigest, type PartBody } from './send-body.ts';
+import { decodeListedKey } from './listed-key.ts';
+import type { ObjectInfo, VersionRange } from './object-info.ts';
 
 /** A multipart upload under way. */
 export interface UploadReference {
@@ -47,7 +48,7 @@ export interface StoredPart {
 export class MultipartApi {
   readonly #requester: Requester;
   readonly #objects: ObjectApi;
-  readonly #stored: ReturnType<typeof storedAs>;
+  readonly #stored: StorageFields;
 
   constructor(requester: Requester, objects: ObjectApi, stored: StorageClassOptions) {
     this.#requester = requester;
@@ -120,11 +121,11 @@ export class MultipartApi {
     return { number, etag: answer.ETag ?? '' };
   }
 
-  /** Bytes `from` to `to` (exclusive) of a stored object become a part, inside the store. */
+  /** Bytes of a stored object become a part, inside the store. */
   async copyPart(
     upload: UploadReference,
     number: number,
-    source: { readonly key: string; readonly etag: string; readonly from: number; readonly to: number },
+    source: VersionRange,
     signal?: AbortSignal,
   ): Promise<StoredPart> {
     const answer = await this.#requester.run(

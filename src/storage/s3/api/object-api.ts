@@ -1,42 +1,32 @@
 import type { Readable } from 'node:stream';
 import {
-  CopyObjectCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  type HeadObjectCommandOutput,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../../object-store.ts';
-import type { AttributeMemory } from '../tree/attribute-memory.ts';
+import type { AttributeMemory } from './attribute-memory.ts';
 import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
-import { deleteInOne, type VersionReference } from './delete-in-one.ts';
+import { copyInOne, type CopyRequest } from './copy-in-one.ts';
+import { deleteInOne } from './delete-in-one.ts';
 import { sameEtag } from './etag.ts';
 import { interceptListing, listPage } from './list-answer.ts';
 import type { ListPage } from './list-parser.ts';
 import {
   conditionFields,
-  copySource,
   propertyFields,
   storedAs,
   UPLOAD_TAG,
   type ObjectProperties,
   type StorageClassOptions,
+  type StorageFields,
   type WriteCondition,
 } from './object-fields.ts';
+import { objectInfo, type ObjectInfo, type VersionRange, type VersionReference } from './object-info.ts';
 import type { Requester } from './requester.ts';
-import { SameBytes } from '../tree/same-bytes.ts';
-
-export interface ObjectInfo {
-  readonly key: string;
-  readonly size: number;
-  /** As S3 gave it, with its quotes. */
-  readonly etag: string;
-  /** Seconds since the epoch. */
-  readonly lastModified: number;
-  readonly properties: ObjectProperties;
-}
+import { SameBytes } from './same-bytes.ts';
 
 export interface ListRequest {
   readonly prefix: string;
@@ -52,12 +42,21 @@ export interface ObjectIdentity {
   readonly checksums: readonly string[];
 }
 
+interface PutRequest extends WriteCondition {
+  readonly key: string;
+  readonly body: Buffer;
+  readonly properties: ObjectProperties;
+  readonly signal?: AbortSignal;
+  /** The object that hindered the first try has gone since. */
+  readonly isSecondTry: boolean;
+}
+
 /** Requests on whole objects. Every method throws StorageError. */
 export class ObjectApi {
   /** Where versions are whose metadata or name this process has changed. */
   readonly sameBytes = new SameBytes();
   readonly #requester: Requester;
-  readonly #stored: ReturnType<typeof storedAs>;
+  readonly #stored: StorageFields;
   readonly #memory: AttributeMemory;
 
   constructor(requester: Requester, stored: StorageClassOptions, memory: AttributeMemory) {
@@ -88,27 +87,25 @@ export class ObjectApi {
   }
 
   /**
-   * One try of a ranged GET of bytes `from` to `to` (exclusive) of the version `etag`, which is looked for where this
-   * process has moved it. The caller ends or destroys the stream. Throws the SDK's error: a reader that goes on where the
+   * One try of a ranged GET of the range's version, which is looked for where this process has moved it. The caller ends or destroys the stream. Throws the SDK's error: a reader that goes on where the
    * stream broke makes its own retries.
    */
-  async getRangeOnce(key: string, etag: string, from: number, to: number, signal: AbortSignal): Promise<Readable> {
-    const pinned = { key, etag };
-    for (let version = this.sameBytes.latest(pinned); ;) {
+  async getRangeOnce(range: VersionRange, signal: AbortSignal): Promise<Readable> {
+    for (let version = this.sameBytes.latest(range); ;) {
       try {
-        return await this.#getRange(version, from, to, signal);
+        return await this.#getRange({ ...range, ...version }, signal);
       } catch (error) {
         if (!isMissing(error) && !isPreconditionFailure(error) && !isChanged(error)) throw error;
         // The copy may have been made in this moment, and not be noted yet.
         await this.sameBytes.settled(version.key);
-        const now = this.sameBytes.latest(pinned);
+        const now = this.sameBytes.latest(range);
         if (now.key === version.key && sameEtag(now.etag, version.etag)) throw error;
         version = now;
       }
     }
   }
 
-  async #getRange({ key, etag }: VersionReference, from: number, to: number, signal: AbortSignal): Promise<Readable> {
+  async #getRange({ key, etag, from, to }: VersionRange, signal: AbortSignal): Promise<Readable> {
     const answer = await this.#requester.context.client().send(
       new GetObjectCommand({
         Bucket: this.#requester.bucket,
@@ -161,11 +158,13 @@ export class ObjectApi {
     key: string,
     body: Buffer,
     properties: ObjectProperties,
-    condition: WriteCondition,
-    signal?: AbortSignal,
-    isSecondTry = false,
+    how: WriteCondition & { readonly signal?: AbortSignal },
   ): Promise<{ readonly etag: string }> {
-    const { exclusive, replaces } = condition;
+    return this.#put({ key, body, properties, ...how, isSecondTry: false });
+  }
+
+  async #put(request: PutRequest): Promise<{ readonly etag: string }> {
+    const { key, body, properties, exclusive, replaces, signal, isSecondTry } = request;
     try {
       const answer = await this.#requester.runRaw(
         'PutObject',
@@ -178,7 +177,7 @@ export class ObjectApi {
               ContentLength: body.length,
               ...propertyFields(properties),
               ...this.#stored,
-              ...conditionFields(condition),
+              ...conditionFields(request),
             }),
             options,
           ),
@@ -196,12 +195,10 @@ export class ObjectApi {
       const there = await this.head(key, signal);
       const tag = properties.metadata[UPLOAD_TAG];
       if (tag !== undefined && there?.properties.metadata[UPLOAD_TAG] === tag) return { etag: there.etag };
-      if (exclusive && there === undefined && !isSecondTry) {
-        return this.put(key, body, properties, condition, signal, true);
-      }
+      if (exclusive && there === undefined && !isSecondTry) return this.#put({ ...request, isSecondTry: true });
       if (exclusive) throw new StorageError('exists', 'The file exists already.', { cause: error });
       if (there === undefined || replaces === undefined || !sameEtag(there.etag, replaces)) throw changed(error);
-      return this.put(key, body, properties, { exclusive }, signal);
+      return this.#put({ ...request, replaces: undefined, isSecondTry: false });
     }
   }
 
@@ -320,68 +317,22 @@ export class ObjectApi {
   }
 
   /**
-   * One CopyObject (up to 5 GiB; larger ones are copy.ts's). `replace` gives the copy other properties, otherwise it
-   * takes the source's. 'changed' if the source is another one by now, or the target is not the version that `condition`
-   * names; 'exists' if it must not be there and is. Not every store heeds these conditions.
+   * One CopyObject (up to 5 GiB; larger ones are copy.ts's), as `copyInOne` has it. What is copied onto itself has other
+   * properties: who has the version before it open goes on with the copy.
    */
-  async copy(
-    source: VersionReference,
-    target: string,
-    replace: ObjectProperties | undefined,
-    condition: WriteCondition,
-  ): Promise<{ readonly etag: string; readonly lastModified: number }> {
-    if (source.key !== target) return this.#copy(source, target, replace, condition);
+  async copy(source: VersionReference, target: string, request: CopyRequest): Promise<VersionReference> {
+    const copy = async (): Promise<VersionReference> => {
+      const place = { requester: this.#requester, stored: this.#stored, head: async (key: string) => this.head(key) };
+      const copied = await copyInOne(place, source, target, request);
+      this.#memory.forget(target);
+      return copied;
+    };
+    if (source.key !== target) return copy();
     return this.sameBytes.during(target, async () => {
-      const copied = await this.#copy(source, target, replace, condition);
-      this.sameBytes.note(source, { key: target, etag: copied.etag });
+      const copied = await copy();
+      this.sameBytes.note(source, copied);
       return copied;
     });
-  }
-
-  async #copy(
-    source: VersionReference,
-    target: string,
-    replace: ObjectProperties | undefined,
-    condition: WriteCondition,
-  ): Promise<{ readonly etag: string; readonly lastModified: number }> {
-    const isConditional = condition.exclusive || condition.replaces !== undefined;
-    try {
-      const answer = await this.#requester.runRaw('CopyObject', async ({ client, options }) =>
-        client.send(
-          new CopyObjectCommand({
-            Bucket: this.#requester.bucket,
-            Key: target,
-            CopySource: copySource(this.#requester.bucket, source.key),
-            CopySourceIfMatch: source.etag,
-            MetadataDirective: replace === undefined ? 'COPY' : 'REPLACE',
-            ...(replace === undefined ? {} : propertyFields(replace)),
-            ...this.#stored,
-            ...conditionFields(condition),
-          }),
-          options,
-        ),
-      );
-      const etag = answer.CopyObjectResult?.ETag;
-      if (etag === undefined) throw new SyntaxError('CopyObject without a result');
-      const lastModified = seconds(answer.CopyObjectResult?.LastModified);
-      this.#memory.forget(target);
-      return { etag, lastModified };
-    } catch (error) {
-      if (isConditional && codeOf(error) === 'NotImplemented') {
-        return this.#copy(source, target, replace, { exclusive: false });
-      }
-      if (!isConditional || !isPreconditionFailure(error)) throw toStorageError(error, 'CopyObject');
-      // One of two conditions did not hold: the source is another one, or what is at the target.
-      const [now, there] = [await this.head(source.key), await this.head(target)];
-      // Our own copy, whose answer was lost. Not every store gives a copy the ETag of its source: then both stay.
-      if (there !== undefined && isCopyOf(there, source, replace)) {
-        return { etag: there.etag, lastModified: there.lastModified };
-      }
-      if (!condition.exclusive || there === undefined || now === undefined || !sameEtag(now.etag, source.etag)) {
-        throw toStorageError(error, 'CopyObject');
-      }
-      throw new StorageError('exists', 'The target exists already.', { cause: error });
-    }
   }
 }
 
@@ -389,35 +340,6 @@ function isChanged(error: unknown): boolean {
   return error instanceof StorageError && error.code === 'changed';
 }
 
-/** Whether an object that stands where a copy was to be made is that copy. */
-function isCopyOf(there: ObjectInfo, source: VersionReference, replace: ObjectProperties | undefined): boolean {
-  if (there.key !== source.key) return sameEtag(there.etag, source.etag);
-  return Object.entries(replace?.metadata ?? {}).every(([name, value]) => there.properties.metadata[name] === value);
-}
-
 export function changed(cause?: unknown): StorageError {
   return new StorageError('changed', 'The file has changed in the meantime.', { cause });
-}
-
-function objectInfo(key: string, answer: HeadObjectCommandOutput): ObjectInfo {
-  const expires = answer.ExpiresString === undefined ? undefined : new Date(answer.ExpiresString);
-  return {
-    key,
-    size: answer.ContentLength ?? 0,
-    etag: answer.ETag ?? '',
-    lastModified: seconds(answer.LastModified),
-    properties: {
-      metadata: answer.Metadata ?? {},
-      ...(answer.ContentType === undefined ? {} : { contentType: answer.ContentType }),
-      ...(answer.ContentEncoding === undefined ? {} : { contentEncoding: answer.ContentEncoding }),
-      ...(answer.ContentLanguage === undefined ? {} : { contentLanguage: answer.ContentLanguage }),
-      ...(answer.ContentDisposition === undefined ? {} : { contentDisposition: answer.ContentDisposition }),
-      ...(answer.CacheControl === undefined ? {} : { cacheControl: answer.CacheControl }),
-      ...(expires === undefined || Number.isNaN(expires.getTime()) ? {} : { expires }),
-    },
-  };
-}
-
-function seconds(date: Date | undefined): number {
-  return date === undefined ? 0 : Math.floor(date.getTime() / 1000);
 }

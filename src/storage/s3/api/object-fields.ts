@@ -1,5 +1,7 @@
-import type { ObjectMetadata } from '../tree/attributes.ts';
 import { bareEtag } from './etag.ts';
+
+/** User metadata of an object: names without `x-amz-meta-`, in lower case. */
+export type ObjectMetadata = Readonly<Record<string, string>>;
 
 /** The metadata name of the random tag by which a finished upload is recognised as ours when its answer was lost. */
 export const UPLOAD_TAG = 'latticeport-upload';
@@ -65,11 +67,13 @@ export function propertyFields(properties: ObjectProperties): {
 }
 
 /** The request fields of the configured storage class and encryption. */
-export function storedAs(options: StorageClassOptions): {
-  StorageClass?: 'STANDARD';
-  ServerSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse';
-  SSEKMSKeyId?: string;
-} {
+export interface StorageFields {
+  readonly StorageClass?: 'STANDARD';
+  readonly ServerSideEncryption?: 'AES256' | 'aws:kms' | 'aws:kms:dsse';
+  readonly SSEKMSKeyId?: string;
+}
+
+export function storedAs(options: StorageClassOptions): StorageFields {
   return {
     // The SDK's type lists AWS's classes; other stores have their own names.
     ...(options.storageClass === undefined ? {} : { StorageClass: options.storageClass as 'STANDARD' }),

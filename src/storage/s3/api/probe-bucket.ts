@@ -3,8 +3,7 @@ import { systemClock } from '../../flow/clock.ts';
 import { classify, type Fault } from './errors.ts';
 import { interceptListing } from './list-answer.ts';
 import { withRetry } from './retry.ts';
-import { S3Connections } from './s3-client.ts';
-import type { S3StoreOptions } from '../s3-options.ts';
+import { S3Connections, type S3ConnectionOptions } from './s3-client.ts';
 
 const CONNECT_MS = 5_000;
 const IDLE_MS = 10_000;
@@ -21,6 +20,16 @@ export interface BucketProblem {
   readonly setting: 'bucket' | 'credentials' | 'region' | 'endpoint';
   /** For the operator. */
   readonly words: string;
+}
+
+/** Which bucket, and how to reach it. */
+export interface ProbeOptions extends Omit<S3ConnectionOptions, 'maxSockets' | 'connectTimeoutMs' | 'idleTimeoutMs'> {
+  readonly bucket: string;
+  readonly prefix?: string;
+  /** Milliseconds; default 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** Milliseconds; default 10,000. */
+  readonly idleTimeoutMs?: number;
 }
 
 type Meaning = readonly [BucketProblem['setting'], string];
@@ -52,7 +61,7 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
  * Asks for one name of the bucket: the least that shows whether name, region, keys and the permission to list are right.
  * One request, or two where the first only tells what the clocks differ by. Answers `null` where all is well.
  */
-export async function probeBucket(options: S3StoreOptions): Promise<BucketProblem | null> {
+export async function probeBucket(options: ProbeOptions): Promise<BucketProblem | null> {
   const connections = new S3Connections({
     ...options,
     maxSockets: 1,

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { UploadPartCommand } from '@aws-sdk/client-s3';
 import { abortReason } from '../../flow/clock.ts';
-import type { PartBody } from '../upload/open-part.ts';
+
+/** What is sent as a part: memory, or a file that is read anew for each try. Lengths are bytes. */
+export type PartBody = Buffer | { readonly length: number; readonly open: () => Readable };
 
 const SHA256_HEADER = 'x-amz-content-sha256';
 

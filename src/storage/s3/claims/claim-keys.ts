@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { StorePath } from '../../object-store.ts';
 import { nameOf, parentOf } from '../../store-path.ts';
-import { MAX_KEY_BYTES, type KeySpace } from '../tree/keys.ts';
+import { MAX_KEY_BYTES, type KeySpace } from '../mapping/keys.ts';
 
 const FOLDER = 'claims';
 

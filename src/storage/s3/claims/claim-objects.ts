@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { StorageError, type StoreEventSink } from '../../object-store.ts';
 import type { Clock } from '../../flow/clock.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
-import type { KeySpace } from '../tree/keys.ts';
-import type { ObjectApi, ObjectInfo } from '../api/object-api.ts';
+import type { KeySpace } from '../mapping/keys.ts';
+import type { ObjectApi } from '../api/object-api.ts';
 import { UPLOAD_TAG } from '../api/object-fields.ts';
 import { isRunning, ownIdentity, parseIdentity } from '../journal/process-identity.ts';
 import { claimPrefix } from './claim-keys.ts';
+import type { VersionReference, ObjectInfo } from '../api/object-info.ts';
 
 /** The metadata name under which a claim says whose it is. */
 const OWNER = 'latticeport-owner';

@@ -1,7 +1,7 @@
 import { StorageError, type StoreEventSink, type StorePath } from '../../object-store.ts';
 import { isWithin } from '../../store-path.ts';
 import type { Clock } from '../../flow/clock.ts';
-import type { KeySpace } from '../tree/keys.ts';
+import type { KeySpace } from '../mapping/keys.ts';
 import { claimKey } from './claim-keys.ts';
 import type { ClaimObjects } from './claim-objects.ts';
 import { PathLanes } from './path-lanes.ts';

@@ -1,9 +1,9 @@
 import type { StorePath } from '../../object-store.ts';
-import { Lane } from '../../flow/lane.ts';
+import { SerialQueue } from '../../flow/serial-queue.ts';
 
 /** One lane for each path, while anybody is in it or waits. */
 export class PathLanes {
-  readonly #lanes = new Map<StorePath, { readonly lane: Lane; users: number }>();
+  readonly #lanes = new Map<StorePath, { readonly lane: SerialQueue; users: number }>();
 
   /**
    * Runs the task when it is its turn on each of the paths. They must be in order and each there once: all callers enter
@@ -12,7 +12,7 @@ export class PathLanes {
   async run<T>(paths: readonly StorePath[], task: () => Promise<T>): Promise<T> {
     const [first, ...others] = paths;
     if (first === undefined) return task();
-    const entry = this.#lanes.get(first) ?? { lane: new Lane(), users: 0 };
+    const entry = this.#lanes.get(first) ?? { lane: new SerialQueue(), users: 0 };
     this.#lanes.set(first, entry);
     entry.users += 1;
     try {

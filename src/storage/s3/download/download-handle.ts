@@ -1,29 +1,29 @@
 import { setMaxListeners } from 'node:events';
 import { StorageError, type AttributeChange, type Entry, type ReadHandle } from '../../object-store.ts';
-import { fileEntry, type AttributeDefaults, type ListedTimes } from '../tree/attributes.ts';
+import { fileEntry } from '../mapping/attributes.ts';
 import { toStorageError } from '../api/errors.ts';
 import { sameEtag } from '../api/etag.ts';
-import type { MemoryBudget } from '../../flow/memory-budget.ts';
-import type { ObjectApi, ObjectInfo } from '../api/object-api.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
-import type { RetryContext } from '../api/retry.ts';
+import type { ObjectApi } from '../api/object-api.ts';
 import { BlockCache } from './block-cache.ts';
 import { fetchInto, fetchRange } from './range-fetch.ts';
-import { ReadAhead, type ReadAheadOptions } from './read-ahead.ts';
-import type { WindowBuffers } from './window-buffers.ts';
+import { ReadAhead } from './read-ahead.ts';
+import type { ObjectInfo, VersionReference } from '../api/object-info.ts';
+import type { S3Context } from '../s3-context.ts';
 
-export interface DownloadTools {
+/** What a download works with. */
+export interface DownloadContext extends Pick<
+  S3Context,
+  'listTimes' | 'attributeDefaults' | 'retry' | 'readAhead' | 'readBudget' | 'readWindows'
+> {
   readonly objects: Pick<ObjectApi, 'getRangeOnce' | 'head' | 'sameBytes'>;
-  readonly times: ListedTimes;
-  readonly defaults: AttributeDefaults;
+}
+
+/** Who a download turns to. */
+export interface DownloadOwner {
   /** Changes the attributes of the version, if it is still at its key. Throws StorageError. */
   readonly setAttributes: (version: VersionReference, change: AttributeChange) => Promise<void>;
-  readonly retry: RetryContext;
-  readonly readAhead: ReadAheadOptions;
-  /** Read-ahead memory of all downloads of the process. */
-  readonly budget: MemoryBudget;
-  /** The windows' part of it. */
-  readonly windows: WindowBuffers;
+  /** Called once, when the file is closed. */
+  readonly onEnd: () => void;
 }
 
 /** Ends of random reads that are remembered: a read that begins at one of them goes on in order. */
@@ -50,32 +50,33 @@ export class DownloadHandle implements ReadHandle {
   readonly #size: number;
   readonly #ahead: ReadAhead;
   readonly #blocks: BlockCache;
-  readonly #tools: DownloadTools;
+  readonly #context: DownloadContext;
+  readonly #owner: DownloadOwner;
   readonly #abort = new AbortController();
   readonly #endShortage: () => void;
-  readonly #onEnd: () => void;
   #ends: number[] = [];
   #misses = 0;
   #closed = false;
   #lastRead: number;
 
-  constructor(tools: DownloadTools, object: ObjectInfo, onEnd: () => void) {
-    const { objects, retry, budget, windows } = tools;
-    this.#tools = tools;
+  constructor(context: DownloadContext, object: ObjectInfo, owner: DownloadOwner) {
+    const { objects, retry, readAhead, readBudget, readWindows } = context;
+    this.#context = context;
+    this.#owner = owner;
     this.#object = object;
     this.#known = { object, at: retry.clock.now(), change: objects.sameBytes.changeOf(object.key) };
     this.#size = object.size;
-    this.#onEnd = onEnd;
     this.#lastRead = retry.clock.now();
+    const { key, etag } = object;
     // Each request in flight listens to it.
     setMaxListeners(0, this.#abort.signal);
-    this.#ahead = new ReadAhead(tools.readAhead, this.#size, windows, async (from, to, onBytes, signal) =>
-      fetchRange(objects, retry, object, from, to, onBytes, signal),
+    this.#ahead = new ReadAhead(readAhead, this.#size, readWindows, async (from, to, onBytes, signal) =>
+      fetchRange(context, { key, etag, from, to }, onBytes, signal),
     );
-    this.#blocks = new BlockCache(this.#size, budget, async (from, into) =>
-      fetchInto(objects, retry, object, from, into, this.#abort.signal),
+    this.#blocks = new BlockCache(this.#size, readBudget, async (from, into) =>
+      fetchInto(context, { key, etag, from }, into, this.#abort.signal),
     );
-    this.#endShortage = budget.onShortage(() => {
+    this.#endShortage = readBudget.onShortage(() => {
       if (retry.clock.now() - this.#lastRead < IDLE_MS) return;
       this.#ahead.retire();
       this.#blocks.clear();
@@ -83,7 +84,7 @@ export class DownloadHandle implements ReadHandle {
   }
 
   async stat(): Promise<Entry> {
-    const { objects, retry } = this.#tools;
+    const { objects, retry } = this.#context;
     const { key, etag } = objects.sameBytes.latest(this.#object);
     const change = objects.sameBytes.changeOf(key);
     const at = retry.clock.now();
@@ -93,17 +94,17 @@ export class DownloadHandle implements ReadHandle {
       if (now !== undefined && sameEtag(now.etag, etag)) this.#known = { object: now, at, change };
     }
     const { size, lastModified, properties } = this.#known.object;
-    return fileEntry({ size, lastModified, metadata: properties.metadata }, this.#tools);
+    return fileEntry({ size, lastModified, metadata: properties.metadata }, this.#context);
   }
 
   async setAttributes(change: AttributeChange): Promise<void> {
     if (this.#closed) throw closed();
-    await this.#tools.setAttributes(this.#object, change);
+    await this.#owner.setAttributes(this.#object, change);
   }
 
   /** The version that is open, where it is one of the store of `objects`. */
   versionIn(objects: ObjectApi): ObjectInfo | undefined {
-    if (this.#closed || this.#tools.objects !== objects) return undefined;
+    if (this.#closed || this.#context.objects !== objects) return undefined;
     return { ...this.#known.object, ...objects.sameBytes.latest(this.#object) };
   }
 
@@ -111,7 +112,7 @@ export class DownloadHandle implements ReadHandle {
     if (this.#closed) throw closed();
     const end = Math.min(offset + length, this.#size);
     if (offset >= end) return Buffer.alloc(0);
-    this.#lastRead = this.#tools.retry.clock.now();
+    this.#lastRead = this.#context.retry.clock.now();
     try {
       return await this.#find(offset, end);
     } catch (error) {
@@ -126,7 +127,7 @@ export class DownloadHandle implements ReadHandle {
     this.#ahead.drop(closed());
     this.#blocks.clear();
     this.#endShortage();
-    this.#onEnd();
+    this.#owner.onEnd();
     return Promise.resolve();
   }
 

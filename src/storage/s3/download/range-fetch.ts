@@ -3,35 +3,34 @@ import type { Readable } from 'node:stream';
 import { StorageError } from '../../object-store.ts';
 import { classify, isMissing, isPreconditionFailure, statusOf, toStorageError } from '../api/errors.ts';
 import type { ObjectApi } from '../api/object-api.ts';
+import type { VersionRange } from '../api/object-info.ts';
 import { withRetry, type RetryContext } from '../api/retry.ts';
 
-/** An object as it was when it was opened: no other version of it is ever read. */
-export interface PinnedObject {
-  readonly key: string;
-  readonly etag: string;
+/** Where bytes come from, and how often that is tried. */
+export interface RangeSource {
+  readonly objects: Pick<ObjectApi, 'getRangeOnce'>;
+  readonly retry: RetryContext;
 }
 
 /**
- * Reads bytes `from` to `to` (exclusive) and hands them on in order as they come. Where the connection breaks, the next
- * try goes on behind the last byte that came. Throws 'changed' if the object is not the pinned one any more,
+ * Reads the bytes of the range and hands them on in order as they come. No other version of the object is ever read. Where the connection breaks, the next
+ * try goes on behind the last byte that came. Throws 'changed' if the object is not that version any more,
  * otherwise what the store's failure means, or the signal's reason.
  */
 export async function fetchRange(
-  objects: Pick<ObjectApi, 'getRangeOnce'>,
-  context: RetryContext,
-  object: PinnedObject,
-  from: number,
-  to: number,
+  { objects, retry }: RangeSource,
+  range: VersionRange,
   onBytes: (chunk: Buffer) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  let position = from;
+  const { to } = range;
+  let position = range.from;
   try {
     await withRetry(
       'GetObject',
-      context,
+      retry,
       async () => {
-        const body = await objects.getRangeOnce(object.key, object.etag, position, to, signal);
+        const body = await objects.getRangeOnce({ ...range, from: position }, signal);
         try {
           await eachChunk(body, (chunk) => {
             if (position + chunk.length > to) return false;
@@ -58,24 +57,20 @@ export async function fetchRange(
   }
 }
 
-/** The same, into a buffer that is exactly as long as the range. */
+/** The same from `object.from` on, into a buffer that is exactly as long as the range. */
 export async function fetchInto(
-  objects: Pick<ObjectApi, 'getRangeOnce'>,
-  context: RetryContext,
-  object: PinnedObject,
-  from: number,
+  source: RangeSource,
+  object: Omit<VersionRange, 'to'>,
   into: Buffer,
   signal: AbortSignal,
 ): Promise<void> {
   // A range of no bytes cannot be asked for: an empty object has none.
   if (into.length === 0) return;
+  const { key, etag, from } = object;
   let filled = 0;
   await fetchRange(
-    objects,
-    context,
-    object,
-    from,
-    from + into.length,
+    source,
+    { key, etag, from, to: from + into.length },
     (chunk) => {
       chunk.copy(into, filled);
       filled += chunk.length;

@@ -1,18 +1,11 @@
-import type { StoreEventSink } from '../../object-store.ts';
-import type { ListedUpload, MultipartApi } from '../api/multipart-api.ts';
-import type { UploadJournal } from './upload-journal.ts';
+import type { ListedUpload } from '../api/multipart-api.ts';
+import type { S3Context } from '../s3-context.ts';
 
 /** Of an upload about which only a journal's clock is known. Clocks differ, and a creation is tried for a minute. */
 const WINDOW_MS = 120_000;
 
 /** Listed times are whole seconds on some stores. */
 const RESOLUTION_MS = 1_000;
-
-export interface OrphanTools {
-  readonly multipart: MultipartApi;
-  readonly journal: UploadJournal;
-  readonly events: StoreEventSink;
-}
 
 /** Uploads that may have begun although nobody got their ids, since the answer was lost or the process died. */
 export interface LostUploads {
@@ -35,7 +28,7 @@ export interface LostUploads {
  * Throws StorageError.
  */
 export async function abortOrphans(
-  { multipart, journal, events }: OrphanTools,
+  { multipart, journal, events }: Pick<S3Context, 'multipart' | 'journal' | 'events'>,
   lost: LostUploads,
   dead: ReadonlySet<string>,
 ): Promise<boolean> {

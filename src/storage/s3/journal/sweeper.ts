@@ -1,27 +1,12 @@
-import type { StoreEventSink } from '../../object-store.ts';
-import type { Clock } from '../../flow/clock.ts';
-import type { ClaimObjects } from '../claims/claim-objects.ts';
-import { restoreObject, type CopyTools } from '../tree/copy.ts';
-import type { KeySpace } from '../tree/keys.ts';
-import { Lane } from '../../flow/lane.ts';
-import type { MultipartApi } from '../api/multipart-api.ts';
+import { restoreObject, type CopyContext } from '../upload/copy.ts';
+import type { KeySpace } from '../mapping/keys.ts';
+import { SerialQueue } from '../../flow/serial-queue.ts';
 import type { ListedObject } from '../api/list-parser.ts';
-import type { ObjectApi } from '../api/object-api.ts';
 import { abortOrphans } from './orphans.ts';
 import { isRunning } from './process-identity.ts';
 import { readJournals, type BucketJournal, type JournalContent, type JournalRecord } from './upload-journal.ts';
-
-export interface SweepOptions {
-  /** Between two sweeps; the first is at start. Milliseconds. */
-  readonly intervalMs: number;
-  /**
-   * A process of another machine that has not renewed its journal for so long is taken for dead. Milliseconds;
-   * several times the heartbeat of a minute.
-   */
-  readonly leaseMs: number;
-}
-
-export const DEFAULT_SWEEP: SweepOptions = { intervalMs: 3_600_000, leaseMs: 300_000 };
+import type { S3Context } from '../s3-context.ts';
+import type { SweepOptions } from '../s3-options.ts';
 
 /** S3 refuses requests whose clock is further off, so no clock that we compare with is (15 minutes). */
 const MAX_CLOCK_SKEW_MS = 15 * 60_000;
@@ -29,18 +14,7 @@ const MAX_CLOCK_SKEW_MS = 15 * 60_000;
 /** What this process could not undo when it should have been is tried again after so long. Milliseconds. */
 const LOOK_AGAIN_MS = 60_000;
 
-export interface SweeperTools {
-  readonly keys: KeySpace;
-  readonly objects: ObjectApi;
-  readonly multipart: MultipartApi;
-  readonly copy: CopyTools;
-  readonly claimObjects: ClaimObjects;
-  readonly journal: BucketJournal;
-  readonly options: SweepOptions;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly events: StoreEventSink;
-}
+type SweeperContext = CopyContext & Pick<S3Context, 'keys' | 'claimObjects' | 'random'>;
 
 /** The prefix of all journal objects of a store. */
 export function journalPrefix(keys: KeySpace): string {
@@ -53,18 +27,22 @@ export function journalPrefix(keys: KeySpace): string {
  * dead: at once if it ran on this machine, otherwise when it has been silent for the lease.
  */
 export class Sweeper {
-  readonly #tools: SweeperTools;
+  readonly #context: SweeperContext;
+  readonly #journal: BucketJournal;
+  readonly #options: SweepOptions;
   /** Journals of processes that may live: which version was seen, and since when. */
   readonly #seen = new Map<string, { readonly version: string; readonly since: number }>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
-  readonly #lane = new Lane();
+  readonly #queue = new SerialQueue();
   #stopped = false;
   /** When the next whole sweep is due. */
   #next = 0;
 
-  constructor(tools: SweeperTools) {
-    this.#tools = tools;
+  constructor(context: SweeperContext, journal: BucketJournal, options: SweepOptions) {
+    this.#context = context;
+    this.#journal = journal;
+    this.#options = options;
   }
 
   /** The first sweep begins now, in the background. */
@@ -81,22 +59,22 @@ export class Sweeper {
 
   /** One sweep, after any that runs. Throws StorageError if the store cannot be listed. */
   async sweep(): Promise<void> {
-    return this.#lane.run(async () => this.#sweep());
+    return this.#queue.run(async () => this.#sweep());
   }
 
   async #sweep(): Promise<void> {
-    const { objects, keys, journal, clock, claimObjects } = this.#tools;
+    const { objects, keys, clock, claimObjects } = this.#context;
     // Those of dead processes go as they are seen.
     await claimObjects.others('', () => false);
-    for (const { record, done } of journal.left()) {
+    for (const { record, done } of this.#journal.left()) {
       if (await this.#undo(record, record.kind === 'upload' ? record.at : clock.now(), new Set())) done();
     }
     const journals = (await readJournals(objects, journalPrefix(keys))).filter(
-      ({ object }) => object.key !== journal.key,
+      ({ object }) => object.key !== this.#journal.key,
     );
     const dead = new Map<ListedObject, JournalContent>();
     for (const { object, content } of journals) {
-      if (content === undefined) this.#tools.events('JOURNAL_UNKNOWN', { key: object.key });
+      if (content === undefined) this.#context.events('JOURNAL_UNKNOWN', { key: object.key });
       else if (this.#isDead(object, content)) dead.set(object, content);
     }
     const deadKeys = new Set([...dead.keys()].map(({ key }) => key));
@@ -109,16 +87,17 @@ export class Sweeper {
   }
 
   async #run(): Promise<void> {
-    const { options, clock, random, journal } = this.#tools;
+    const { clock, random } = this.#context;
+    const { intervalMs, leaseMs } = this.#options;
     const now = clock.now();
-    if (now >= this.#next || journal.left().length > 0) {
+    if (now >= this.#next || this.#journal.left().length > 0) {
       try {
         await this.sweep();
       } catch (error) {
-        this.#tools.events('SWEEP_FAILED', { error });
+        this.#context.events('SWEEP_FAILED', { error });
       }
       // Whoever may be dead is looked at again when that can be known. Many nodes do not sweep at the same moment.
-      const pause = this.#seen.size > 0 ? Math.min(options.leaseMs, options.intervalMs) : options.intervalMs;
+      const pause = this.#seen.size > 0 ? Math.min(leaseMs, intervalMs) : intervalMs;
       this.#next = now + pause * (1 + 0.2 * random());
     }
     if (this.#stopped) return;
@@ -126,7 +105,7 @@ export class Sweeper {
       () => {
         this.#running = this.#run();
       },
-      Math.min(LOOK_AGAIN_MS, options.intervalMs, options.leaseMs),
+      Math.min(LOOK_AGAIN_MS, intervalMs, leaseMs),
     );
     this.#timer.unref();
   }
@@ -134,8 +113,8 @@ export class Sweeper {
   #isDead(object: ListedObject, content: JournalContent): boolean {
     const running = isRunning(content.process);
     if (running !== undefined) return !running;
-    const now = this.#tools.clock.now();
-    const { leaseMs } = this.#tools.options;
+    const now = this.#context.clock.now();
+    const { leaseMs } = this.#options;
     if (now - object.lastModified * 1000 > leaseMs + MAX_CLOCK_SKEW_MS) return true;
     // Otherwise by our own clock alone: the same version, seen over the whole lease.
     const version = `${object.etag} ${object.lastModified}`;
@@ -147,16 +126,16 @@ export class Sweeper {
 
   /** True if there is nothing left of the record. `around`: when it was written, by the store's clock. */
   async #undo(record: JournalRecord, around: number, dead: ReadonlySet<string>): Promise<boolean> {
-    const { multipart, events } = this.#tools;
+    const { multipart, events } = this.#context;
     try {
       if (record.kind === 'restore') {
         const { key, tag, copy } = record;
-        if (await restoreObject(this.#tools.copy, { key, tag, copy })) events('OBJECT_RESTORED', { key });
+        if (await restoreObject(this.#context, { key, tag, copy })) events('OBJECT_RESTORED', { key });
       } else if (record.uploadId !== undefined) await multipart.abort({ key: record.key, uploadId: record.uploadId });
       // The process died between its announcement and the store's answer, or the answer was lost.
       else {
         const lost = { key: record.key, at: around, tries: record.tries ?? 1 };
-        if (!(await abortOrphans(this.#tools, lost, dead))) return false;
+        if (!(await abortOrphans(this.#context, lost, dead))) return false;
       }
       if (record.kind === 'upload') events('UPLOAD_SWEPT', { key: record.key });
       return true;

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { StorageError, type AttributeChange, type StorePath } from '../../object-store.ts';
 import { parentOf } from '../../store-path.ts';
-import { applyChange } from './attributes.ts';
+import { applyChange } from '../mapping/attributes.ts';
 import type { NameClaims } from '../claims/name-claims.ts';
 import type { Clock } from '../../flow/clock.ts';
-import type { KeySpace } from './keys.ts';
-import { Lane } from '../../flow/lane.ts';
-import type { ObjectApi, ObjectInfo } from '../api/object-api.ts';
+import type { KeySpace } from '../mapping/keys.ts';
+import type { S3Context } from '../s3-context.ts';
+import { SerialQueue } from '../../flow/serial-queue.ts';
+import type { ObjectApi } from '../api/object-api.ts';
 import { UPLOAD_TAG } from '../api/object-fields.ts';
+import type { ObjectInfo } from '../api/object-info.ts';
 
 /** What tools that know directory markers look for. */
 const MARKER_TYPE = 'application/x-directory';
@@ -37,9 +39,9 @@ export class Directories {
   /** The same for markers. */
   readonly #marked = new Map<StorePath, number>();
   /** Removals from a directory without a marker go one by one, or two could each leave the marker to the other. */
-  readonly #lanes = new Map<StorePath, { readonly lane: Lane; users: number }>();
+  readonly #removals = new Map<StorePath, { readonly queue: SerialQueue; users: number }>();
 
-  constructor(keys: KeySpace, objects: ObjectApi, claims: NameClaims, clock: Clock) {
+  constructor({ keys, objects, claims, clock }: Pick<S3Context, 'keys' | 'objects' | 'claims' | 'clock'>) {
     this.#keys = keys;
     this.#objects = objects;
     this.#claims = claims;
@@ -154,17 +156,17 @@ export class Directories {
       await remove();
       return;
     }
-    const entry = this.#lanes.get(parent) ?? { lane: new Lane(), users: 0 };
-    this.#lanes.set(parent, entry);
+    const entry = this.#removals.get(parent) ?? { queue: new SerialQueue(), users: 0 };
+    this.#removals.set(parent, entry);
     entry.users += 1;
     try {
-      await entry.lane.run(async () => {
+      await entry.queue.run(async () => {
         await this.#keepParent(parent, path);
         await remove();
       });
     } finally {
       entry.users -= 1;
-      if (entry.users === 0) this.#lanes.delete(parent);
+      if (entry.users === 0) this.#removals.delete(parent);
     }
   }
 

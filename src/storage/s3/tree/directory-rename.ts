@@ -1,35 +1,13 @@
 import { createHash } from 'node:crypto';
-import { StorageError, type StoreEventSink, type StorePath } from '../../object-store.ts';
-import type { NameClaims } from '../claims/name-claims.ts';
-import type { Clock } from '../../flow/clock.ts';
-import { copyObject, copyTag, type CopyTools } from './copy.ts';
-import type { Directories } from './directories.ts';
+import { StorageError, type StorePath } from '../../object-store.ts';
+import { copyObject, copyTag, MAX_SINGLE_COPY_BYTES, type CopyContext } from '../upload/copy.ts';
 import { sameEtag } from '../api/etag.ts';
-import { MAX_KEY_BYTES, type KeySpace } from './keys.ts';
+import { MAX_KEY_BYTES } from '../mapping/keys.ts';
 import type { ListedObject } from '../api/list-parser.ts';
-import type { ObjectApi } from '../api/object-api.ts';
-import { inParallel } from '../../flow/pool.ts';
+import { inParallel } from '../../flow/in-parallel.ts';
+import type { S3Context } from '../s3-context.ts';
 
-/** How directories are renamed, which S3 can only do file by file. */
-export interface RenameOptions {
-  /** A directory with more keys is refused. */
-  readonly maxEntries: number;
-  /** Copies in flight. */
-  readonly concurrency: number;
-}
-
-export const DEFAULT_RENAME: RenameOptions = { maxEntries: 100_000, concurrency: 16 };
-
-export interface DirectoryRenameTools {
-  readonly keys: KeySpace;
-  readonly objects: ObjectApi;
-  readonly directories: Directories;
-  readonly claims: NameClaims;
-  readonly copy: CopyTools;
-  readonly options: RenameOptions;
-  readonly clock: Clock;
-  readonly events: StoreEventSink;
-}
+export type DirectoryRenameContext = CopyContext & Pick<S3Context, 'keys' | 'directories' | 'claims' | 'rename'>;
 
 /** A source that is written to all the time is given up after so many rounds. */
 const MAX_ROUNDS = 5;
@@ -38,7 +16,7 @@ const DELETE_BATCH = 1_000;
 
 /** One directory's way from one prefix to another. */
 export class DirectoryRename {
-  readonly #tools: DirectoryRenameTools;
+  readonly #context: DirectoryRenameContext;
   readonly #from: StorePath;
   readonly #to: StorePath;
   readonly #source: string;
@@ -50,22 +28,22 @@ export class DirectoryRename {
   #deleted = 0;
   #lastProgress: number;
 
-  constructor(tools: DirectoryRenameTools, from: StorePath, to: StorePath) {
-    this.#tools = tools;
+  constructor(context: DirectoryRenameContext, from: StorePath, to: StorePath) {
+    this.#context = context;
     this.#from = from;
     this.#to = to;
-    this.#source = tools.keys.directoryPrefix(from);
-    this.#target = tools.keys.directoryPrefix(to);
+    this.#source = context.keys.directoryPrefix(from);
+    this.#target = context.keys.directoryPrefix(to);
     const name = createHash('sha256')
       .update(JSON.stringify([from, to]))
       .digest('hex');
-    this.#record = tools.keys.reservedKey('renames', name);
-    this.#lastProgress = tools.clock.now();
+    this.#record = context.keys.reservedKey('renames', name);
+    this.#lastProgress = context.clock.now();
   }
 
   /** With `overwrite` an empty directory may be at the target, as rename(2) has it. */
   async run(state: { readonly targetExists: boolean; readonly overwrite: boolean }): Promise<void> {
-    const { events, objects, directories } = this.#tools;
+    const { events, objects, directories } = this.#context;
     const resumed = state.targetExists && (await objects.head(this.#record)) !== undefined;
     if (state.targetExists && !resumed) {
       if (!state.overwrite) throw new StorageError('exists', 'The target exists already.');
@@ -87,7 +65,7 @@ export class DirectoryRename {
       await directories.removeEntry(this.#from, async () => {
         await this.#deleteAll(entries);
         // Whoever found the directory there while it still was is making something in it: that is moved too.
-        await this.#tools.claims.othersEnded(this.#from);
+        await this.#context.claims.othersEnded(this.#from);
         await this.#deleteAll(entries);
       });
     } catch (error) {
@@ -110,10 +88,10 @@ export class DirectoryRename {
 
   async #listSource(): Promise<ListedObject[]> {
     const entries: ListedObject[] = [];
-    const { maxEntries } = this.#tools.options;
+    const { maxEntries } = this.#context.rename;
     let token: string | undefined;
     do {
-      const page = await this.#tools.objects.list({ prefix: this.#source, token });
+      const page = await this.#context.objects.list({ prefix: this.#source, token });
       entries.push(...page.objects);
       if (page.objects.length < page.count) {
         throw new StorageError('failure', 'The directory holds names that the server cannot move.');
@@ -138,7 +116,7 @@ export class DirectoryRename {
     const there = new Map<string, ListedObject>();
     let token: string | undefined;
     do {
-      const page = await this.#tools.objects.list({ prefix: this.#target, token });
+      const page = await this.#context.objects.list({ prefix: this.#target, token });
       for (const object of page.objects) there.set(object.key, object);
       token = page.next;
     } while (token !== undefined);
@@ -146,7 +124,7 @@ export class DirectoryRename {
       const copy = there.get(this.#targetOf(entry.key));
       return copy === undefined || copy.lastModified < entry.lastModified ? [] : { entry, copy };
     });
-    await inParallel(pairs, this.#tools.options.concurrency, async ({ entry, copy }) => {
+    await inParallel(pairs, this.#context.rename.concurrency, async ({ entry, copy }) => {
       if (copy.size !== entry.size || !(await this.#isCopy(entry, copy))) {
         throw new StorageError('exists', 'The target has files that are not from this directory.');
       }
@@ -157,7 +135,7 @@ export class DirectoryRename {
   /** Whether an object of the same length is a copy. Copies that are encrypted, or of what came in parts, have other ETags. */
   async #isCopy(entry: ListedObject, copy: ListedObject): Promise<boolean> {
     if (sameEtag(copy.etag, entry.etag)) return true;
-    const { objects } = this.#tools;
+    const { objects } = this.#context;
     const [source, target] = [await objects.identity(entry.key), await objects.identity(copy.key)];
     if (source === undefined || target === undefined) return false;
     if (!sameEtag(source.etag, entry.etag) || !sameEtag(target.etag, copy.etag)) return false;
@@ -168,22 +146,22 @@ export class DirectoryRename {
 
   async #copyAll(entries: readonly ListedObject[]): Promise<void> {
     const missing = entries.filter(({ key, etag }) => this.#copied.get(key) !== etag);
-    await inParallel(missing, this.#tools.options.concurrency, async (entry) => {
+    await inParallel(missing, this.#context.rename.concurrency, async (entry) => {
       await this.#copyOne(entry);
       this.#progress(entries.length);
     });
   }
 
   async #copyOne(entry: ListedObject): Promise<void> {
-    const { objects, copy } = this.#tools;
+    const { objects } = this.#context;
     const target = this.#targetOf(entry.key);
     try {
-      if (entry.size <= copy.singleCopyBytes) {
-        await objects.copy(entry, target, undefined, { exclusive: false });
+      if (entry.size <= MAX_SINGLE_COPY_BYTES) {
+        await objects.copy(entry, target, { exclusive: false });
       } else {
         const source = await objects.head(entry.key);
         if (source === undefined || !sameEtag(source.etag, entry.etag)) return;
-        await copyObject(copy, source, target, undefined, { exclusive: false });
+        await copyObject(this.#context, source, target, { exclusive: false });
       }
       this.#copied.set(entry.key, entry.etag);
     } catch (error) {
@@ -203,7 +181,7 @@ export class DirectoryRename {
       let changed = 0;
       let token: string | undefined;
       do {
-        const page = await this.#tools.objects.list({ prefix: this.#source, token });
+        const page = await this.#context.objects.list({ prefix: this.#source, token });
         if (page.objects.length < page.count) {
           throw new StorageError('failure', 'The directory holds names that the server cannot move.');
         }
@@ -231,7 +209,7 @@ export class DirectoryRename {
     let others = 0;
     for (let i = 0; i < copied.length; i += DELETE_BATCH) {
       const batch = copied.slice(i, i + DELETE_BATCH);
-      const left = await this.#tools.objects.deleteVersions(batch);
+      const left = await this.#context.objects.deleteVersions(batch);
       others += left.length;
       this.#deleted += batch.length - left.length;
       this.#progress(entries);
@@ -244,10 +222,10 @@ export class DirectoryRename {
   }
 
   #progress(entries: number): void {
-    const now = this.#tools.clock.now();
+    const now = this.#context.clock.now();
     if (now - this.#lastProgress < PROGRESS_MS) return;
     this.#lastProgress = now;
-    this.#tools.events('RENAME_PROGRESS', {
+    this.#context.events('RENAME_PROGRESS', {
       from: this.#from,
       to: this.#to,
       entries,

@@ -1,29 +1,22 @@
-import {
-  StorageError,
-  type DirectoryEntry,
-  type Entry,
-  type StoreEventSink,
-  type StorePath,
-} from '../../object-store.ts';
-import type { AttributeMemory } from './attribute-memory.ts';
-import { attributesFrom, fileEntry, withoutTimes, type AttributeDefaults, type ListedTimes } from './attributes.ts';
-import { listedName, RESERVED_NAME, type KeySpace } from './keys.ts';
+import { StorageError, type DirectoryEntry, type Entry, type StorePath } from '../../object-store.ts';
+import { attributesFrom, fileEntry, withoutTimes } from '../mapping/attributes.ts';
+import { listedName, RESERVED_NAME } from '../mapping/keys.ts';
 import type { ListPage } from '../api/list-parser.ts';
-import type { ObjectApi, ObjectInfo } from '../api/object-api.ts';
-import { inParallel } from '../../flow/pool.ts';
+import { inParallel } from '../../flow/in-parallel.ts';
+import type { ObjectInfo } from '../api/object-info.ts';
+import type { S3Context } from '../s3-context.ts';
 
-export interface ListingTools {
-  readonly keys: KeySpace;
-  readonly objects: Pick<ObjectApi, 'list' | 'head'>;
-  readonly defaults: AttributeDefaults;
-  readonly memory: AttributeMemory;
-  readonly times: ListedTimes;
-  /** Requests in flight for the entries of one listing. */
-  readonly requests: number;
-  readonly events: StoreEventSink;
-  /** Seconds since the epoch: what directories show that have no marker, or whose marker is not asked. */
-  readonly directoryTime: number;
-}
+type ListingContext = Pick<
+  S3Context,
+  | 'keys'
+  | 'objects'
+  | 'attributeMemory'
+  | 'attributeDefaults'
+  | 'listTimes'
+  | 'listRequests'
+  | 'events'
+  | 'directoryTime'
+>;
 
 /**
  * A directory's entries, one page for each of the store's, in the order of the names' UTF-8 bytes (with `/` after a
@@ -32,12 +25,12 @@ export interface ListingTools {
  * asked for while the caller has the last one. `found` is false if there was no key at all under the prefix.
  */
 export async function* listDirectory(
-  tools: ListingTools,
+  context: ListingContext,
   path: StorePath,
 ): AsyncGenerator<readonly DirectoryEntry[], { readonly found: boolean }> {
-  const prefix = tools.keys.directoryPrefix(path);
+  const prefix = context.keys.directoryPrefix(path);
   const request = async (token: string | undefined): Promise<ListPage> =>
-    tools.objects.list({ prefix, delimiter: '/', token });
+    context.objects.list({ prefix, delimiter: '/', token });
   const files = new FileNames();
   let found = false;
   let hidden = 0;
@@ -56,53 +49,60 @@ export async function* listDirectory(
       }
       return true;
     };
-    const looked = await lookAt(tools, page);
+    const looked = await lookAt(context, page);
     for (const item of merge(page)) {
       if (item.key === prefix) continue;
       if (item.object === undefined) {
         const name = listedName(item.key.slice(prefix.length, -1));
         if (!shown(name) || files.has(name)) continue;
-        entries.push({ name, ...directoryEntry(looked.get(item.key), tools) });
+        entries.push({ name, ...directoryEntry(looked.get(item.key), context) });
       } else {
         const name = listedName(item.key.slice(prefix.length));
         if (!shown(name)) continue;
         files.add(name);
         const { key, size, etag, lastModified } = item.object;
         const now = looked.get(key);
-        const metadata = now?.properties.metadata ?? tools.memory.find(key, etag, lastModified) ?? {};
-        entries.push({ name, ...fileEntry({ ...(now ?? { size, lastModified }), metadata }, tools) });
+        const metadata = now?.properties.metadata ?? context.attributeMemory.find(key, etag, lastModified) ?? {};
+        entries.push({ name, ...fileEntry({ ...(now ?? { size, lastModified }), metadata }, context) });
       }
     }
     if (entries.length > 0) yield entries;
   }
-  if (hidden > 0) tools.events('KEYS_HIDDEN', { path, count: hidden });
+  if (hidden > 0) context.events('KEYS_HIDDEN', { path, count: hidden });
   return { found };
 }
 
 /** A directory as its marker has it. */
 export function directoryEntry(
   marker: ObjectInfo | undefined,
-  { times, defaults, directoryTime }: Pick<ListingTools, 'times' | 'defaults' | 'directoryTime'>,
+  {
+    listTimes,
+    attributeDefaults,
+    directoryTime,
+  }: Pick<ListingContext, 'listTimes' | 'attributeDefaults' | 'directoryTime'>,
 ): Entry {
   const metadata = marker?.properties.metadata ?? {};
-  if (marker === undefined || times === 'upload') {
-    const attributes = attributesFrom('directory', 0, directoryTime, withoutTimes(metadata), defaults);
+  if (marker === undefined || listTimes === 'upload') {
+    const attributes = attributesFrom('directory', 0, directoryTime, withoutTimes(metadata), attributeDefaults);
     return { kind: 'directory', attributes };
   }
-  return { kind: 'directory', attributes: attributesFrom('directory', 0, marker.lastModified, metadata, defaults) };
+  return {
+    kind: 'directory',
+    attributes: attributesFrom('directory', 0, marker.lastModified, metadata, attributeDefaults),
+  };
 }
 
 /** What is at the keys of the page whose attributes are not known. One that may not be looked at is shown as it is listed. */
-async function lookAt(tools: ListingTools, page: ListPage): Promise<Map<string, ObjectInfo>> {
+async function lookAt(context: ListingContext, page: ListPage): Promise<Map<string, ObjectInfo>> {
   const looked = new Map<string, ObjectInfo>();
-  if (tools.times === 'upload') return looked;
+  if (context.listTimes === 'upload') return looked;
   const unknown = page.objects
-    .filter(({ key, etag, lastModified }) => tools.memory.find(key, etag, lastModified) === undefined)
+    .filter(({ key, etag, lastModified }) => context.attributeMemory.find(key, etag, lastModified) === undefined)
     .map(({ key }) => key);
-  await inParallel([...unknown, ...page.prefixes], tools.requests, async (key) => {
-    if (tools.keys.isReserved(key)) return;
+  await inParallel([...unknown, ...page.prefixes], context.listRequests, async (key) => {
+    if (context.keys.isReserved(key)) return;
     try {
-      const object = await tools.objects.head(key);
+      const object = await context.objects.head(key);
       if (object !== undefined) looked.set(key, object);
     } catch (error) {
       if (!(error instanceof StorageError) || error.code === 'unavailable') throw error;

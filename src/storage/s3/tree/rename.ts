@@ -1,14 +1,12 @@
 import { StorageError, type StorePath } from '../../object-store.ts';
 import { isWithin } from '../../store-path.ts';
 import type { HeldNames } from '../claims/name-claims.ts';
-import { copyObject } from './copy.ts';
-import { DirectoryRename, type DirectoryRenameTools } from './directory-rename.ts';
+import { copyObject } from '../upload/copy.ts';
+import { DirectoryRename, type DirectoryRenameContext } from './directory-rename.ts';
 import { sameEtag } from '../api/etag.ts';
-import type { ObjectInfo } from '../api/object-api.ts';
 import type { WriteCondition } from '../api/object-fields.ts';
-import { outcomeOf } from '../../flow/pool.ts';
-
-export type RenameTools = DirectoryRenameTools;
+import type { ObjectInfo } from '../api/object-info.ts';
+import { outcomeOf } from '../../flow/outcome.ts';
 
 /** A source that is written to all the time is given up after so many rounds. */
 const MAX_ROUNDS = 5;
@@ -19,28 +17,28 @@ const MAX_ROUNDS = 5;
  * has overwritten meanwhile is copied again.
  */
 export async function rename(
-  tools: RenameTools,
+  context: DirectoryRenameContext,
   from: StorePath,
   to: StorePath,
   options: { readonly overwrite: boolean },
 ): Promise<void> {
   if (from === '') throw new StorageError('permission-denied', 'The root directory cannot be renamed.');
-  const sourceKey = tools.keys.fileKey(from);
+  const sourceKey = context.keys.fileKey(from);
   if (to === '') throw new StorageError('exists', 'The target exists already.');
   // Copy and delete of one and the same would lose it.
   if (from === to) {
-    if ((await tools.objects.head(sourceKey)) !== undefined || (await tools.directories.hasKeys(from))) return;
+    if ((await context.objects.head(sourceKey)) !== undefined || (await context.directories.hasKeys(from))) return;
     throw noSource();
   }
-  const targetKey = tools.keys.newKey(to);
-  await tools.claims.hold([from, to], async (held) => {
+  const targetKey = context.keys.newKey(to);
+  await context.claims.hold([from, to], async (held) => {
     const [source, target, directory, noParent] = await Promise.all([
-      tools.objects.head(sourceKey),
-      tools.objects.head(targetKey),
-      tools.directories.hasKeys(to),
-      outcomeOf(tools.directories.requireParentNow(to)),
+      context.objects.head(sourceKey),
+      context.objects.head(targetKey),
+      context.directories.hasKeys(to),
+      outcomeOf(context.directories.requireParentNow(to)),
     ]);
-    if (source === undefined && !(await tools.directories.hasKeys(from))) throw noSource();
+    if (source === undefined && !(await context.directories.hasKeys(from))) throw noSource();
     if (target === undefined && noParent !== undefined) throw noParent;
     held.check();
     if (source === undefined) {
@@ -48,46 +46,55 @@ export async function rename(
       if (target !== undefined) {
         throw new StorageError(options.overwrite ? 'not-a-directory' : 'exists', 'The target exists already.');
       }
-      await new DirectoryRename(tools, from, to).run({ targetExists: directory, overwrite: options.overwrite });
+      await new DirectoryRename(context, from, to).run({ targetExists: directory, overwrite: options.overwrite });
       return;
     }
     if (target !== undefined && !options.overwrite) throw new StorageError('exists', 'The target exists already.');
     if (target === undefined && directory) {
       throw new StorageError(options.overwrite ? 'is-a-directory' : 'exists', 'The target is a directory.');
     }
-    await renameFile(tools, held, from, source, targetKey, { exclusive: target === undefined, replaces: target?.etag });
+    const condition = { exclusive: target === undefined, replaces: target?.etag };
+    await renameFile(context, { from, source, target: targetKey, condition, held });
   });
 }
 
+interface FileRename {
+  readonly from: StorePath;
+  /** What is there. */
+  readonly source: ObjectInfo;
+  readonly target: string;
+  /** What must be at the target. */
+  readonly condition: WriteCondition;
+  readonly held: HeldNames;
+}
+
 async function renameFile(
-  tools: RenameTools,
-  held: HeldNames,
-  from: StorePath,
-  first: ObjectInfo,
-  target: string,
-  condition: WriteCondition,
+  context: DirectoryRenameContext,
+  { from, target, held, ...first }: FileRename,
 ): Promise<void> {
-  let source: ObjectInfo | undefined = first;
-  let there = condition;
-  const { sameBytes } = tools.objects;
+  let source: ObjectInfo | undefined = first.source;
+  let there = first.condition;
+  const { sameBytes } = context.objects;
   for (let round = 0; round < MAX_ROUNDS && source !== undefined; round += 1) {
     const version: ObjectInfo = source;
     try {
-      const copied = await copyObject(tools.copy, version, target, undefined, there);
+      const copied = await copyObject(context, version, target, there);
       there = { exclusive: false, replaces: copied.etag };
-      source = await tools.objects.head(version.key);
+      source = await context.objects.head(version.key);
       if (source === undefined) return;
       if (!sameEtag(source.etag, version.etag)) continue;
       held.check();
       await sameBytes.during(version.key, async () => {
         // Noted before it is gone: whoever reads it finds it at the new name.
         sameBytes.note(version, copied);
-        await tools.directories.removeEntry(from, async () => tools.objects.deleteVersion(version.key, version.etag));
+        await context.directories.removeEntry(from, async () =>
+          context.objects.deleteVersion(version.key, version.etag),
+        );
       });
       return;
     } catch (error) {
       if (!(error instanceof StorageError) || error.code !== 'changed') throw error;
-      source = await tools.objects.head(version.key);
+      source = await context.objects.head(version.key);
       // The target, and not the source: another program has made it what it is now.
       if (source !== undefined && sameEtag(source.etag, version.etag)) throw error;
     }

@@ -1,27 +1,15 @@
 import { StorageError } from '../../object-store.ts';
 import { abortReason } from '../../flow/clock.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
 import { sameEtag } from '../api/etag.ts';
 import { changed, type ObjectApi } from '../api/object-api.ts';
-import type { ObjectProperties } from '../api/object-fields.ts';
 import type { Commit, StoreVersion } from './commit.ts';
-import { MultipartUpload, type MultipartTools } from './multipart.ts';
+import { MultipartUpload, type MultipartContext, type NewObject } from './multipart.ts';
 import type { Overlay } from './overlay.ts';
-import type { PartBuffers } from './part-buffers.ts';
-import { planParts, type PartPlan } from './part-plan.ts';
+import type { S3Context } from '../s3-context.ts';
+import { planParts } from './part-plan.ts';
+import type { VersionReference } from '../api/object-info.ts';
 
-export interface AssembleTools extends MultipartTools {
-  readonly objects: ObjectApi;
-  readonly buffers: PartBuffers;
-  readonly plan: PartPlan;
-}
-
-export interface AssembleTarget {
-  readonly key: string;
-  readonly properties: ObjectProperties;
-  /** The tag among the properties' metadata. */
-  readonly tag: string;
-}
+export type AssembleContext = MultipartContext & Pick<S3Context, 'objects' | 'buffers' | 'plan'>;
 
 /**
  * Stores an overlay as an object: in one request if it fits into one part, otherwise as parts, of which those that the
@@ -30,20 +18,19 @@ export interface AssembleTarget {
  * overlay is to replace it. Throws StorageError.
  */
 export async function assemble(
-  tools: AssembleTools,
+  context: AssembleContext,
   overlay: Overlay,
-  target: AssembleTarget,
-  commit: Commit,
-  signal: AbortSignal,
+  target: NewObject,
+  { commit, signal }: { readonly commit: Commit; readonly signal: AbortSignal },
 ): Promise<VersionReference> {
   const { size } = overlay;
-  if (size <= tools.plan.sizeOf(1)) {
-    const memory = size === 0 ? undefined : await tools.buffers.acquire(tools.plan.sizeOf(1), signal);
+  if (size <= context.plan.sizeOf(1)) {
+    const memory = size === 0 ? undefined : await context.buffers.acquire(context.plan.sizeOf(1), signal);
     try {
       const body = memory === undefined ? Buffer.alloc(0) : memory.buffer.subarray(0, size);
       await overlay.read(0, body);
       const put: StoreVersion = async (condition) => {
-        const { etag } = await tools.objects.put(target.key, body, target.properties, condition, signal);
+        const { etag } = await context.objects.put(target.key, body, target.properties, { ...condition, signal });
         return { key: target.key, etag };
       };
       return await commit(put, { looksFirst: false });
@@ -51,11 +38,11 @@ export async function assemble(
       memory?.release();
     }
   }
-  const { sameBytes } = tools.objects;
+  const { sameBytes } = context.objects;
   // What is put together here goes through memory, so its parts are no larger than what there is.
-  const plan = { sizeOf: (number: number) => Math.min(tools.plan.sizeOf(number), tools.buffers.largest) };
+  const plan = { sizeOf: (number: number) => Math.min(context.plan.sizeOf(number), context.buffers.largest) };
   const parts = planParts(size, overlay.cleanRuns(), plan);
-  const upload = await MultipartUpload.begin(tools, target.key, target.properties, target.tag, () => undefined);
+  const upload = await MultipartUpload.begin(context, target);
   try {
     for (const { number, from, to, copy } of parts) {
       if (signal.aborted) throw abortReason(signal);
@@ -63,7 +50,7 @@ export async function assemble(
         await upload.copy(number, sameBytes.latest(overlay.base), from, to);
         continue;
       }
-      const memory = await tools.buffers.acquire(plan.sizeOf(number), signal);
+      const memory = await context.buffers.acquire(plan.sizeOf(number), signal);
       const body = memory.buffer.subarray(0, to - from);
       try {
         await overlay.read(from, body);
@@ -76,7 +63,7 @@ export async function assemble(
     await upload.drain();
     const { base } = overlay;
     if (base !== undefined && base.key !== target.key && overlay.cleanRuns().length > 0) {
-      await checkUnchanged(tools.objects, base);
+      await checkUnchanged(context.objects, base);
     }
     return await commit(async (condition) => upload.complete(parts.length, size, condition), { looksFirst: true });
   } catch (error) {

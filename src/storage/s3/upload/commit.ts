@@ -1,17 +1,13 @@
 import { StorageError, type StorePath } from '../../object-store.ts';
-import type { HeldNames, NameClaims } from '../claims/name-claims.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
-import type { Directories } from '../tree/directories.ts';
+import type { HeldNames } from '../claims/name-claims.ts';
+import type { S3Context } from '../s3-context.ts';
 import { sameEtag } from '../api/etag.ts';
 import { changed, type ObjectApi } from '../api/object-api.ts';
 import type { WriteCondition } from '../api/object-fields.ts';
-import { outcomeOf } from '../../flow/pool.ts';
+import type { VersionReference } from '../api/object-info.ts';
+import { outcomeOf } from '../../flow/outcome.ts';
 
-export interface CommitTools {
-  readonly objects: ObjectApi;
-  readonly claims: NameClaims;
-  readonly directories: Directories;
-}
+export type CommitContext = Pick<S3Context, 'objects' | 'claims' | 'directories'>;
 
 export interface CommitTarget {
   readonly path: StorePath;
@@ -47,11 +43,11 @@ const MAX_ROUNDS = 5;
  * Throws StorageError; then the key holds what it held.
  */
 export async function commitVersion(
-  tools: CommitTools,
+  context: CommitContext,
   target: CommitTarget,
   ...[store, { looksFirst, once = false }]: Parameters<Commit>
 ): Promise<VersionReference> {
-  const { claims, objects, directories } = tools;
+  const { claims, objects, directories } = context;
   const { path, key, onlyOverBase, exclusive } = target;
   return claims.hold([path], async (held) => {
     let base = target.base === undefined ? undefined : standing(objects, target.base);

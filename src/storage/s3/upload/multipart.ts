@@ -1,32 +1,32 @@
 import { setMaxListeners } from 'node:events';
-import type { StorageError, StoreEventSink } from '../../object-store.ts';
-import type { Clock } from '../../flow/clock.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
+import type { StorageError } from '../../object-store.ts';
 import { toStorageError } from '../api/errors.ts';
 import { abortOrphans } from '../journal/orphans.ts';
-import type { MultipartApi, StoredPart, UploadReference } from '../api/multipart-api.ts';
-import type { ObjectInfo } from '../api/object-api.ts';
+import type { StoredPart, UploadReference } from '../api/multipart-api.ts';
 import type { ObjectProperties, WriteCondition } from '../api/object-fields.ts';
-import type { PartBody } from './open-part.ts';
-import type { JournalEntry, UploadJournal } from '../journal/upload-journal.ts';
-
-/** A stored object, pinned: the bytes that a new file takes over. */
-export interface BaseObject {
-  readonly key: string;
-  readonly etag: string;
-  readonly size: number;
-}
+import type { JournalEntry } from '../journal/upload-journal.ts';
+import type { S3Context } from '../s3-context.ts';
+import type { VersionReference, ObjectInfo } from '../api/object-info.ts';
+import type { PartBody } from '../api/send-body.ts';
 
 /** Parts that are too large for memory take their room on the disk while they are sent. */
 const FILES_IN_FLIGHT = 2;
 
-export interface MultipartTools {
-  readonly multipart: MultipartApi;
-  readonly journal: UploadJournal;
-  /** Requests in flight for one upload. */
-  readonly partsInFlight: number;
-  readonly clock: Clock;
-  readonly events: StoreEventSink;
+export type MultipartContext = Pick<S3Context, 'multipart' | 'journal' | 'partsInFlight' | 'clock' | 'events'>;
+
+/** An object that is to be made. */
+export interface NewObject {
+  readonly key: string;
+  readonly properties: ObjectProperties;
+  /** It is among the properties' metadata, and tells the finished object from any other. */
+  readonly tag: string;
+}
+
+/** An upload that the store has begun. */
+interface Begun {
+  readonly reference: UploadReference;
+  readonly journalEntry: JournalEntry;
+  readonly tag: string;
 }
 
 /**
@@ -34,7 +34,7 @@ export interface MultipartTools {
  * part is the failure of the upload: it ends the other parts and is thrown by whatever is called next.
  */
 export class MultipartUpload {
-  readonly #tools: MultipartTools;
+  readonly #context: MultipartContext;
   readonly #reference: UploadReference;
   readonly #journalEntry: JournalEntry;
   readonly #tag: string;
@@ -46,39 +46,31 @@ export class MultipartUpload {
   /** Told once when a part fails, so that a writer that waits for memory does not wait in vain. */
   readonly #onFailure: (failure: StorageError) => void;
 
-  private constructor(
-    tools: MultipartTools,
-    reference: UploadReference,
-    journalEntry: JournalEntry,
-    tag: string,
-    onFailure: (failure: StorageError) => void,
-  ) {
-    this.#tools = tools;
-    this.#reference = reference;
-    this.#journalEntry = journalEntry;
-    this.#tag = tag;
+  private constructor(context: MultipartContext, begun: Begun, onFailure: (failure: StorageError) => void) {
+    this.#context = context;
+    this.#reference = begun.reference;
+    this.#journalEntry = begun.journalEntry;
+    this.#tag = begun.tag;
     this.#onFailure = onFailure;
     // Each part in flight listens to it.
     setMaxListeners(0, this.#abort.signal);
   }
 
   /**
-   * Announces the upload in the journal, begins it at the store, and notes its id in the journal. `tag` is among `properties` and tells the
-   * finished object from any other.
+   * Announces the upload in the journal, begins it at the store, and notes its id in the journal. `onFailure` is told once,
+   * when a part fails.
    */
   static async begin(
-    tools: MultipartTools,
-    key: string,
-    properties: ObjectProperties,
-    tag: string,
-    onFailure: (failure: StorageError) => void,
+    context: MultipartContext,
+    { key, properties, tag }: NewObject,
+    onFailure: (failure: StorageError) => void = () => undefined,
   ): Promise<MultipartUpload> {
-    const at = tools.clock.now();
-    const entry = await tools.journal.announce({ kind: 'upload', key, at });
+    const at = context.clock.now();
+    const entry = await context.journal.announce({ kind: 'upload', key, at });
     const answers = { lost: 0 };
     let reference: UploadReference;
     try {
-      reference = await tools.multipart.create(key, properties, (tries) => {
+      reference = await context.multipart.create(key, properties, (tries) => {
         answers.lost = tries;
       });
     } catch (error) {
@@ -86,7 +78,7 @@ export class MultipartUpload {
       else entry.end();
       throw error;
     }
-    const upload = new MultipartUpload(tools, reference, entry, tag, onFailure);
+    const upload = new MultipartUpload(context, { reference, journalEntry: entry, tag }, onFailure);
     try {
       await entry.identify(reference.uploadId);
     } catch (error) {
@@ -103,19 +95,19 @@ export class MultipartUpload {
    */
   async send(number: number, body: PartBody, done: () => void): Promise<void> {
     try {
-      await this.#freeSlot(Buffer.isBuffer(body) ? this.#tools.partsInFlight : FILES_IN_FLIGHT);
+      await this.#freeSlot(Buffer.isBuffer(body) ? this.#context.partsInFlight : FILES_IN_FLIGHT);
     } catch (error) {
       done();
       throw error;
     }
-    this.#track(this.#tools.multipart.uploadPart(this.#reference, number, body, this.#abort.signal).finally(done));
+    this.#track(this.#context.multipart.uploadPart(this.#reference, number, body, this.#abort.signal).finally(done));
   }
 
   /** Copies bytes `from` to `to` of `base` into a part, inside the store. Resolves and throws as `send` does. */
   async copy(number: number, base: VersionReference, from: number, to: number): Promise<void> {
-    await this.#freeSlot(this.#tools.partsInFlight);
+    await this.#freeSlot(this.#context.partsInFlight);
     this.#track(
-      this.#tools.multipart.copyPart(
+      this.#context.multipart.copyPart(
         this.#reference,
         number,
         { key: base.key, etag: base.etag, from, to },
@@ -144,7 +136,11 @@ export class MultipartUpload {
       if (part === undefined) throw toStorageError(new Error(`part ${number} is missing`), 'CompleteMultipartUpload');
       parts.push(part);
     }
-    const object = await this.#tools.multipart.complete(this.#reference, parts, { ...condition, size, tag: this.#tag });
+    const object = await this.#context.multipart.complete(this.#reference, parts, {
+      ...condition,
+      size,
+      tag: this.#tag,
+    });
     this.#journalEntry.end();
     return object;
   }
@@ -161,7 +157,7 @@ export class MultipartUpload {
     this.#abort.abort(new Error('upload aborted'));
     while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
     try {
-      await this.#tools.multipart.abort(this.#reference);
+      await this.#context.multipart.abort(this.#reference);
       this.#journalEntry.end();
       return true;
     } catch (error) {
@@ -175,12 +171,12 @@ export class MultipartUpload {
    * ended now is left to the sweeper.
    */
   async #abortTwins(at: number, tries: number): Promise<void> {
-    const { journal, clock } = this.#tools;
+    const { journal, clock } = this.#context;
     const { key, uploadId } = this.#reference;
     let reason: unknown = new Error('uploads whose answers were lost');
     try {
       const sibling = { uploadId, afterMs: clock.now() - at };
-      if (await abortOrphans(this.#tools, { key, at, tries, sibling }, new Set())) return;
+      if (await abortOrphans(this.#context, { key, at, tries, sibling }, new Set())) return;
     } catch (error) {
       reason = error;
     }

@@ -1,10 +1,7 @@
-import type { Readable } from 'node:stream';
 import { ExtentSet } from '../../flow/extents.ts';
+import type { PartBody } from '../api/send-body.ts';
 import type { PartBuffer } from './part-buffers.ts';
 import type { SpoolFile } from './spool.ts';
-
-/** What is sent as a part: memory, or a file that is read anew for each try. Lengths are bytes. */
-export type PartBody = Buffer | { readonly length: number; readonly open: () => Readable };
 
 /** Bytes that are moved at a time between spool files. */
 const STEP_BYTES = 1024 ** 2;

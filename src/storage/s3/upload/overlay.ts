@@ -1,10 +1,8 @@
 import { StorageError } from '../../object-store.ts';
 import { MAX_OBJECT_BYTES, MIN_PART_BYTES, type CleanRun } from './part-plan.ts';
-import type { BaseObject } from './multipart.ts';
 import type { SpoolFile, SpoolSpace } from './spool.ts';
-
-/** Reads bytes of a base object, pinned to its ETag. */
-export type BaseReader = (base: BaseObject, from: number, into: Buffer) => Promise<void>;
+import type { BaseObject } from './base-object.ts';
+import type { BaseReader } from './base-object.ts';
 
 /**
  * A file as changes over a stored object: what was written lies in the spool, the rest is the object's, and what neither

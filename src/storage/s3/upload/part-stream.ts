@@ -1,8 +1,10 @@
 import { StorageError } from '../../object-store.ts';
-import { OpenPart, type PartBody } from './open-part.ts';
-import { STARTER_BYTES, type PartBuffers } from './part-buffers.ts';
-import { MAX_OBJECT_BYTES, MAX_PARTS, MIN_PART_BYTES, type PartPlan } from './part-plan.ts';
-import type { SpoolFile, SpoolSpace } from './spool.ts';
+import { OpenPart } from './open-part.ts';
+import { STARTER_BYTES } from './part-buffers.ts';
+import { MAX_OBJECT_BYTES, MAX_PARTS, MIN_PART_BYTES } from './part-plan.ts';
+import type { SpoolFile } from './spool.ts';
+import type { PartBody } from '../api/send-body.ts';
+import type { S3Context } from '../s3-context.ts';
 
 /** Where full parts go. */
 export interface PartSink {
@@ -10,12 +12,7 @@ export interface PartSink {
   send(number: number, body: PartBody, done: () => void): Promise<void>;
 }
 
-export interface PartStreamTools {
-  readonly buffers: PartBuffers;
-  readonly plan: Pick<PartPlan, 'sizeOf'>;
-  /** Undefined where no spool is configured. */
-  readonly spool: SpoolSpace | undefined;
-}
+type PartStreamContext = Pick<S3Context, 'buffers' | 'plan' | 'spool'>;
 
 /**
  * Turns writes in almost any order into parts in order. Every byte of the file is in exactly one place:
@@ -28,7 +25,7 @@ export interface PartStreamTools {
  * files, which memory does not hold, are filled one by one in files of their own.
  */
 export class PartStream {
-  readonly #tools: PartStreamTools;
+  readonly #context: PartStreamContext;
   readonly #sink: PartSink;
   readonly #signal: () => AbortSignal;
   #open: OpenPart[] = [];
@@ -43,12 +40,12 @@ export class PartStream {
 
   /** `start` bytes are with the store already, in parts before `firstNumber`. `signal` is asked for what ends a wait for memory. */
   constructor(
-    tools: PartStreamTools,
+    context: PartStreamContext,
     sink: PartSink,
     signal: () => AbortSignal,
     origin: { readonly firstNumber: number; readonly start: number },
   ) {
-    this.#tools = tools;
+    this.#context = context;
     this.#sink = sink;
     this.#signal = signal;
     this.#nextNumber = origin.firstNumber;
@@ -159,7 +156,7 @@ export class PartStream {
    * never written are zero.
    */
   async takeWhole(): Promise<{ readonly body: Buffer; readonly done: () => void } | undefined> {
-    if (this.#sent > 0 || this.#nextNumber > 1 || this.#size > this.#tools.plan.sizeOf(1)) return undefined;
+    if (this.#sent > 0 || this.#nextNumber > 1 || this.#size > this.#context.plan.sizeOf(1)) return undefined;
     if (this.#size === 0) return { body: Buffer.alloc(0), done: () => undefined };
     const part = await this.#firstPart();
     await this.#makeRoom(part, this.#size);
@@ -219,7 +216,7 @@ export class PartStream {
     const before = this.memoryBytes;
     if (before === 0) return 0;
     try {
-      this.#spool ??= await this.#tools.spool?.create();
+      this.#spool ??= await this.#context.spool?.create();
       if (this.#spool !== undefined) {
         for (let part = this.#open.at(-1); part?.isInMemory === true; part = this.#open.at(-1)) {
           await part.unload(this.#spool);
@@ -278,7 +275,7 @@ export class PartStream {
   }
 
   async #toSpool(position: number, piece: Buffer): Promise<number> {
-    this.#spool ??= await this.#tools.spool?.create();
+    this.#spool ??= await this.#context.spool?.create();
     if (this.#spool === undefined) {
       throw new StorageError('unsupported', 'This server takes files on this path only in order.');
     }
@@ -294,12 +291,12 @@ export class PartStream {
     const size = this.#plannedSize(number);
     const place = { number, start: this.#sent, size };
     if (number > 1 && size > this.#largestInMemory) {
-      const file = await this.#tools.spool?.create();
+      const file = await this.#context.spool?.create();
       if (file === undefined) throw tooLarge();
       return this.#openPart(new OpenPart(place, { kind: 'file', file }));
     }
     // Only the first part of a file may turn out to be small; the others are needed whole.
-    const memory = await this.#tools.buffers.acquire(number === 1 ? STARTER_BYTES : size, this.#signal());
+    const memory = await this.#context.buffers.acquire(number === 1 ? STARTER_BYTES : size, this.#signal());
     return this.#openPart(new OpenPart(place, { kind: 'memory', memory }));
   }
 
@@ -312,7 +309,7 @@ export class PartStream {
     if (!first.isWhole || this.#nextNumber >= MAX_PARTS) return undefined;
     const place = { number: this.#nextNumber + 1, start: first.end, size: this.#plannedSize(this.#nextNumber + 1) };
     if (position >= place.start + place.size || place.size > this.#largestInMemory) return undefined;
-    const memory = this.#tools.buffers.tryAcquire(place.size);
+    const memory = this.#context.buffers.tryAcquire(place.size);
     return memory === undefined ? undefined : this.#openPart(new OpenPart(place, { kind: 'memory', memory }));
   }
 
@@ -331,7 +328,7 @@ export class PartStream {
   /** Room for the part's bytes up to `position`: a starter is exchanged for a whole part. */
   async #makeRoom(part: OpenPart, position: number): Promise<void> {
     if (part.hasRoom(position)) return;
-    part.move(await this.#tools.buffers.acquire(part.end - part.start, this.#signal()));
+    part.move(await this.#context.buffers.acquire(part.end - part.start, this.#signal()));
   }
 
   async #sendFull(): Promise<void> {
@@ -364,13 +361,13 @@ export class PartStream {
 
   /** A part in memory leaves room for another one, or uploads would wait for their own last part. */
   get #largestInMemory(): number {
-    const { buffers, spool } = this.#tools;
+    const { buffers, spool } = this.#context;
     return spool === undefined ? buffers.largest : buffers.largest / 2;
   }
 
   #plannedSize(number: number): number {
     if (number > MAX_PARTS) throw tooLarge();
-    return this.#tools.plan.sizeOf(number);
+    return this.#context.plan.sizeOf(number);
   }
 }
 

@@ -1,23 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { StorageError } from '../../object-store.ts';
-import type { Clock } from '../../flow/clock.ts';
-import { copyObject, restoreObject, type CopyTools } from '../tree/copy.ts';
-import type { KeySpace } from '../tree/keys.ts';
+import { copyObject, restoreObject } from './copy.ts';
+import type { S3Context } from '../s3-context.ts';
 import type { HeldNames } from '../claims/name-claims.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
 import { UPLOAD_TAG, type WriteCondition } from '../api/object-fields.ts';
 import type { JournalEntry } from '../journal/upload-journal.ts';
-import { assemble, type AssembleTarget, type AssembleTools } from './assemble.ts';
-import type { MultipartUpload } from './multipart.ts';
-import { Overlay, type BaseReader } from './overlay.ts';
+import { assemble, type AssembleContext } from './assemble.ts';
+import type { MultipartUpload, NewObject } from './multipart.ts';
+import { Overlay } from './overlay.ts';
 import type { PartStream } from './part-stream.ts';
+import type { VersionReference } from '../api/object-info.ts';
 
-export interface PatchTools extends AssembleTools {
-  readonly copy: CopyTools;
-  readonly keys: KeySpace;
-  readonly readBase: BaseReader;
-  readonly clock: Clock;
-}
+export type PatchContext = AssembleContext & Pick<S3Context, 'keys' | 'readBase'>;
 
 /** The upload that was sent, before its patches are applied. */
 export interface PatchedUpload {
@@ -27,6 +21,14 @@ export interface PatchedUpload {
   readonly stream: PartStream;
 }
 
+/** How it is ended: under the claim on its path. */
+export interface PatchEnd {
+  /** What must be at the key for the unpatched object to be stored. */
+  readonly condition: WriteCondition;
+  readonly held: HeldNames;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Ends an upload in which bytes were changed after their part had been sent, as programs do that write a header last.
  * S3 neither changes a stored part nor lets one be read before the upload is complete. So the unpatched object is
@@ -34,19 +36,17 @@ export interface PatchedUpload {
  * store. For that moment the unpatched file can be seen; the file that was there before is kept aside and comes back if
  * anything fails, or with the sweeper after a crash. Files that are read or changed from the start never come here.
  *
- * Under the claim on the path; the unpatched object is stored under `condition`. Throws StorageError; the upload is ended in
- * any case.
+ * Throws StorageError; the upload is ended in any case.
  */
 export async function completePatched(
-  tools: PatchTools,
+  context: PatchContext,
   { upload, tag, stream }: PatchedUpload,
-  target: AssembleTarget,
-  { condition, held }: { readonly condition: WriteCondition; readonly held: HeldNames },
-  signal: AbortSignal,
+  target: NewObject,
+  { condition, held, signal }: PatchEnd,
 ): Promise<VersionReference> {
-  const old = await tools.objects.head(target.key);
-  const copy = old === undefined ? undefined : tools.keys.reservedKey('kept', randomBytes(16).toString('hex'));
-  const entry = await tools.journal.announce({
+  const old = await context.objects.head(target.key);
+  const copy = old === undefined ? undefined : context.keys.reservedKey('kept', randomBytes(16).toString('hex'));
+  const entry = await context.journal.announce({
     kind: 'restore',
     key: target.key,
     tag,
@@ -54,50 +54,47 @@ export async function completePatched(
   });
   let stored: VersionReference;
   try {
-    if (old !== undefined && copy !== undefined)
-      await copyObject(tools.copy, old, copy, undefined, { exclusive: false });
+    if (old !== undefined && copy !== undefined) await copyObject(context, old, copy, { exclusive: false });
     const unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, condition);
     // Another writer's object: no byte of it belongs into this file.
     if (unpatched.properties.metadata[UPLOAD_TAG] !== tag) {
       throw new StorageError('changed', 'Another client has replaced the file in the meantime.');
     }
     const patches = stream.patches;
-    const overlay = new Overlay(unpatched, tools.readBase, undefined, {
+    const overlay = new Overlay(unpatched, context.readBase, undefined, {
       spool: patches?.spool,
       baseEnd: Math.min(stream.sent, patches?.cut ?? stream.sent, stream.size),
       size: stream.size,
     });
     const over = { exclusive: false, replaces: unpatched.etag };
-    stored = await assemble(tools, overlay, target, async (store) => store(over, held), signal);
+    stored = await assemble(context, overlay, target, { commit: async (store) => store(over, held), signal });
   } catch (error) {
     // First: a completion that the store still has under way would undo what is put back.
-    if (await upload.abort()) await putBack(tools, target.key, tag, copy, entry);
+    if (await upload.abort()) await putBack(context, { key: target.key, tag, copy }, entry);
     else entry.leave(error);
     throw error;
   }
-  await discardCopy(tools, copy, entry);
+  await discardCopy(context, copy, entry);
   return stored;
 }
 
 /** The object with the tag is the unpatched one, whether or not its completion was confirmed. */
 async function putBack(
-  tools: PatchTools,
-  key: string,
-  tag: string,
-  copy: string | undefined,
+  context: PatchContext,
+  object: { readonly key: string; readonly tag: string; readonly copy: string | undefined },
   entry: JournalEntry,
 ): Promise<void> {
   try {
-    await restoreObject(tools.copy, { key, tag, copy });
+    await restoreObject(context, object);
     entry.end();
   } catch (error) {
     entry.leave(error);
   }
 }
 
-async function discardCopy(tools: PatchTools, copy: string | undefined, entry: JournalEntry): Promise<void> {
+async function discardCopy(context: PatchContext, copy: string | undefined, entry: JournalEntry): Promise<void> {
   try {
-    if (copy !== undefined) await tools.objects.delete(copy);
+    if (copy !== undefined) await context.objects.delete(copy);
     entry.end();
   } catch (error) {
     entry.leave(error);

@@ -4,29 +4,19 @@ import {
   type Entry,
   type OpenWriteOptions,
   type ReadHandle,
-  type StoreEventSink,
   type StorePath,
   type WriteHandle,
 } from '../../object-store.ts';
-import { fileEntry, type AttributeDefaults, type ListedTimes } from '../tree/attributes.ts';
+import { fileEntry } from '../mapping/attributes.ts';
 import { DownloadHandle } from '../download/download-handle.ts';
 import { toStorageError } from '../api/errors.ts';
-import type { KeySpace } from '../tree/keys.ts';
-import { Lane } from '../../flow/lane.ts';
+import { SerialQueue } from '../../flow/serial-queue.ts';
 import { ended, type UploadState, type UploadTarget } from './upload-state.ts';
-import { Upload, type UploadTools } from './upload.ts';
+import { Upload, type UploadContext } from './upload.ts';
+import type { S3Context } from '../s3-context.ts';
 
-export type PartialUploadPolicy = 'store' | 'discard';
-export type SetStatPolicy = 'store' | 'ignore' | 'refuse';
-
-export interface UploadHandleTools extends UploadTools {
-  readonly partialUploads: PartialUploadPolicy;
-  readonly setStat: SetStatPolicy;
-  readonly times: ListedTimes;
-  readonly defaults: AttributeDefaults;
-  readonly keys: KeySpace;
-  readonly events: StoreEventSink;
-}
+export type UploadHandleContext = UploadContext &
+  Pick<S3Context, 'partialUploads' | 'setStat' | 'listTimes' | 'attributeDefaults'>;
 
 /** Memory of an upload that has received nothing for so long goes to those that wait for it. Milliseconds. */
 const IDLE_MS = 1_000;
@@ -34,11 +24,11 @@ const IDLE_MS = 1_000;
 /** An open file that is written. Calls are carried out one after the other, in the order in which they were made. */
 export class UploadHandle implements WriteHandle {
   readonly isNew: boolean;
-  readonly #tools: UploadHandleTools;
+  readonly #context: UploadHandleContext;
   #path: StorePath;
   #options: OpenWriteOptions;
   #upload: Upload;
-  readonly #lane = new Lane();
+  readonly #queue = new SerialQueue();
   readonly #onEnd: () => void;
   readonly #endShortage: () => void;
   /** Ends waits for memory. */
@@ -55,16 +45,16 @@ export class UploadHandle implements WriteHandle {
   #parking = false;
 
   /** `onEnd` is called once, when nothing of the handle is left. */
-  constructor(tools: UploadHandleTools, target: UploadTarget, options: OpenWriteOptions, onEnd: () => void) {
-    this.#tools = tools;
+  constructor(context: UploadHandleContext, target: UploadTarget, options: OpenWriteOptions, onEnd: () => void) {
+    this.#context = context;
     this.isNew = target.existing === undefined;
     this.#path = target.path;
     this.#options = options;
     this.#onEnd = onEnd;
-    this.#lastStep = tools.clock.now();
-    const attributes = tools.setStat === 'store' ? options.attributes : {};
+    this.#lastStep = context.clock.now();
+    const attributes = context.setStat === 'store' ? options.attributes : {};
     this.#upload = this.#begin(target, { ...options, attributes });
-    this.#endShortage = tools.buffers.register({
+    this.#endShortage = context.buffers.register({
       idleMs: (kind) => (this.#steps > 0 || !this.#upload.holds(kind) ? undefined : this.#idleMs),
       reclaim: () => {
         this.#parkIfIdle();
@@ -83,8 +73,8 @@ export class UploadHandle implements WriteHandle {
   async stat(): Promise<Entry> {
     return this.#step(async () => {
       const { size, metadata, unchangedBase } = this.#upload;
-      const stored = unchangedBase?.lastModified ?? Math.floor(this.#tools.clock.now() / 1000);
-      return Promise.resolve(fileEntry({ size, lastModified: stored, metadata }, this.#tools));
+      const stored = unchangedBase?.lastModified ?? Math.floor(this.#context.clock.now() / 1000);
+      return Promise.resolve(fileEntry({ size, lastModified: stored, metadata }, this.#context));
     });
   }
 
@@ -122,10 +112,10 @@ export class UploadHandle implements WriteHandle {
   }
 
   async setAttributes(change: AttributeChange): Promise<void> {
-    if (this.#tools.setStat === 'refuse') {
+    if (this.#context.setStat === 'refuse') {
       throw new StorageError('unsupported', 'This server does not set file attributes.');
     }
-    if (this.#tools.setStat === 'ignore') return;
+    if (this.#context.setStat === 'ignore') return;
     return this.#step(async () => {
       this.#upload.setAttributes(change);
       return Promise.resolve();
@@ -142,13 +132,13 @@ export class UploadHandle implements WriteHandle {
   }
 
   async close(): Promise<void> {
-    await this.#step(async () => this.#upload.commit(!this.#options.truncate));
+    await this.#step(async () => this.#upload.commit({ onlyOverBase: !this.#options.truncate }));
     this.#end();
   }
 
   async checkpoint(): Promise<void> {
     return this.#step(async () => {
-      const existing = await this.#upload.commit(!this.#options.truncate);
+      const existing = await this.#upload.commit({ onlyOverBase: !this.#options.truncate });
       const key = existing.key;
       this.#options = { ...this.#options, create: false, exclusive: false, truncate: false, attributes: {} };
       this.#upload = this.#begin({ path: this.#path, key, existing }, this.#options);
@@ -158,7 +148,7 @@ export class UploadHandle implements WriteHandle {
 
   async moved(path: StorePath): Promise<boolean> {
     return this.#step(async () => {
-      const follows = await this.#upload.move(path, this.#tools.keys.newKey(path));
+      const follows = await this.#upload.move(path, this.#context.keys.newKey(path));
       if (follows) this.#path = path;
       return follows;
     });
@@ -170,7 +160,7 @@ export class UploadHandle implements WriteHandle {
    */
   async copyWhole(source: ReadHandle): Promise<number | undefined> {
     if (!(source instanceof DownloadHandle)) return undefined;
-    const version = source.versionIn(this.#tools.objects);
+    const version = source.versionIn(this.#context.objects);
     if (version === undefined) return undefined;
     return this.#step(async () => {
       if (!this.#upload.takeOver(version)) return Promise.resolve(undefined);
@@ -181,10 +171,10 @@ export class UploadHandle implements WriteHandle {
   }
 
   async abandon(options?: { readonly discard: boolean }): Promise<'stored' | 'discarded'> {
-    const discard = options?.discard === true || this.#tools.partialUploads === 'discard';
+    const discard = options?.discard === true || this.#context.partialUploads === 'discard';
     // Nobody waits any more for the writes that wait for memory.
     this.#waits.abort(new StorageError('failure', 'The file was closed.'));
-    return this.#lane.run(async () => {
+    return this.#queue.run(async () => {
       const { phase } = this.#upload.state;
       if (phase === 'done') return 'stored';
       if (phase === 'failed') return 'discarded';
@@ -195,7 +185,7 @@ export class UploadHandle implements WriteHandle {
           : 'nothing received';
       const outcome = reason === undefined ? 'stored' : 'discarded';
       if (reason !== undefined) await this.#upload.fail(new StorageError('failure', 'The file was closed.'));
-      this.#tools.events('PARTIAL_CLOSE', {
+      this.#context.events('PARTIAL_CLOSE', {
         path: this.#path,
         receivedBytes: this.#received,
         outcome,
@@ -211,18 +201,18 @@ export class UploadHandle implements WriteHandle {
     this.#waits = new AbortController();
     try {
       await this.#upload.cutAtFirstGap();
-      await this.#upload.commit(true);
+      await this.#upload.commit({ onlyOverBase: true });
       return undefined;
     } catch (error) {
       const failure = toStorageError(error, 'abandon');
       if (failure.code === 'changed' || failure.code === 'exists') return 'the name has another file by now';
-      this.#tools.events('PARTIAL_CLOSE_FAILED', { path: this.#path, code: failure.code, detail: failure.detail });
+      this.#context.events('PARTIAL_CLOSE_FAILED', { path: this.#path, code: failure.code, detail: failure.detail });
       return failure.message;
     }
   }
 
   #begin(target: UploadTarget, options: OpenWriteOptions): Upload {
-    return new Upload(this.#tools, target, options, {
+    return new Upload(this.#context, target, options, {
       signal: () => this.#waits.signal,
       onPartFailure: (failure) => {
         this.#partFailed = true;
@@ -234,7 +224,7 @@ export class UploadHandle implements WriteHandle {
   /** Runs one call after those before it. An error ends the upload: nothing after it could be right. */
   async #step<T>(task: () => Promise<T>): Promise<T> {
     this.#steps += 1;
-    return this.#lane.run(async () => {
+    return this.#queue.run(async () => {
       const { signal } = this.#waits;
       try {
         const { state } = this.#upload;
@@ -250,13 +240,13 @@ export class UploadHandle implements WriteHandle {
         throw failure;
       } finally {
         this.#steps -= 1;
-        this.#lastStep = this.#tools.clock.now();
+        this.#lastStep = this.#context.clock.now();
       }
     });
   }
 
   get #idleMs(): number {
-    return this.#tools.clock.now() - this.#lastStep;
+    return this.#context.clock.now() - this.#lastStep;
   }
 
   /** Many clients that each hold a part and send no more would otherwise keep those waiting that do send. */
@@ -268,10 +258,10 @@ export class UploadHandle implements WriteHandle {
 
   /** No step: a part that cannot be put away stays as idle as it was. */
   async #park(): Promise<void> {
-    await this.#lane.run(async () => {
+    await this.#queue.run(async () => {
       try {
         const bytes = await this.#upload.park();
-        if (bytes > 0) this.#tools.events('UPLOAD_PARKED', { path: this.#path, bytes });
+        if (bytes > 0) this.#context.events('UPLOAD_PARKED', { path: this.#path, bytes });
       } catch (error) {
         if (await this.#upload.fail(toStorageError(error, 'upload'))) this.#end();
       }
@@ -285,12 +275,12 @@ export class UploadHandle implements WriteHandle {
       'unavailable',
       'The server needs its memory for other uploads; this one was idle for too long. Please send the file again.',
     );
-    await this.#lane.run(async () => {
+    await this.#queue.run(async () => {
       // It has gone on while this waited for its turn.
       if (this.#steps > 0) return;
       const idleMs = this.#idleMs;
       if (!(await this.#upload.fail(failure))) return;
-      this.#tools.events('UPLOAD_GIVE_UP', { path: this.#path, receivedBytes: this.#received, idleMs });
+      this.#context.events('UPLOAD_GIVE_UP', { path: this.#path, receivedBytes: this.#received, idleMs });
       this.#end();
     });
   }

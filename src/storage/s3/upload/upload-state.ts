@@ -1,8 +1,8 @@
 import { StorageError, type StorePath } from '../../object-store.ts';
-import type { ObjectInfo } from '../api/object-api.ts';
 import type { MultipartUpload } from './multipart.ts';
 import type { Overlay } from './overlay.ts';
 import type { PartStream } from './part-stream.ts';
+import type { ObjectInfo } from '../api/object-info.ts';
 
 /**
  * Where a file is on its way to the store. `buffering` and `streaming` take writes in (almost) any order and send parts

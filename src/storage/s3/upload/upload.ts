@@ -1,30 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import type { StorageError } from '../../object-store.ts';
-import { type AttributeChange, type OpenWriteOptions, type StorePath } from '../../object-store.ts';
-import {
-  applyChange,
-  definedOnly,
-  isNoChange,
-  mergeChanges,
-  withoutTimes,
-  type ObjectMetadata,
-} from '../tree/attributes.ts';
-import { copyObject } from '../tree/copy.ts';
-import type { HeldNames } from '../claims/name-claims.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
+import type { AttributeChange, OpenWriteOptions, StorageError, StorePath } from '../../object-store.ts';
 import { sameEtag } from '../api/etag.ts';
-import { rewriteMetadata } from '../tree/metadata.ts';
-import { changed, type ObjectInfo } from '../api/object-api.ts';
-import { UPLOAD_TAG, type ObjectProperties, type WriteCondition } from '../api/object-fields.ts';
-import { assemble, checkSparse, checkUnchanged } from './assemble.ts';
-import { commitVersion, type Commit, type CommitTools, type StoreVersion } from './commit.ts';
-import { MultipartUpload } from './multipart.ts';
+import { changed } from '../api/object-api.ts';
+import type { ObjectMetadata, WriteCondition } from '../api/object-fields.ts';
+import type { ObjectInfo, VersionReference } from '../api/object-info.ts';
+import type { PartBody } from '../api/send-body.ts';
+import type { HeldNames } from '../claims/name-claims.ts';
+import type { S3Context } from '../s3-context.ts';
+import { checkSparse } from './assemble.ts';
+import { commitVersion, type Commit, type CommitContext, type StoreVersion } from './commit.ts';
+import { rewriteMetadata } from './metadata.ts';
+import { MultipartUpload, type NewObject } from './multipart.ts';
 import { Overlay } from './overlay.ts';
-import type { PartBody } from './open-part.ts';
 import { MIN_PART_BYTES, planParts } from './part-plan.ts';
 import { PartStream } from './part-stream.ts';
-import { completePatched, type PatchTools } from './patch.ts';
-import type { SpoolSpace } from './spool.ts';
+import { completePatched, type PatchContext } from './patch.ts';
+import { storeAttributes, storeOverlay, storeWhole } from './store-version.ts';
+import { UploadAttributes } from './upload-attributes.ts';
 import {
   ended,
   sentAway,
@@ -34,15 +26,11 @@ import {
   type UploadTarget,
 } from './upload-state.ts';
 
-export interface UploadTools extends PatchTools, CommitTools {
-  readonly spool: SpoolSpace | undefined;
-  /** Zeros that are stored for one file for bytes that nobody has written. */
-  readonly maxSparseBytes: number;
-}
+export type UploadContext = PatchContext & CommitContext & Pick<S3Context, 'spool' | 'maxSparseBytes'>;
 
 /** The state of one file being written. Calls must not overlap; upload-handle.ts sees to that. */
 export class Upload {
-  readonly #tools: UploadTools;
+  readonly #context: UploadContext;
   #options: OpenWriteOptions;
   readonly #ends: UploadEnds;
   /** Where the version is committed, and what was there when it began. */
@@ -51,26 +39,17 @@ export class Upload {
   #base: ObjectInfo | undefined;
   /** The version of another file that this one takes over whole. */
   #source: ObjectInfo | undefined;
-  /** What a file that replaces another keeps of it, as open(2) does: mode and owner, but not the times. */
-  readonly #kept: ObjectProperties;
-  readonly #tag = randomBytes(16).toString('hex');
+  readonly #attributes: UploadAttributes;
   #state: UploadState;
-  #change: AttributeChange;
-  /** What the multipart upload was begun with: later changes need a copy of the metadata after the end. */
-  #changeAtBegin: AttributeChange | undefined;
 
-  /** `options.attributes` are those of a new file; of one that is written anew only the times are taken. */
-  constructor(tools: UploadTools, target: UploadTarget, options: OpenWriteOptions, ends: UploadEnds) {
-    this.#tools = tools;
+  constructor(context: UploadContext, target: UploadTarget, options: OpenWriteOptions, ends: UploadEnds) {
+    this.#context = context;
     this.#target = target;
     this.#options = options;
     this.#ends = ends;
     const { existing } = target;
     this.#base = options.truncate ? undefined : existing;
-    const { [UPLOAD_TAG]: _, ...metadata } = withoutTimes(existing?.properties.metadata ?? {});
-    this.#kept = options.truncate ? { metadata } : { ...existing?.properties, metadata };
-    const { mtime, atime } = options.attributes;
-    this.#change = existing === undefined ? options.attributes : definedOnly({ mtime, atime });
+    this.#attributes = new UploadAttributes(existing, options);
     if (options.read) this.#state = { phase: 'spooled', overlay: this.#newOverlay() };
     else if (this.#base !== undefined) this.#state = { phase: 'untouched', base: this.#base };
     else this.#state = { phase: 'buffering', stream: this.#newStream({ firstNumber: 1, start: 0 }) };
@@ -101,8 +80,7 @@ export class Upload {
 
   /** The metadata that the object would have if it were closed now. */
   get metadata(): ObjectMetadata {
-    const before = this.unchangedBase?.properties.metadata ?? this.#kept.metadata;
-    return applyChange('file', before, this.#change);
+    return this.#attributes.metadata(this.unchangedBase?.properties.metadata);
   }
 
   /** The stored object, where every byte is still its. */
@@ -138,14 +116,14 @@ export class Upload {
     const state = this.#state;
     switch (state.phase) {
       case 'untouched':
-        await this.#tools.readBase(state.base, offset, bytes);
+        await this.#context.readBase(state.base, offset, bytes);
         break;
       case 'buffering':
       case 'streaming': {
         const base = state.phase === 'streaming' ? state.base : undefined;
         await state.stream.read(offset, bytes, async (from, into) => {
           if (base === undefined || from + into.length > base.size) throw sentAway();
-          await this.#tools.readBase(base, from, into);
+          await this.#context.readBase(base, from, into);
         });
         break;
       }
@@ -176,7 +154,7 @@ export class Upload {
   }
 
   setAttributes(change: AttributeChange): void {
-    this.#change = mergeChanges(this.#change, change);
+    this.#attributes.set(change);
   }
 
   async sync(): Promise<void> {
@@ -235,7 +213,7 @@ export class Upload {
       return false;
     }
     if (state.phase !== 'untouched' && state.phase !== 'buffering' && state.phase !== 'spooled') throw changed();
-    const { objects } = this.#tools;
+    const { objects } = this.#context;
     const existing = await objects.head(key);
     if (this.#base !== undefined) {
       const { etag } = objects.sameBytes.latest(this.#base);
@@ -253,31 +231,33 @@ export class Upload {
    * Makes the file the object at its key, and answers that. With `onlyOverBase` nothing is replaced but what was there when
    * the version began. After an error `fail` must follow.
    */
-  async commit(onlyOverBase: boolean): Promise<ObjectInfo> {
+  async commit({ onlyOverBase }: { readonly onlyOverBase: boolean }): Promise<ObjectInfo> {
     const state = this.#state;
     const { size } = this;
     const { path, key, existing: base } = this.#target;
     const { exclusive } = this.#options;
     const commit: Commit = async (store, how) =>
-      commitVersion(this.#tools, { path, key, base, onlyOverBase: onlyOverBase || exclusive, exclusive }, store, how);
+      commitVersion(this.#context, { path, key, base, onlyOverBase: onlyOverBase || exclusive, exclusive }, store, how);
     const unchanged = this.unchangedBase;
     let stored: VersionReference;
-    let properties = this.#properties(this.#tag);
+    const target = this.#attributes.objectAt(key);
+    let { properties } = target;
     if (unchanged !== undefined) {
-      const kept = await this.#keepOnlyAttributes(unchanged);
+      const kept = await storeAttributes(this.#context, unchanged, { path, key }, this.#attributes);
       stored = kept;
       properties = kept.properties;
     } else if (state.phase === 'spooled') {
-      checkSparse(state.overlay.holes, this.#tools.maxSparseBytes);
-      stored = await this.#commitOverlay(state.overlay, commit);
+      checkSparse(state.overlay.holes, this.#context.maxSparseBytes);
+      const content = { overlay: state.overlay, source: this.#source };
+      stored = await storeOverlay(this.#context, content, target, { commit, signal: this.#ends.signal() });
     } else if (state.phase === 'buffering' || state.phase === 'streaming') {
-      checkSparse(state.stream.holes, this.#tools.maxSparseBytes);
-      stored = await this.#commitStream(state.stream, size, commit);
+      checkSparse(state.stream.holes, this.#context.maxSparseBytes);
+      stored = await this.#commitStream(state.stream, target, commit);
     } else throw ended(state);
     if (state.phase === 'spooled') await state.overlay.release();
     if (state.phase === 'buffering' || state.phase === 'streaming') await state.stream.release();
     this.#state = { phase: 'done', size };
-    const lastModified = unchanged?.lastModified ?? Math.floor(this.#tools.clock.now() / 1000);
+    const lastModified = unchanged?.lastModified ?? Math.floor(this.#context.clock.now() / 1000);
     return { key, size, etag: stored.etag, lastModified, properties };
   }
 
@@ -299,49 +279,28 @@ export class Upload {
     } else if (base.size < MIN_PART_BYTES) {
       // Too small to be a part: its bytes are sent again with the new ones.
       const bytes = Buffer.allocUnsafe(base.size);
-      await this.#tools.readBase(base, 0, bytes);
+      await this.#context.readBase(base, 0, bytes);
       const stream = this.#newStream({ firstNumber: 1, start: 0 });
       this.#state = { phase: 'buffering', stream };
       await stream.write(0, [bytes]);
     } else {
-      const parts = planParts(base.size, [{ from: 0, to: base.size }], this.#tools.plan);
+      const parts = planParts(base.size, [{ from: 0, to: base.size }], this.#context.plan);
       const upload = await this.#beginUpload();
       const stream = this.#newStream({ firstNumber: parts.length + 1, start: base.size });
       this.#state = { phase: 'streaming', stream, upload, base };
-      const { sameBytes } = this.#tools.objects;
+      const { sameBytes } = this.#context.objects;
       for (const { number, from, to } of parts) await upload.copy(number, sameBytes.latest(base), from, to);
     }
   }
 
-  async #commitOverlay(overlay: Overlay, commit: Commit): Promise<VersionReference> {
-    const source = overlay.unchanged ? this.#source : undefined;
-    const target = { key: this.#target.key, properties: this.#properties(this.#tag), tag: this.#tag };
-    if (source === undefined) return assemble(this.#tools, overlay, target, commit, this.#ends.signal());
-    // Not every store heeds the pin of a copy.
-    await checkUnchanged(this.#tools.objects, source);
-    const version = { ...source, ...this.#tools.objects.sameBytes.latest(source) };
-    const store: StoreVersion = async (condition) =>
-      copyObject(this.#tools.copy, version, target.key, target.properties, condition);
-    return commit(store, { looksFirst: true });
-  }
-
-  async #commitStream(stream: PartStream, size: number, commit: Commit): Promise<VersionReference> {
-    const { key } = this.#target;
+  async #commitStream(stream: PartStream, target: NewObject, commit: Commit): Promise<VersionReference> {
+    const { size } = stream;
     // After a sync there is an upload, however small the file.
-    const whole = this.#state.phase === 'buffering' ? await stream.takeWhole() : undefined;
-    if (whole !== undefined) {
-      const properties = this.#properties(this.#tag);
-      const put: StoreVersion = async (condition) => {
-        const { etag } = await this.#tools.objects.put(key, whole.body, properties, condition);
-        return { key, etag };
-      };
-      try {
-        return await commit(put, { looksFirst: false });
-      } finally {
-        whole.done();
-      }
+    if (this.#state.phase === 'buffering') {
+      const stored = await storeWhole(this.#context, stream, target, commit);
+      if (stored !== undefined) return stored;
     }
-    this.#tools.claims.ahead(this.#target.path);
+    this.#context.claims.ahead(this.#target.path);
     await stream.finish();
     // The last parts may have been the first ones.
     const state = this.#state;
@@ -363,28 +322,18 @@ export class Upload {
   ): Promise<VersionReference> {
     const { key } = this.#target;
     if (stream.patches !== undefined) {
-      const tag = randomBytes(16).toString('hex');
-      const target = { key, properties: this.#properties(tag), tag };
-      return completePatched(this.#tools, { upload, tag: this.#tag, stream }, target, under, this.#ends.signal());
+      const target = this.#attributes.objectAt(key, randomBytes(16).toString('hex'));
+      const sent = { upload, tag: this.#attributes.tag, stream };
+      return completePatched(this.#context, sent, target, { ...under, signal: this.#ends.signal() });
     }
     const stored = await upload.complete(stream.nextNumber - 1, stream.size, under.condition);
     // A multipart upload has the metadata that it was begun with.
-    return this.#change === this.#changeAtBegin ? stored : rewriteMetadata(this.#tools.copy, stored, this.#change);
-  }
-
-  /** The file's bytes stay as they are. */
-  async #keepOnlyAttributes(base: ObjectInfo): Promise<ObjectInfo> {
-    if (isNoChange('file', base.properties.metadata, this.#change)) return base;
-    const { claims, objects, copy } = this.#tools;
-    return claims.hold([this.#target.path], async () => {
-      const { key, etag } = objects.sameBytes.latest(base);
-      if (key !== this.#target.key) throw changed();
-      return rewriteMetadata(copy, { key, etag }, this.#change);
-    });
+    const { changedSinceBegin, change } = this.#attributes;
+    return changedSinceBegin ? rewriteMetadata(this.#context, stored, change) : stored;
   }
 
   #newOverlay(): Overlay {
-    return new Overlay(this.#source ?? this.#base, this.#tools.readBase, this.#tools.spool);
+    return new Overlay(this.#source ?? this.#base, this.#context.readBase, this.#context.spool);
   }
 
   #newStream(origin: { readonly firstNumber: number; readonly start: number }): PartStream {
@@ -400,7 +349,7 @@ export class Upload {
         await upload.send(number, body, done);
       },
     };
-    const stream: PartStream = new PartStream(this.#tools, sink, this.#ends.signal, origin);
+    const stream: PartStream = new PartStream(this.#context, sink, this.#ends.signal, origin);
     return stream;
   }
 
@@ -413,13 +362,8 @@ export class Upload {
   }
 
   async #beginUpload(): Promise<MultipartUpload> {
-    this.#changeAtBegin = this.#change;
-    const { onPartFailure } = this.#ends;
-    return MultipartUpload.begin(this.#tools, this.#target.key, this.#properties(this.#tag), this.#tag, onPartFailure);
-  }
-
-  #properties(tag: string): ObjectProperties {
-    const metadata = applyChange('file', this.#kept.metadata, this.#change);
-    return { ...this.#kept, metadata: { ...metadata, [UPLOAD_TAG]: tag } };
+    this.#attributes.begin();
+    const object = this.#attributes.objectAt(this.#target.key);
+    return MultipartUpload.begin(this.#context, object, this.#ends.onPartFailure);
   }
 }

@@ -2,13 +2,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
-import { DEFAULT_ATTRIBUTES } from '../../../../src/storage/s3/tree/attributes.ts';
+import { DEFAULT_ATTRIBUTES } from '../../../../src/storage/s3/mapping/attributes.ts';
 import { systemClock } from '../../../../src/storage/flow/clock.ts';
-import { DownloadHandle, type DownloadTools } from '../../../../src/storage/s3/download/download-handle.ts';
+import { DownloadHandle, type DownloadContext } from '../../../../src/storage/s3/download/download-handle.ts';
 import { WindowBuffers } from '../../../../src/storage/s3/download/window-buffers.ts';
 import { MemoryBudget } from '../../../../src/storage/flow/memory-budget.ts';
 import { DEFAULT_RETRY } from '../../../../src/storage/s3/api/retry.ts';
-import { SameBytes } from '../../../../src/storage/s3/tree/same-bytes.ts';
+import { SameBytes } from '../../../../src/storage/s3/api/same-bytes.ts';
 import { pattern } from '../../contract/store-driver.ts';
 
 const MIB = 1024 ** 2;
@@ -30,9 +30,9 @@ class Store {
   }
 
   open(): DownloadHandle {
-    const tools: DownloadTools = {
+    const context: DownloadContext = {
       objects: {
-        getRangeOnce: async (_key, _etag, from, to, signal) => {
+        getRangeOnce: async ({ from, to }, signal) => {
           if (this.replaced) {
             throw Object.assign(new Error('no'), { name: 'PreconditionFailed', $metadata: { httpStatusCode: 412 } });
           }
@@ -54,9 +54,8 @@ class Store {
         head: async () => Promise.resolve(undefined),
         sameBytes: new SameBytes(),
       },
-      times: 'stored',
-      defaults: DEFAULT_ATTRIBUTES,
-      setAttributes: async () => Promise.resolve(),
+      listTimes: 'stored',
+      attributeDefaults: DEFAULT_ATTRIBUTES,
       retry: {
         ...DEFAULT_RETRY,
         clock: systemClock,
@@ -64,13 +63,16 @@ class Store {
         events: () => undefined,
         renewCredentials: () => undefined,
       },
-      readAhead: { rangeBytes: 4 * MIB, inFlight: 3 },
-      budget: this.budget,
-      windows: this.windows,
+      readAhead: { rangeBytes: 4 * MIB, inFlight: 3, budgetBytes: 64 * MIB },
+      readBudget: this.budget,
+      readWindows: this.windows,
     };
     const properties = { metadata: {} };
     const object = { key: 'k', etag: 'e', size: FILE.length, lastModified: 0, properties };
-    return new DownloadHandle(tools, object, () => undefined);
+    return new DownloadHandle(context, object, {
+      setAttributes: async () => Promise.resolve(),
+      onEnd: () => undefined,
+    });
   }
 
   get bytesAsked(): number {

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Readable } from 'node:stream';
 import { systemClock } from '../../../../src/storage/flow/clock.ts';
 import { fetchRange } from '../../../../src/storage/s3/download/range-fetch.ts';
+import type { VersionRange } from '../../../../src/storage/s3/api/object-info.ts';
 import { DEFAULT_RETRY } from '../../../../src/storage/s3/api/retry.ts';
 import { pattern } from '../../contract/store-driver.ts';
 import { until } from '../../../transport/transport-pair.ts';
@@ -23,7 +24,7 @@ async function fetchAll(ends: readonly End[], signal = new AbortController().sig
   const bodies: Readable[] = [];
   const got: Buffer[] = [];
   const objects = {
-    getRangeOnce: (_key: string, _etag: string, from: number, to: number): Promise<Readable> => {
+    getRangeOnce: ({ from, to }: VersionRange): Promise<Readable> => {
       const end = ends[asked.length] ?? { bytes: to - from };
       asked.push(from);
       const bytes = Buffer.concat([FILE, Buffer.alloc(200_000)]).subarray(from, from + end.bytes);
@@ -49,11 +50,8 @@ async function fetchAll(ends: readonly End[], signal = new AbortController().sig
     renewCredentials: () => undefined,
   };
   const done = fetchRange(
-    objects,
-    context,
-    { key: 'k', etag: 'e' },
-    0,
-    FILE.length,
+    { objects, retry: context },
+    { key: 'k', etag: 'e', from: 0, to: FILE.length },
     (chunk) => got.push(chunk),
     signal,
   );

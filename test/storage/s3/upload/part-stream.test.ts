@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { Overlay } from '../../../../src/storage/s3/upload/overlay.ts';
-import type { PartBody } from '../../../../src/storage/s3/upload/open-part.ts';
 import { PartBuffers } from '../../../../src/storage/s3/upload/part-buffers.ts';
 import { PartStream } from '../../../../src/storage/s3/upload/part-stream.ts';
 import { SpoolSpace } from '../../../../src/storage/s3/upload/spool.ts';
+import type { PartBody } from '../../../../src/storage/s3/api/send-body.ts';
 
 const PART = 64;
 const plan = { sizeOf: () => PART };

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { systemClock } from '../../../../src/storage/flow/clock.ts';
 import { MultipartApi } from '../../../../src/storage/s3/api/multipart-api.ts';
-import { AttributeMemory } from '../../../../src/storage/s3/tree/attribute-memory.ts';
+import { AttributeMemory } from '../../../../src/storage/s3/api/attribute-memory.ts';
 import { ObjectApi } from '../../../../src/storage/s3/api/object-api.ts';
 import { Requester } from '../../../../src/storage/s3/api/requester.ts';
 import { DEFAULT_RETRY } from '../../../../src/storage/s3/api/retry.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { SameBytes } from '../../../../src/storage/s3/tree/same-bytes.ts';
+import { SameBytes } from '../../../../src/storage/s3/api/same-bytes.ts';
 
 const version = (key: string, etag: string) => ({ key, etag });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { decodeListedKey, KeySpace, listedName, MAX_KEY_BYTES } from '../../../../src/storage/s3/tree/keys.ts';
+import { KeySpace, listedName, MAX_KEY_BYTES } from '../../../../src/storage/s3/mapping/keys.ts';
 
 describe('paths and keys', () => {
   test('are the same behind the prefix, whose slashes do not matter', () => {
@@ -42,13 +42,5 @@ describe('paths and keys', () => {
   test('listed keys without a name are told apart', () => {
     for (const name of ['', '.', '..', 'a/b', 'a\tb', 'a\x00']) expect(listedName(name)).toBeUndefined();
     for (const name of ['a', '...', '.a', ' ', 'é', '\ufffd', 'a\\b']) expect(listedName(name)).toBe(name);
-  });
-
-  test('keys in listings are decoded, and those that are no UTF-8 are not guessed', () => {
-    expect(decodeListedKey('a+b%2Bc%20d')).toBe('a b+c d');
-    expect(decodeListedKey('%F0%9F%A7%AA/%2F')).toBe('🧪//');
-    expect(decodeListedKey('%FF')).toBeUndefined();
-    expect(decodeListedKey('%C3')).toBeUndefined();
-    expect(decodeListedKey('100%')).toBeUndefined();
   });
 });

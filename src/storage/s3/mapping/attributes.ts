@@ -1,5 +1,6 @@
 import { KEPT_MODE_BITS } from '../../object-store.ts';
 import type { AttributeChange, Entry, EntryAttributes } from '../../object-store.ts';
+import type { ObjectMetadata } from '../api/object-fields.ts';
 
 /** File type bits of stat(2). */
 const S_IFMT = 0o170000;
@@ -21,9 +22,6 @@ export interface AttributeDefaults {
 }
 
 export const DEFAULT_ATTRIBUTES: AttributeDefaults = { fileMode: 0o644, directoryMode: 0o755, uid: 0, gid: 0 };
-
-/** User metadata of an object: names without `x-amz-meta-`, in lower case. */
-export type ObjectMetadata = Readonly<Record<string, string>>;
 
 /**
  * The metadata names are those that rclone and s3fs-fuse read: `mtime` and `atime` in decimal seconds, perhaps with a
@@ -55,13 +53,22 @@ export function attributesFrom(
  */
 export type ListedTimes = 'stored' | 'upload';
 
+/** Which attributes are shown of what an object says. */
+export interface ShownAttributes {
+  readonly listTimes: ListedTimes;
+  readonly attributeDefaults: AttributeDefaults;
+}
+
 /** A file's entry from its object. */
 export function fileEntry(
   object: { readonly size: number; readonly lastModified: number; readonly metadata: ObjectMetadata },
-  { times, defaults }: { readonly times: ListedTimes; readonly defaults: AttributeDefaults },
+  { listTimes, attributeDefaults }: ShownAttributes,
 ): Entry {
-  const metadata = times === 'stored' ? object.metadata : withoutTimes(object.metadata);
-  return { kind: 'file', attributes: attributesFrom('file', object.size, object.lastModified, metadata, defaults) };
+  const metadata = listTimes === 'stored' ? object.metadata : withoutTimes(object.metadata);
+  return {
+    kind: 'file',
+    attributes: attributesFrom('file', object.size, object.lastModified, metadata, attributeDefaults),
+  };
 }
 
 /** `metadata` with the change written into it; names that are not ours stay as they are. */

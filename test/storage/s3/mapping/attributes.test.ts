@@ -5,7 +5,7 @@ import {
   DEFAULT_ATTRIBUTES,
   isNoChange,
   withoutTimes,
-} from '../../../../src/storage/s3/tree/attributes.ts';
+} from '../../../../src/storage/s3/mapping/attributes.ts';
 
 describe('attributes in object metadata', () => {
   const read = (metadata: Record<string, string>, kind: 'file' | 'directory' = 'file') =>

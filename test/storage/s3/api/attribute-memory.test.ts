@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { AttributeMemory } from '../../../../src/storage/s3/tree/attribute-memory.ts';
+import { AttributeMemory } from '../../../../src/storage/s3/api/attribute-memory.ts';
 import { systemClock } from '../../../../src/storage/flow/clock.ts';
 import { ObjectApi } from '../../../../src/storage/s3/api/object-api.ts';
 import { Requester } from '../../../../src/storage/s3/api/requester.ts';

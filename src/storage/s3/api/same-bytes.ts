@@ -1,5 +1,5 @@
-import { bareEtag } from '../api/etag.ts';
-import type { VersionReference } from '../api/delete-in-one.ts';
+import { bareEtag } from './etag.ts';
+import type { VersionReference } from './object-info.ts';
 
 const MAX_REMEMBERED = 10_000;
 

@@ -103,15 +103,3 @@ export function listedName(relative: string): string | undefined {
   if (relative === '' || relative === '.' || relative === '..' || relative.includes('/')) return undefined;
   return hasControlByte(relative) ? undefined : relative;
 }
-
-/**
- * A key as ListObjectsV2 gives it under `EncodingType: url`, which is the only form that can carry every key through
- * XML 1.0. Undefined if the bytes are not valid UTF-8. S3 and radosgw write a space as '+' or '%20', and '+' as '%2B'.
- */
-export function decodeListedKey(encoded: string): string | undefined {
-  try {
-    return decodeURIComponent(encoded.replaceAll('+', '%20'));
-  } catch {
-    return undefined;
-  }
-}

@@ -1,5 +1,5 @@
-import type { ObjectMetadata } from './attributes.ts';
-import { bareEtag } from '../api/etag.ts';
+import { bareEtag } from './etag.ts';
+import type { ObjectMetadata } from './object-fields.ts';
 
 const MAX_REMEMBERED = 100_000;
 

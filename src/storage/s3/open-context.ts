@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { MemoryBudget } from '../flow/memory-budget.ts';
+import { AttributeMemory } from './api/attribute-memory.ts';
+import { MultipartApi } from './api/multipart-api.ts';
+import { ObjectApi } from './api/object-api.ts';
+import { Requester } from './api/requester.ts';
+import type { S3Connections } from './api/s3-client.ts';
+import { ClaimObjects } from './claims/claim-objects.ts';
+import { NameClaims } from './claims/name-claims.ts';
+import { fetchInto } from './download/range-fetch.ts';
+import { WindowBuffers } from './download/window-buffers.ts';
+import { journalPrefix } from './journal/sweeper.ts';
+import { BucketJournal, noJournal } from './journal/upload-journal.ts';
+import { KeySpace } from './mapping/keys.ts';
+import type { S3Context } from './s3-context.ts';
+import { resolveOptions, type S3StoreOptions } from './s3-options.ts';
+import { Directories } from './tree/directories.ts';
+import { PartBuffers } from './upload/part-buffers.ts';
+import { PartPlan } from './upload/part-plan.ts';
+import type { SpoolSpace } from './upload/spool.ts';
+
+/** The context of a store, and its journal where it has one. Throws RangeError for sizes out of their limits. */
+export function openContext(
+  connections: S3Connections,
+  options: S3StoreOptions,
+  spool: SpoolSpace | undefined,
+): { readonly context: S3Context; readonly journal: BucketJournal | undefined } {
+  const resolved = resolveOptions(options);
+  const { clock, random, events, claimLeaseMs: leaseMs } = resolved;
+  const keys = new KeySpace(options.prefix ?? '');
+  const retry = {
+    ...resolved.retry,
+    clock,
+    random,
+    events,
+    onTry: options.onTry,
+    client: () => connections.client,
+    renewCredentials: () => {
+      connections.renewCredentials();
+    },
+  };
+  const requester = new Requester(options.bucket, retry);
+  const attributeMemory = new AttributeMemory({
+    storeTime: () => clock.now() + connections.clockOffsetMs,
+    isHidden: (key) => key.endsWith('/') || keys.isReserved(key),
+  });
+  const objects = new ObjectApi(requester, options, attributeMemory);
+  const claimObjects = new ClaimObjects({ objects, keys, clock, events, leaseMs });
+  const claims = new NameClaims({ claims: claimObjects, keys, clock, random, events, leaseMs });
+  const prefix = journalPrefix(keys);
+  const key = prefix + randomBytes(12).toString('hex');
+  const journal = resolved.sweep === false ? undefined : new BucketJournal({ objects, prefix, key, clock, events });
+  const readBudget = options.readBudget ?? new MemoryBudget(resolved.readAhead.budgetBytes);
+  const context: S3Context = {
+    ...resolved,
+    retry,
+    keys,
+    objects,
+    multipart: new MultipartApi(requester, objects, options),
+    attributeMemory,
+    journal: journal ?? noJournal,
+    claimObjects,
+    claims,
+    directories: new Directories({ keys, objects, claims, clock }),
+    plan: new PartPlan(resolved.partBytes),
+    buffers: options.uploadBuffers ?? new PartBuffers(resolved.uploadBudgetBytes),
+    spool,
+    readBase: async ({ key: base, etag }, from, into) =>
+      fetchInto({ objects, retry }, { key: base, etag, from }, into, new AbortController().signal),
+    readBudget,
+    readWindows: new WindowBuffers(readBudget, resolved.readAhead.rangeBytes),
+    directoryTime: Math.floor(clock.now() / 1000),
+  };
+  return { context, journal };
+}
