@@ -9,31 +9,20 @@ import { StorageError } from '../storage/object-store.ts';
 import type { RequestTry } from '../storage/s3/api/retry.ts';
 import type { S3Credentials } from '../storage/s3/api/s3-client.ts';
 import type { S3StoreOptions } from '../storage/s3/s3-options.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
 
-/** Events that an operator should look at: something is lost, left, or not as it seems. */
-const PROBLEM = /(_FAILED|_GIVE_UP|_LEFT|_INTERRUPTED|_HIDDEN|_UNKNOWN|_UNSUPPORTED)$/;
-
-/** Writes a store's events to the log, and counts them. */
-export function storeEvents(log: Logger, metrics?: Metrics): StoreEventSink {
-  return (event, { error, ...fields }) => {
-    // These two are counted with their reasons, by the requests themselves.
-    if (event !== 'S3_RETRY' && event !== 'S3_GIVE_UP') metrics?.storage.event(event);
-    const line = { event: `storage.${event}`, ...fields, ...(error === undefined ? {} : { err: error }) };
-    if (PROBLEM.test(event)) log.warn(line, event);
-    else log.info(line, event);
-  };
+/** Who is told what a store tells. */
+export interface StoreSinks {
+  readonly onEvent: StoreEventSink;
+  /** Of every try of a request to S3. */
+  readonly onTry?: (ended: RequestTry) => void;
 }
 
 /** Opens the configured store. Throws ConfigError where it cannot be used. */
 export async function openStore(
   storage: StorageConfig,
   file: string,
-  log: Logger,
-  metrics?: Metrics,
+  { onEvent, onTry }: StoreSinks,
 ): Promise<ObjectStore> {
-  const onEvent = storeEvents(log, metrics);
   try {
     switch (storage.type) {
       case 'local': {
@@ -46,12 +35,6 @@ export async function openStore(
         checkBudget(storage, file);
         // The SDK is large: only those who use it load it.
         const { S3Store } = await import('../storage/s3/s3-store.ts');
-        const onTry =
-          metrics === undefined
-            ? undefined
-            : (ended: RequestTry): void => {
-                metrics.storage.request(ended);
-              };
         return await S3Store.open({ ...s3Options(storage, onEvent), onTry });
       }
     }
