@@ -66,7 +66,7 @@ export function subscribe(server: string, handlers: EventHandlers, onError: (err
       try {
         handle(event);
       } catch (error) {
-        onError(error);
+        tell(onError, error);
       }
     };
     events.subscribe(listener);
@@ -77,4 +77,12 @@ export function subscribe(server: string, handlers: EventHandlers, onError: (err
   return () => {
     for (const each of undo.splice(0)) each();
   };
+}
+
+function tell(onError: (error: unknown) => void, error: unknown): void {
+  try {
+    onError(error);
+  } catch {
+    // Nobody is left who could be told.
+  }
 }

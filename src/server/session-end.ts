@@ -1,9 +1,35 @@
-import type { KeyExchangeFailure, SessionEnding } from '../events/session-event.ts';
+import type { EventOf } from '../events/server-event.ts';
+import type { KeyExchangeFailure, SessionEnding, SessionFact, SessionStage } from '../events/session-event.ts';
 import type { SshDisconnect } from '../transport/disconnect.ts';
 import { DISCONNECT_REASON } from '../transport/disconnect.ts';
 
-/** How a session ended with `reason`; `finished` where the client had closed its last channel. */
-export function sessionEnding(reason: SshDisconnect, { finished }: { readonly finished: boolean }): SessionEnding {
+type Traffic = Pick<EventOf<'session.closed'>, 'bytesIn' | 'bytesOut' | 'seconds' | 'clientVersion'>;
+
+/** What a session knows of itself when it ends. */
+interface EndedSession extends Traffic {
+  readonly stage: SessionStage;
+  /** The client had closed its last channel. */
+  readonly finished: boolean;
+  /** It is we who lost patience. */
+  readonly timedOut: boolean;
+}
+
+/** What a session that ended with `reason` tells. */
+export function sessionClosed(reason: SshDisconnect, { finished, timedOut, ...ended }: EndedSession): SessionFact {
+  return {
+    ...ended,
+    type: 'session.closed',
+    ending: sessionEnding(reason, finished),
+    keyExchangeFailure: ended.stage === 'kex' ? keyExchangeFailure(reason, timedOut) : null,
+    reason: reason.reason,
+    message: reason.message,
+    byPeer: reason.byPeer,
+    detail: reason.detail,
+    cause: reason.cause,
+  };
+}
+
+function sessionEnding(reason: SshDisconnect, finished: boolean): SessionEnding {
   if (reason.reason === DISCONNECT_REASON.BY_APPLICATION && reason.cause !== undefined) return 'internal-error';
   // A client that has closed its last channel is done: some reset the connection then.
   if (finished && reason.reason === DISCONNECT_REASON.CONNECTION_LOST) return 'finished';
@@ -11,11 +37,8 @@ export function sessionEnding(reason: SshDisconnect, { finished }: { readonly fi
   return reason.reason === DISCONNECT_REASON.BY_APPLICATION ? 'by-server' : 'broken';
 }
 
-/** Why a connection that ended with `reason` had no key exchange; `timedOut` where it is we who lost patience. */
-export function keyExchangeFailure(
-  reason: SshDisconnect,
-  { timedOut }: { readonly timedOut: boolean },
-): KeyExchangeFailure {
+/** Why there was no key exchange. */
+function keyExchangeFailure(reason: SshDisconnect, timedOut: boolean): KeyExchangeFailure {
   if (timedOut) return 'timeout';
   if (reason.byPeer) return reason.reason === DISCONNECT_REASON.KEY_EXCHANGE_FAILED ? 'refused-by-peer' : 'peer-left';
   switch (reason.reason) {

@@ -2,27 +2,24 @@ import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
 import type { AuthSuccess } from '../auth/server-auth.ts';
 import { ServerAuth, SSH_MSG_USERAUTH } from '../auth/server-auth.ts';
-import type { Channel, ChannelUser } from '../connection/channel.ts';
 import { Connection } from '../connection/connection.ts';
 import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
 import { describeKex } from '../policy/session-kex.ts';
-import { ReadBudget } from '../sftp/read-budget.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { SSH_MSG } from '../transport/messages.ts';
 import type { KeyExchangeInfo, TransportHandler } from '../transport/transport.ts';
 import { Transport } from '../transport/transport.ts';
-import { SshReader } from '../wire/reader.ts';
-import { SshWriter } from '../wire/writer.ts';
 import { sourceOf } from './connection-throttle.ts';
 import { hostKeyRotation } from './host-keys-for-client.ts';
 import { KEX_SECONDS } from './limits.ts';
 import { remoteAddressOf } from './remote-address.ts';
 import type { Credential, Revocation } from './revocation.ts';
-import { keyExchangeFailure, sessionEnding } from './session-end.ts';
+import { acceptUserAuth } from './service-request.ts';
+import { sessionClosed } from './session-end.ts';
 import type { SessionEnvironment } from './session-environment.ts';
 import { SessionLiveness } from './session-liveness.ts';
 import { SessionPublisher } from './session-publisher.ts';
-import type { SftpUser } from './sftp-sessions.ts';
+import { SftpChannels } from './sftp-channels.ts';
 import type { User } from './users.ts';
 
 /** Whoever keeps the list of sessions. */
@@ -50,8 +47,7 @@ export class Session implements TransportHandler {
   readonly #socket: Socket;
   readonly #startedAt = Date.now();
   readonly #owner: SessionOwner;
-  readonly #sftp = new Set<SftpUser>();
-  readonly #readBudget: ReadBudget;
+  readonly #sftp: SftpChannels;
   readonly #liveness: SessionLiveness;
   #graceTimer: NodeJS.Timeout;
   #phase: Phase = { name: 'kex' };
@@ -71,10 +67,10 @@ export class Session implements TransportHandler {
     const sessionId = randomBytes(8).toString('hex');
     this.#events = new SessionPublisher({ server, sessionId, remoteAddress: this.remoteAddress, user: null });
     this.#events.publish({ type: 'session.opened', remotePort: socket.remotePort });
-    this.#readBudget = new ReadBudget(config.limits.readBytesPerConnection);
+    this.#sftp = new SftpChannels(environment, this.#events);
     this.#graceTimer = this.#deadline(Math.min(KEX_SECONDS, config.auth.loginGraceSeconds), 'no key exchange in time');
     this.#liveness = new SessionLiveness(config.limits, {
-      isIdle: () => this.idle,
+      isIdle: () => this.#sftp.idle,
       bytesReceived: () => this.#transport.bytesReceived,
       end: (reason, message) => {
         this.end(reason, message);
@@ -94,12 +90,6 @@ export class Session implements TransportHandler {
 
   get authenticated(): boolean {
     return this.#phase.name === 'open';
-  }
-
-  /** True when ending it now would interrupt nothing. */
-  get idle(): boolean {
-    for (const sftp of this.#sftp) if (!sftp.idle) return false;
-    return true;
   }
 
   /** `reason` as RFC 4253 §11.1 numbers them. */
@@ -129,7 +119,7 @@ export class Session implements TransportHandler {
     this.#revoked = true;
     this.#events.publish({ type: 'session.revoked', reason });
     this.#phase.connection.refuseNew();
-    for (const sftp of this.#sftp) sftp.refuseNew();
+    this.#sftp.refuseNew();
     const message = 'your access has been withdrawn';
     setTimeout(() => {
       this.end(DISCONNECT_REASON.BY_APPLICATION, message);
@@ -175,7 +165,7 @@ export class Session implements TransportHandler {
         if (message === SSH_MSG_USERAUTH.REQUEST) phase.auth.receive(payload);
         else if (message === SSH_MSG.EXT_INFO) return;
         else if (message === SSH_MSG.SERVICE_REQUEST)
-          phase.auth.serviceRequestedAgain(() => this.#acceptService(payload));
+          phase.auth.serviceRequestedAgain(() => this.#transport.send(acceptUserAuth(payload)));
         else if (message === SSH_MSG_CONNECTION.GLOBAL_REQUEST) this.#requestBeforeLogin();
         else if (message > SSH_MSG_CONNECTION.GLOBAL_REQUEST) throw outOfPlace(message);
         else this.#transport.sendUnimplemented();
@@ -206,21 +196,18 @@ export class Session implements TransportHandler {
     if (phase.name === 'open') phase.connection.lost();
     if (phase.name === 'auth') phase.auth.cancel();
     if (this.#entered !== null) this.#environment.admission.leave(this.#entered);
-    this.#events.publish({
-      type: 'session.closed',
-      stage: phase.name,
-      ending: sessionEnding(reason, { finished }),
-      keyExchangeFailure: phase.name === 'kex' ? keyExchangeFailure(reason, { timedOut: this.#timedOut }) : null,
-      reason: reason.reason,
-      message: reason.message,
-      byPeer: reason.byPeer,
-      bytesIn: this.#transport.bytesReceived,
-      bytesOut: this.#transport.bytesSent,
-      seconds: (Date.now() - this.#startedAt) / 1000,
-      clientVersion: this.#transport.peerVersion,
-      detail: reason.detail,
-      cause: reason.cause,
-    });
+    const { bytesReceived, bytesSent, peerVersion } = this.#transport;
+    this.#events.publish(
+      sessionClosed(reason, {
+        stage: phase.name,
+        finished,
+        timedOut: this.#timedOut,
+        bytesIn: bytesReceived,
+        bytesOut: bytesSent,
+        seconds: (Date.now() - this.#startedAt) / 1000,
+        clientVersion: peerVersion,
+      }),
+    );
     this.#owner.onClosed();
   }
 
@@ -231,17 +218,6 @@ export class Session implements TransportHandler {
     }, seconds * 1000).unref();
   }
 
-  /** Answers a service request (RFC 4253 §10). paramiko makes one before every attempt. */
-  #acceptService(payload: Buffer): void {
-    const reader = new SshReader(payload, 1);
-    const service = reader.ascii(64);
-    reader.end();
-    if (service !== 'ssh-userauth') {
-      throw new SshDisconnect(DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, 'only ssh-userauth is available here');
-    }
-    this.#transport.send(new SshWriter(32).byte(SSH_MSG.SERVICE_ACCEPT).string(service).finish());
-  }
-
   /** A keep-alive while its user looks for the password: as OpenSSH, we do not know it yet. Bounded, like all before login. */
   #requestBeforeLogin(): void {
     this.#earlyRequests += 1;
@@ -250,7 +226,7 @@ export class Session implements TransportHandler {
   }
 
   #serviceRequest(payload: Buffer): void {
-    this.#acceptService(payload);
+    this.#transport.send(acceptUserAuth(payload));
     const { config, users, userKeyAlgorithms } = this.#environment;
     const auth = new ServerAuth<User>({
       provider: users,
@@ -306,7 +282,7 @@ export class Session implements TransportHandler {
       sendUnimplemented: () => {
         this.#transport.sendUnimplemented();
       },
-      openSubsystem: (name, channel) => (name === 'sftp' ? this.#openSftp(user, channel) : null),
+      openSubsystem: (name, channel) => (name === 'sftp' ? this.#sftp.open(user, channel) : null),
       onRefused: (what) => {
         this.#events.publish({ type: 'session.refused', request: what.slice(0, 200) });
       },
@@ -314,26 +290,6 @@ export class Session implements TransportHandler {
     this.#phase = { name: 'open', credential: success, connection };
     this.#owner.onAuthenticated();
     this.#liveness.watch(connection);
-  }
-
-  #openSftp(user: User, channel: Channel): ChannelUser {
-    const sftp = this.#environment.openSftp(user, channel, this.#events, this.#readBudget);
-    this.#sftp.add(sftp);
-    return {
-      onData: (chunk) => {
-        sftp.onData(chunk);
-      },
-      onEof: () => {
-        sftp.onEof();
-      },
-      onDrain: () => {
-        sftp.onDrain();
-      },
-      onClose: () => {
-        sftp.onClose();
-        this.#sftp.delete(sftp);
-      },
-    };
   }
 }
 
