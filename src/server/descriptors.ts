@@ -43,17 +43,6 @@ export function shareDescriptors(limit: number, limits: Config['limits']): Descr
   };
 }
 
-/** Says at start when the system's limit is below what the configured limits allow. */
-export function warnOfFewDescriptors(shares: DescriptorShares, limits: Config['limits'], log: Logger): void {
-  const { limit, connections, unauthenticated, files } = shares;
-  if (connections >= limits.connections && unauthenticated >= limits.unauthenticatedConnections) return;
-  log.warn(
-    { event: 'server.few-descriptors', limit, connections, unauthenticated, files, configured: limits.connections },
-    `ulimit -n is ${limit}: at most ${connections} connections (limits.connections: ${limits.connections}), ` +
-      `${unauthenticated} of them before login, and ${files} descriptors for files; raise it, or lower the limits`,
-  );
-}
-
 /** The descriptors of open files, by user. */
 export class FileDescriptors {
   readonly #byUser = new Map<string, number>();

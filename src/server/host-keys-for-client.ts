@@ -1,16 +1,15 @@
 import { HostKeyRotation } from '../connection/host-key-rotation.ts';
 import type { PrivateKey } from '../crypto/keys/key.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import type { Transport } from '../transport/transport.ts';
+import type { SessionPublisher } from './session-publisher.ts';
 
 /** What a client that has logged in may learn of our host keys; `negotiated`: the algorithm of the last key exchange. */
 export function hostKeyRotation(
   { hostKeys, algorithms }: { readonly hostKeys: readonly PrivateKey[]; readonly algorithms: AlgorithmLists },
   transport: Transport,
   negotiated: string,
-  log: Logger,
-  user: string,
+  events: SessionPublisher,
 ): HostKeyRotation {
   return new HostKeyRotation({
     hostKeys,
@@ -19,11 +18,10 @@ export function hostKeyRotation(
     sessionId: transport.sessionId,
     clientVersion: transport.peerVersion ?? '',
     onProved: (fingerprints) => {
-      const fields = { event: 'session.host-keys-proved', user, fingerprints };
-      log.info(fields, 'the client asked for proof of host keys, to remember them');
+      events.publish({ type: 'session.host-keys-proved', fingerprints });
     },
     onError: (error) => {
-      log.error({ event: 'session.host-key-failed', user, err: error }, 'a host key does not sign');
+      events.publish({ type: 'session.host-key-failed', error });
     },
   });
 }

@@ -6,7 +6,7 @@ import type { SftpSession } from '../sftp/session.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { BuildInfo, Metrics } from '../telemetry/metrics.ts';
 import type { MemoryUse } from '../telemetry/storage-metrics.ts';
-import type { SftpServer } from './server.ts';
+import type { SshListener } from './ssh-listener.ts';
 import { configuredStore } from './store.ts';
 import { VERSION } from './version.ts';
 
@@ -21,7 +21,7 @@ export function buildInfo(): BuildInfo {
 }
 
 export interface MetricsSources {
-  readonly server: SftpServer;
+  readonly listener: SshListener;
   readonly store: ObjectStore;
   readonly storage: StorageConfig;
   readonly windows: ReceiveWindows;
@@ -30,12 +30,12 @@ export interface MetricsSources {
 
 /** Lets the metrics look at what is open and held whenever somebody asks for them. */
 export function connectSources(metrics: Metrics, sources: MetricsSources): void {
-  const { server, store, storage, windows, sftpSessions } = sources;
+  const { listener, store, storage, windows, sftpSessions } = sources;
   const { budgets, faultKinds } = configuredStore(storage);
   metrics.storage.knowsReasons(faultKinds);
   metrics.ssh.sessions = () => ({
-    authenticated: server.sessions - server.unauthenticated,
-    unauthenticated: server.unauthenticated,
+    authenticated: listener.sessions - listener.unauthenticated,
+    unauthenticated: listener.unauthenticated,
   });
   metrics.sftp.open = () => {
     const open = { sessions: sftpSessions.size, handles: 0, requests: 0 };

@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { ChannelHandler, ProgramChannel } from '../connection/channel.ts';
+import { isWatched } from '../events/event-channels.ts';
 import type { SftpObserver } from '../sftp/events.ts';
 import { DEFAULT_SFTP_LIMITS } from '../sftp/limits.ts';
 import type { StatusCode } from '../sftp/protocol.ts';
@@ -7,10 +8,9 @@ import { SSH_FX } from '../sftp/protocol.ts';
 import type { ReadBudget } from '../sftp/read-budget.ts';
 import { SftpSession } from '../sftp/session.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
 import type { UserView } from '../vfs/user-view.ts';
 import type { DescriptorShares, FileDescriptors } from './descriptors.ts';
+import type { SessionPublisher } from './session-publisher.ts';
 import { viewOf } from './user-views.ts';
 import type { User } from './users.ts';
 
@@ -21,7 +21,6 @@ export interface SftpShared {
   /** Those that are over and have not let go of their files yet. */
   readonly ending: Set<Promise<void>>;
   readonly files: FileDescriptors;
-  readonly metrics?: Metrics | undefined;
 }
 
 /** An SFTP session on a channel. `idle` tells a drain whether it may be cut off. */
@@ -46,10 +45,10 @@ export class SftpSessions {
     this.#shared = shared;
   }
 
-  open(user: User, channel: ProgramChannel, log: Logger, readBudget: ReadBudget): SftpHandler {
+  open(user: User, channel: ProgramChannel, events: SessionPublisher, readBudget: ReadBudget): SftpHandler {
     const { view, ready } = this.#viewOf(user);
     const { limits } = this.#config;
-    const { sessions, ending: allEnding, files, metrics } = this.#shared;
+    const { sessions, ending: allEnding, files } = this.#shared;
     const session = new SftpSession(
       {
         write: (chunks) => channel.write(chunks),
@@ -73,7 +72,7 @@ export class SftpSessions {
           openHandles: limits.openFilesPerSession,
         },
         owners: this.#config.storage.owners,
-        observer: observerFor(log, metrics),
+        observer: observerFor(events),
         readBudget,
         descriptors: {
           take: (count) => files.take(user.name, count, this.#shares),
@@ -96,7 +95,7 @@ export class SftpSessions {
         if (ended) session.end();
       },
       (error: unknown) => {
-        log.error({ event: 'sftp.home-failed', err: error }, "the user's home cannot be made");
+        events.publish({ type: 'sftp.home-failed', error });
         channel.writeStderr('The home directory is not available.\r\n');
         channel.close(1);
       },
@@ -146,29 +145,15 @@ export class SftpSessions {
   }
 }
 
-/** Names of the events as Transfer Family's structured logs have them, so that existing queries carry over. */
-function observerFor(log: Logger, metrics: Metrics | undefined): SftpObserver {
+/** Publishes what an SFTP session tells; single requests only while somebody wants to know of them. */
+function observerFor(events: SessionPublisher): SftpObserver {
   return {
-    ...(metrics === undefined ? {} : { answered: countIn(metrics) }),
+    ...(isWatched('sftp.request') ? { answered: requestEvents(events) } : {}),
     action: (action, failure) => {
-      const { kind, ...fields } = action;
-      if (action.kind === 'partial-close') metrics?.sftp.partialClose(action.outcome);
-      const activity = kind === 'partial-close' ? 'PARTIAL_CLOSE' : kind.toUpperCase();
-      const line = { event: `sftp.${kind}`, activity, ...fields };
-      if (failure === undefined) {
-        log.info(line, `${activity} ${action.path}`);
-      } else {
-        const { cause } = failure;
-        const detail = cause instanceof Error && 'detail' in cause ? cause.detail : undefined;
-        log.warn(
-          { ...line, status: failure.code, error: failure.message, detail },
-          `${activity} ${action.path}: ${failure.message}`,
-        );
-      }
+      events.publish({ type: 'sftp.action', action, failure: failure ?? null });
     },
     internalError: (request, error) => {
-      metrics?.sftp.internalError();
-      log.error({ event: 'sftp.internal-error', request, err: error }, 'a bug: please report it');
+      events.publish({ type: 'sftp.internal-error', request, error });
     },
   };
 }
@@ -177,8 +162,9 @@ const STATUS_NAMES: ReadonlyMap<StatusCode, string> = new Map(
   Object.entries(SSH_FX).map(([name, code]) => [code, name.toLowerCase()]),
 );
 
-function countIn({ sftp }: Metrics): NonNullable<SftpObserver['answered']> {
-  return (request, status, _milliseconds, bytes) => {
-    sftp.answered(request, status, () => STATUS_NAMES.get(status) ?? 'other', bytes);
+function requestEvents(events: SessionPublisher): NonNullable<SftpObserver['answered']> {
+  return (request, code, milliseconds, bytes) => {
+    const status = STATUS_NAMES.get(code) ?? 'other';
+    events.publish({ type: 'sftp.request', request, code, status, milliseconds, bytes });
   };
 }

@@ -1,7 +1,7 @@
 import type { LoadedConfig } from '../config/load.ts';
 import type { StorageConfig } from '../config/schema.ts';
+import { publish } from '../events/event-channels.ts';
 import type { BucketProblem } from '../storage/s3/api/probe-bucket.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import { configuredStore } from './store.ts';
 import { problemAt } from './stores/configured-store.ts';
 
@@ -31,7 +31,7 @@ export class StoreReadiness {
   /** Resolves when the store answers; never where it is closed before. */
   readonly whenReady: Promise<void>;
   readonly #storage: StorageConfig;
-  readonly #log: Logger;
+  readonly #server: string;
   readonly #began = Date.now();
   #problem: BucketProblem | null;
   #resolve: () => void = () => undefined;
@@ -39,11 +39,11 @@ export class StoreReadiness {
   #pauseMs: number;
   #closed = false;
 
-  /** `problem` is what `checkStore` has answered. */
-  constructor(storage: StorageConfig, problem: BucketProblem | null, log: Logger, firstPauseMs = FIRST_PAUSE_MS) {
+  /** `server`: whose events it publishes. `problem` is what `checkStore` has answered. */
+  constructor(server: string, storage: StorageConfig, problem: BucketProblem | null, firstPauseMs = FIRST_PAUSE_MS) {
+    this.#server = server;
     this.#storage = storage;
     this.#problem = problem;
-    this.#log = log;
     this.#pauseMs = firstPauseMs;
     this.whenReady = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -76,7 +76,7 @@ export class StoreReadiness {
     this.#problem = problem;
     if (problem === null) {
       const seconds = (Date.now() - this.#began) / 1000;
-      this.#log.info({ event: 'storage.reachable', seconds }, `${placeInWords(this.#storage)} answers`);
+      publish({ type: 'storage.reachable', server: this.#server, place: placeInWords(this.#storage), seconds });
       this.#resolve();
       return;
     }
@@ -86,9 +86,7 @@ export class StoreReadiness {
 
   #tell(problem: BucketProblem): void {
     const { code, status, permanent } = problem;
-    const line = { event: 'storage.unreachable', code, status };
-    const message = `${problemInWords(this.#storage, problem)}; not ready until it answers`;
-    if (permanent) this.#log.error(line, message);
-    else this.#log.warn(line, message);
+    const words = problemInWords(this.#storage, problem);
+    publish({ type: 'storage.unreachable', server: this.#server, code, status, permanent, problem: words });
   }
 }

@@ -77,13 +77,13 @@ export class SftpMetrics {
   }
 
   /** `request` is a name of the request table, `code` and `status` the answer's, `bytes` those of a file that it moved. */
-  answered(request: string, code: number, status: () => string, bytes: number): void {
+  answered(request: string, code: number, status: string, bytes: number): void {
     let cells = this.#cells.get(request);
     if (cells === undefined) {
       cells = [];
       this.#cells.set(request, cells);
     }
-    (cells[code] ??= this.#requests.cell({ request, status: status() })).value += 1;
+    (cells[code] ??= this.#requests.cell({ request, status })).value += 1;
     if (bytes === 0) return;
     if (request === 'read') this.#read.value += bytes;
     else if (request === 'write') this.#written.value += bytes;

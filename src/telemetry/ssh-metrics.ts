@@ -1,25 +1,9 @@
 import type { Registry } from 'prom-client';
 import { Counter, Gauge } from 'prom-client';
+import type { RefusalReason } from '../events/server-event.ts';
+import { KEY_EXCHANGE_FAILURES, type KeyExchangeFailure } from '../events/session-event.ts';
 
-/** `rate`: too many a second from one source; `limit`: `limits.connections`; `made-room`: of those that had not logged in. */
-export type RefusalReason = 'rate' | 'limit' | 'made-room';
 const REFUSALS: readonly RefusalReason[] = ['rate', 'limit', 'made-room'];
-
-const KEY_EXCHANGE_FAILURES = [
-  'no-common-algorithm',
-  /** A public value that is none. */
-  'bad-value',
-  'protocol-error',
-  'timeout',
-  'refused-by-peer',
-  /** Port scans and the checks of load balancers look like this. */
-  'peer-left',
-  'made-room',
-  'shutdown',
-  'internal-error',
-] as const;
-
-export type KeyExchangeFailure = (typeof KEY_EXCHANGE_FAILURES)[number];
 
 /** Those for which somebody may wait: a series that is there from the start shows its first step. */
 const LOGINS = {

@@ -199,5 +199,5 @@ describe('windows', () => {
 
 test('when the clients have gone no connection is left', async () => {
   client.end();
-  await until(() => server.running.server.sessions === 0, 'all connections have ended');
+  await until(() => server.running.listener.sessions === 0, 'all connections have ended');
 });

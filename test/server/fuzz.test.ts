@@ -61,14 +61,14 @@ beforeEach(() => {
 
 /** The server is as it was: no session left, no bug in the log, a good client served. */
 afterEach(async () => {
-  await until(() => server.running.server.sessions === 0, 'every session has ended', DEADLINE_MS);
+  await until(() => server.running.listener.sessions === 0, 'every session has ended', DEADLINE_MS);
   const client = await loggedIn();
   const sftp = await SftpChannel.open(client);
   const bytes = randomBytes(50_000);
   await sftp.put('/good', bytes);
   expect((await sftp.get('/good')).equals(bytes)).toBe(true);
   client.end();
-  await until(() => server.running.server.sessions === 0, 'the good session has ended', DEADLINE_MS);
+  await until(() => server.running.listener.sessions === 0, 'the good session has ended', DEADLINE_MS);
   process.off('unhandledRejection', onUncaught);
   process.off('uncaughtException', onUncaught);
   expect(uncaught.splice(0)).toEqual([]);

@@ -2,8 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { describe, expect, test } from '@jest/globals';
 import { configSchema } from '../../src/config/schema.ts';
-import { openStore, storeEvents } from '../../src/server/store.ts';
+import { openStore } from '../../src/server/store.ts';
 import { s3Options } from '../../src/server/stores/s3.ts';
+import { storeLine } from '../../src/telemetry/storage-lines.ts';
 
 const S3 = { type: 's3', bucket: 'some-bucket', endpoint: 'http://127.0.0.1:1' } as const;
 
@@ -60,7 +61,7 @@ describe('the S3 settings of a configuration', () => {
 
   test('sizes that do not go together are a mistake of the configuration', async () => {
     const storage = parse({ partBytes: 64 * 1024 ** 2, uploadBudgetBytes: 16 * 1024 ** 2 });
-    await expect(openStore(storage, 'file.json', pino({ level: 'silent' }))).rejects.toMatchObject({
+    await expect(openStore(storage, 'file.json', { onEvent: () => undefined })).rejects.toMatchObject({
       name: 'ConfigError',
       file: 'file.json',
       jsonPath: '$.storage.uploadBudgetBytes',
@@ -70,11 +71,13 @@ describe('the S3 settings of a configuration', () => {
   test('a spool directory that cannot be used is one too, and named', async () => {
     // A file, this one, where a directory should be.
     const spoolDirectory = fileURLToPath(import.meta.url);
-    await expect(openStore(parse({ spoolDirectory }), 'file.json', pino({ level: 'silent' }))).rejects.toMatchObject({
-      name: 'ConfigError',
-      file: 'file.json',
-      message: expect.stringContaining(spoolDirectory) as unknown,
-    });
+    await expect(openStore(parse({ spoolDirectory }), 'file.json', { onEvent: () => undefined })).rejects.toMatchObject(
+      {
+        name: 'ConfigError',
+        file: 'file.json',
+        message: expect.stringContaining(spoolDirectory) as unknown,
+      },
+    );
   });
 });
 
@@ -85,10 +88,9 @@ test("a store's problems are warnings, with what caused them; the rest is inform
     { serializers },
     { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) },
   );
-  const events = storeEvents(log);
-  events('SWEEP_FAILED', { key: 'k', error: new Error('the cause') });
-  events('S3_GIVE_UP', { operation: 'PutObject' });
-  events('S3_RETRY', { operation: 'PutObject' });
+  storeLine(log, 'SWEEP_FAILED', { key: 'k', error: new Error('the cause') });
+  storeLine(log, 'S3_GIVE_UP', { operation: 'PutObject' });
+  storeLine(log, 'S3_RETRY', { operation: 'PutObject' });
   expect(lines).toMatchObject([
     { level: 40, event: 'storage.SWEEP_FAILED', key: 'k', err: { message: 'the cause' } },
     { level: 40, event: 'storage.S3_GIVE_UP', operation: 'PutObject' },

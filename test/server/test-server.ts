@@ -14,9 +14,9 @@ import { hashPassword } from '../../src/auth/password-hash.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { configSchema } from '../../src/config/schema.ts';
 import { generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
-import type { RunningServer } from '../../src/server/compose.ts';
-import { startServer } from '../../src/server/compose.ts';
 import { prepareConfig } from '../../src/server/prepared-config.ts';
+import type { RunningServer } from '../../src/server/running-server.ts';
+import { startServer } from '../../src/server/start-server.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import type { z } from 'zod';
 
@@ -111,7 +111,7 @@ export async function startTestServer(changes: Partial<ConfigInput> = {}): Promi
   );
   const running = await startServer(
     prepareConfig(parseConfig(JSON.stringify(input), path.join(folder, 'latticeport.json'))),
-    logger,
+    { log: logger },
   );
   const { port } = running.address;
   const hostKeyLines = running.prepared.hostKeys.map(

@@ -8,8 +8,8 @@ import type { LoadedConfig } from '../../config/load.ts';
 import { loadConfig } from '../../config/load.ts';
 import { ConfigError } from '../../policy/config-error.ts';
 import type { PreparedConfig } from '../../server/prepared-config.ts';
-import type { RunningServer } from '../../server/compose.ts';
-import { startServer } from '../../server/compose.ts';
+import type { RunningServer } from '../../server/running-server.ts';
+import { startServer } from '../../server/start-server.ts';
 import { watchDescriptors } from '../../server/descriptors.ts';
 import { createMetrics, Monitoring } from '../../server/monitoring.ts';
 import { prepareConfig } from '../../server/prepared-config.ts';
@@ -112,7 +112,7 @@ async function serveAlone(
   signals: ServeSignals,
 ): Promise<void> {
   const monitoring = await startMonitoring(prepared, output, log);
-  const server = await startServer(prepared, log, undefined, monitoring?.metrics).catch((error: unknown) => {
+  const server = await startServer(prepared, { log, metrics: monitoring?.metrics }).catch((error: unknown) => {
     throw listenError(error, prepared.loaded.config.listen) ?? error;
   });
   if (monitoring !== undefined) monitoring.storageReady = () => server.readiness.ready;
@@ -245,7 +245,7 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
       metrics = await createMetrics();
       metrics.logLinesLost = () => output.linesLost;
     }
-    const server = await startServer(prepared, log, link, metrics);
+    const server = await startServer(prepared, { log, admission: link, metrics });
     running = { server, log };
     link.ready(server.address, server.readiness.ready);
     if (!server.readiness.ready) void server.readiness.whenReady.then(() => link.storageReady());

@@ -5,6 +5,7 @@ import { viewOf } from '../../server/user-views.ts';
 import type { OwnerPolicy } from '../../sftp/attributes.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { createLogger } from '../../telemetry/logger.ts';
+import { storeLine } from '../../telemetry/storage-lines.ts';
 import type { UserView } from '../../vfs/user-view.ts';
 import { CliError } from '../cli-error.ts';
 
@@ -23,7 +24,11 @@ export async function openConfiguredView(
     throw new CliError(name === undefined ? 'a configuration needs a user: --user' : `${file} has no user "${name}"`);
   }
   const log = createLogger({ level: 'warn', format: 'json' }, { write: (line) => stderr.write(line) });
-  const store = await openStore(config.storage, file, log);
+  const store = await openStore(config.storage, file, {
+    onEvent: (name, fields) => {
+      storeLine(log, name, fields);
+    },
+  });
   const view = viewOf(user, store);
   await view.prepare();
   return { view, store, owners: config.storage.owners };

@@ -36,7 +36,7 @@ export interface ConfiguredStore {
 export interface StoreWatchers {
   readonly onEvent: StoreEventSink;
   /** Of requests to a store on the network. */
-  readonly onTry: ((ended: RequestTry) => void) | undefined;
+  readonly onTry?: (ended: RequestTry) => void;
 }
 
 /** `bucket "files" at http://127.0.0.1:9000: NoSuchBucket (404): there is no such bucket`. */

@@ -1,25 +1,25 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import type { Logger } from '../telemetry/logger.ts';
+import { publish } from '../events/event-channels.ts';
+import type { RefusalReason } from '../events/server-event.ts';
 import { DISCONNECT_REASON } from '../transport/disconnect.ts';
 import type { Admission } from './admission.ts';
 import { sourceOf } from './connection-throttle.ts';
-import { remoteAddressOf } from './remote-address.ts';
 import { LISTEN_BACKLOG } from './limits.ts';
+import { remoteAddressOf } from './remote-address.ts';
 import { revocationOf } from './revocation.ts';
-import type { SessionEnvironment } from './session.ts';
+import type { SessionEnvironment } from './session-environment.ts';
 import { Session } from './session.ts';
 
 /** What decides who may log in. */
 export type LoginRules = Pick<SessionEnvironment, 'users' | 'config'>;
 
-/** Listens, and turns connections into sessions. */
-export class SftpServer {
+/** Listens for SSH clients, and turns connections into sessions. */
+export class SshListener {
   #environment: SessionEnvironment;
   /** Who may log in, by the newest configuration. */
   #loginRules: LoginRules;
-  readonly #log: Logger;
-  readonly #listener = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
+  readonly #socket = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
   readonly #admission: Admission;
   readonly #sessions = new Set<Session>();
   readonly #unauthenticated = new Set<Session>();
@@ -30,9 +30,8 @@ export class SftpServer {
   constructor(environment: SessionEnvironment, admission: Admission) {
     this.#environment = environment;
     this.#loginRules = environment;
-    this.#log = environment.log;
     this.#admission = admission;
-    this.#listener.on('connection', (socket) => {
+    this.#socket.on('connection', (socket) => {
       this.#accept(socket);
     });
   }
@@ -70,19 +69,19 @@ export class SftpServer {
       const reason = await revocationOf(credential, remoteAddress, users, config.auth.methods);
       if (reason !== null) session.revoke(reason, config.shutdown.drainSeconds);
     } catch (error) {
-      this.#log.error({ event: 'session.revocation-failed', err: error }, 'users cannot be looked up');
+      session.revocationFailed(error);
     }
   }
 
   listen(host: string, port: number): Promise<AddressInfo> {
     return new Promise((resolve, reject) => {
-      this.#listener.once('error', reject);
-      this.#listener.listen({ host, port, backlog: LISTEN_BACKLOG }, () => {
-        this.#listener.off('error', reject);
-        this.#listener.on('error', (error) => {
-          this.#log.error({ event: 'server.listener-error', err: error }, 'the listening socket failed');
+      this.#socket.once('error', reject);
+      this.#socket.listen({ host, port, backlog: LISTEN_BACKLOG }, () => {
+        this.#socket.off('error', reject);
+        this.#socket.on('error', (error) => {
+          publish({ type: 'server.listener-error', server: this.#environment.server, error });
         });
-        const address = this.#listener.address();
+        const address = this.#socket.address();
         if (address === null || typeof address === 'string') reject(new Error('not a TCP address'));
         else resolve(address);
       });
@@ -91,7 +90,7 @@ export class SftpServer {
 
   /** Takes no new connections; those that are there go on. Resolves when the last of them has ended by itself. */
   async retire(): Promise<void> {
-    this.#listener.close();
+    this.#socket.close();
     await this.#empty();
   }
 
@@ -101,7 +100,7 @@ export class SftpServer {
    */
   async stop(drainSeconds: number): Promise<number> {
     this.#stopping = true;
-    this.#listener.close();
+    this.#socket.close();
     for (const socket of this.#waiting) socket.destroy();
     for (const session of [...this.#sessions]) {
       if (session.authenticated) session.drain();
@@ -168,7 +167,7 @@ export class SftpServer {
     let most: Session[] = [];
     for (const sessions of bySource.values()) if (sessions.length > most.length) most = sessions;
     if (most[0] === undefined) return;
-    this.#environment.metrics?.ssh.connectionRefused('made-room');
+    this.#tellRefusal(most[0].remoteAddress, 'made-room');
     most[0].evict('too many connections that have not logged in');
   }
 
@@ -181,11 +180,7 @@ export class SftpServer {
       socket.destroy();
     });
     if (wait === null || this.#waiting.size >= this.#environment.capacity.unauthenticated) {
-      this.#log.warn(
-        { event: 'connection.refused', remoteAddress: remoteAddressOf(socket), reason: 'rate' },
-        'too many connections a second',
-      );
-      this.#environment.metrics?.ssh.connectionRefused('rate');
+      this.#tellRefusal(remoteAddressOf(socket), 'rate');
       socket.destroy();
       return;
     }
@@ -206,15 +201,10 @@ export class SftpServer {
     const unauthenticated = this.#unauthenticated.size;
     if (unauthenticated >= capacity.unauthenticated) this.#makeRoom();
     if (this.#stopping || this.#sessions.size >= capacity.connections) {
-      this.#log.warn(
-        { event: 'connection.refused', remoteAddress: remoteAddressOf(socket), reason: 'limit', unauthenticated },
-        'too many connections',
-      );
-      this.#environment.metrics?.ssh.connectionRefused('limit');
+      this.#tellRefusal(remoteAddressOf(socket), 'limit', unauthenticated);
       socket.destroy();
       return;
     }
-    this.#environment.metrics?.ssh.connectionAccepted();
     const environment = this.#environment;
     const session = new Session(socket, environment, {
       onAuthenticated: () => {
@@ -229,5 +219,10 @@ export class SftpServer {
     });
     this.#sessions.add(session);
     this.#unauthenticated.add(session);
+  }
+
+  #tellRefusal(remoteAddress: string, reason: RefusalReason, unauthenticated = this.#unauthenticated.size): void {
+    const { server } = this.#environment;
+    publish({ type: 'connection.refused', server, remoteAddress, reason, unauthenticated });
   }
 }

@@ -1,0 +1,32 @@
+import type { IdentityProvider } from '../auth/identity.ts';
+import type { Config } from '../config/schema.ts';
+import type { ProgramChannel } from '../connection/channel.ts';
+import type { ReceiveWindows } from '../connection/receive-windows.ts';
+import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
+import type { AlgorithmLists } from '../policy/security-policy.ts';
+import type { ReadBudget } from '../sftp/read-budget.ts';
+import type { Admission } from './admission.ts';
+import type { DescriptorShares } from './descriptors.ts';
+import type { SessionPublisher } from './session-publisher.ts';
+import type { SftpHandler } from './sftp-sessions.ts';
+import type { User } from './users.ts';
+
+/** What every session of a server shares. */
+export interface SessionEnvironment {
+  /** Whose events the sessions publish. */
+  readonly server: string;
+  readonly config: Config;
+  /** `SSH-2.0-Latticeport_x.y`. */
+  readonly version: string;
+  readonly algorithms: AlgorithmLists;
+  readonly hostKeys: readonly PrivateKey[];
+  readonly groupExchangeMinBits: number;
+  readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
+  readonly users: IdentityProvider<User>;
+  readonly admission: Admission;
+  readonly windows: ReceiveWindows;
+  /** Connections that there is room for. */
+  readonly capacity: DescriptorShares;
+  /** Makes the program of an `sftp` subsystem. */
+  openSftp(user: User, channel: ProgramChannel, events: SessionPublisher, readBudget: ReadBudget): SftpHandler;
+}

@@ -1,5 +1,0 @@
-/** What a session tells whoever counts it. */
-export interface SessionObserver {
-  onAuthenticated(): void;
-  onClosed(): void;
-}

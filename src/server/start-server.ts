@@ -1,0 +1,159 @@
+import type { AddressInfo } from 'node:net';
+import { ReceiveWindows } from '../connection/receive-windows.ts';
+import { prepareKexMethods } from '../crypto/kex/kex-constructors.ts';
+import { reportProviders } from '../crypto/providers.ts';
+import { publish } from '../events/event-channels.ts';
+import { fipsRules } from '../policy/fips-rules.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { StoreRegistry } from '../storage/registry/store-registry.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Admission } from './admission.ts';
+import { localAdmission } from './admission.ts';
+import { ConnectionThrottle } from './connection-throttle.ts';
+import { descriptorLimit, FileDescriptors, shareDescriptors } from './descriptors.ts';
+import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
+import type { PreparedConfig } from './prepared-config.ts';
+import { offeredAlgorithms, unusedHostKeys, usableHostKeys } from './prepared-config.ts';
+import { RunningServer } from './running-server.ts';
+import { newServerId } from './server-id.ts';
+import type { SessionEnvironment } from './session-environment.ts';
+import type { SftpShared } from './sftp-sessions.ts';
+import { SftpSessions } from './sftp-sessions.ts';
+import { SshListener } from './ssh-listener.ts';
+import { configuredStore, openStore } from './store.ts';
+import { publishedStoreEvents } from './store-events.ts';
+import { checkStore, StoreReadiness } from './store-readiness.ts';
+import { attachSubscribers } from './subscribers.ts';
+import { SSH_VERSION } from './version.ts';
+import type { NameSharing } from './workers/worker-lanes.ts';
+
+export interface ServerParts {
+  readonly log: Logger;
+  /** Of all workers, where there are several; by default this process's own. */
+  readonly admission?: Admission & Partial<NameSharing>;
+  /** Nothing is counted without it. */
+  readonly metrics?: Metrics | undefined;
+}
+
+/**
+ * Asks the store, opens it and the port. Rejects with ConfigError, or with the system's error for the port. A store that
+ * does not answer does not hinder it: `readiness` tells.
+ */
+export async function startServer(
+  prepared: PreparedConfig,
+  { log, admission, metrics }: ServerParts,
+): Promise<RunningServer> {
+  const server = newServerId();
+  const detach = attachSubscribers(server, log, metrics);
+  try {
+    return await start(server, prepared, {
+      admission: admission ?? ownAdmission(prepared),
+      metrics,
+      detach,
+    });
+  } catch (error) {
+    detach();
+    throw error;
+  }
+}
+
+interface Surroundings {
+  readonly admission: Admission & Partial<NameSharing>;
+  readonly metrics: Metrics | undefined;
+  /** Ends the subscriptions to the server's events. */
+  readonly detach: () => void;
+}
+
+async function start(
+  server: string,
+  prepared: PreparedConfig,
+  { admission, metrics, detach }: Surroundings,
+): Promise<RunningServer> {
+  const { config, file } = prepared.loaded;
+  await prepareKexMethods(prepared.policy.algorithms.kex);
+  const unreachable = await checkStore(prepared.loaded);
+  const store = await openStore(config.storage, file, publishedStoreEvents(server));
+  const { identity, budgets } = configuredStore(config.storage);
+  if (identity !== undefined) admission.share?.(StoreRegistry.of(store), identity);
+  // What clients send ahead is memory of uploads too: its bound follows theirs, where they have one.
+  const windows = new ReceiveWindows(budgets === undefined ? undefined : Math.floor(budgets.uploadBytes / 4));
+  const shared: SftpShared = { sessions: new Set(), ending: new Set(), files: new FileDescriptors() };
+  const environmentOf = (current: PreparedConfig): SessionEnvironment => {
+    if (metrics !== undefined) announceKeyExchanges(metrics, current.policy.algorithms.kex);
+    return makeEnvironment(current, { server, store, admission, windows, shared });
+  };
+  const environment = environmentOf(prepared);
+  tellFewDescriptors(environment);
+  const listener = new SshListener(environment, admission);
+  if (metrics !== undefined) {
+    connectSources(metrics, { listener, store, storage: config.storage, windows, sftpSessions: shared.sessions });
+  }
+  let address: AddressInfo;
+  try {
+    address = await listener.listen(config.listen.host, config.listen.port);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  publish({
+    type: 'server.listening',
+    server,
+    host: address.address,
+    port: address.port,
+    policy: prepared.policy.name,
+    fips: config.fips,
+    crypto: reportProviders(prepared.policy.algorithms),
+    storage: store.kind,
+    users: prepared.users.size,
+    hostKeys: prepared.hostKeys.map(({ publicKey }) => `${publicKey.type} ${publicKey.fingerprint}`),
+    version: SSH_VERSION,
+  });
+  const readiness = new StoreReadiness(server, config.storage, unreachable);
+  return new RunningServer({ server, address, store, listener, readiness, prepared, shared, environmentOf, detach });
+}
+
+function ownAdmission({ loaded }: PreparedConfig): Admission {
+  return localAdmission(new ConnectionThrottle(loaded.config.limits.connectionsPerSecondPerSource));
+}
+
+/** What all sessions have in common, whichever configuration they began with. */
+interface SessionSurroundings {
+  readonly server: string;
+  readonly store: ObjectStore;
+  readonly admission: Admission;
+  readonly windows: ReceiveWindows;
+  readonly shared: SftpShared;
+}
+
+function makeEnvironment(
+  prepared: PreparedConfig,
+  { server, store, admission, windows, shared }: SessionSurroundings,
+): SessionEnvironment {
+  const { config, file } = prepared.loaded;
+  for (const unused of unusedHostKeys(prepared)) publish({ type: 'host-key.unused', server, ...unused });
+  const descriptors = shareDescriptors(descriptorLimit(), config.limits);
+  const sftpSessions = new SftpSessions(store, config, descriptors, shared);
+  return {
+    server,
+    config,
+    version: SSH_VERSION,
+    algorithms: offeredAlgorithms(prepared.policy, prepared.hostKeys, file),
+    hostKeys: usableHostKeys(prepared),
+    groupExchangeMinBits: prepared.policy.groupExchangeMinBits,
+    userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
+    users: prepared.users,
+    admission,
+    windows,
+    capacity: descriptors,
+    openSftp: (user, channel, events, readBudget) => sftpSessions.open(user, channel, events, readBudget),
+  };
+}
+
+/** Says at start when the system's limit is below what the configured limits allow. */
+function tellFewDescriptors({ server, capacity, config: { limits } }: SessionEnvironment): void {
+  const { limit, connections, unauthenticated, files } = capacity;
+  if (connections >= limits.connections && unauthenticated >= limits.unauthenticatedConnections) return;
+  const configured = limits.connections;
+  publish({ type: 'server.few-descriptors', server, limit, connections, unauthenticated, files, configured });
+}

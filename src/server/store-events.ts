@@ -1,0 +1,14 @@
+import { isWatched, publish } from '../events/event-channels.ts';
+import type { StoreWatchers } from './stores/configured-store.ts';
+
+/** Publishes what the store of a server tells. */
+export function publishedStoreEvents(server: string): StoreWatchers {
+  return {
+    onEvent: (name, fields) => {
+      publish({ type: 'storage.event', server, name, fields });
+    },
+    onTry: (ended) => {
+      if (isWatched('storage.request')) publish({ type: 'storage.request', server, ...ended });
+    },
+  };
+}
