@@ -102,14 +102,11 @@ export function reportProviders({ kex, ciphers, macs }: OfferedNames): ProviderR
     ]),
     ...[...usedCiphers, ...usedMacs].map(({ primitive }) => PART_OF_PRIMITIVE[primitive]),
   ]);
-  const providers: { -readonly [Name in Part]?: Providers[Name] } = {};
-  const report = <Name extends Part>(part: Name): void => {
-    providers[part] = PROVIDER_OF[part]();
-  };
-  Object.keys(PROVIDER_OF)
-    .filter(isPart)
-    .filter((part) => parts.has(part))
-    .forEach(report);
+  const providers: Partial<Providers> = Object.fromEntries(
+    Object.entries(PROVIDER_OF)
+      .filter(([part]) => isPart(part) && parts.has(part))
+      .map(([part, provider]) => [part, provider()]),
+  );
   return {
     openssl: process.versions.openssl,
     fips: getFips() === 1,

@@ -11,7 +11,7 @@ import {
   signOffLoop,
 } from './key-objects.ts';
 import type { KeyTypeDefinition, SigningKey, VerifyingKey } from './key-type.ts';
-import { KeyFormatError } from './key.ts';
+import { KeyFormatError } from './key-format-error.ts';
 
 interface Curve<Name extends string, Generated extends string> {
   readonly name: Name;

@@ -4,7 +4,7 @@ import type { SshReader } from '../../wire/reader.ts';
 import type { SshWriter } from '../../wire/writer.ts';
 import { exportPrivateJwk, exportPublicJwk, importPrivateJwk, importPublicJwk, jwkBytes } from './key-objects.ts';
 import type { KeyTypeDefinition, SigningKey, VerifyingKey } from './key-type.ts';
-import { KeyFormatError } from './key.ts';
+import { KeyFormatError } from './key-format-error.ts';
 
 const BITS = 256;
 const KEY_BYTES = 32;

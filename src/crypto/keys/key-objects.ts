@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, sign as signData } from 'node:crypto';
 import type { KeyObject, SignKeyObjectInput, webcrypto } from 'node:crypto';
-import { KeyFormatError } from './key.ts';
+import { KeyFormatError } from './key-format-error.ts';
 
 type JsonWebKey = webcrypto.JsonWebKey;
 

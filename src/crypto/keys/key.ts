@@ -4,10 +4,7 @@ import type { KeyType, SignatureAlgorithm } from './key-registry.ts';
 
 export type { KeyType, SignatureAlgorithm };
 
-/** A key blob, key file or signature that cannot be parsed or is outside the limits (RSA 2048–16384 bits). */
-export class KeyFormatError extends Error {
-  override readonly name = 'KeyFormatError';
-}
+export { KeyFormatError } from './key-format-error.ts';
 
 export interface PublicKey {
   readonly type: KeyType;

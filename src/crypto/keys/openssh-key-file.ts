@@ -4,7 +4,7 @@ import { SshWriter } from '../../wire/writer.ts';
 import { keyTypeNamed } from './key-registry.ts';
 import type { RegisteredKeyType } from './key-registry.ts';
 import type { SigningKey } from './key-type.ts';
-import { KeyFormatError } from './key.ts';
+import { KeyFormatError } from './key-format-error.ts';
 
 /**
  * OpenSSH's private key file (PROTOCOL.key), without a passphrase: one key of any type of the registry.

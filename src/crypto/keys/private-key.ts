@@ -6,7 +6,7 @@ import { SshWriter } from '../../wire/writer.ts';
 import { generatedKeyType, KEY_TYPES } from './key-registry.ts';
 import type { GeneratedKeyType } from './key-registry.ts';
 import type { SigningKey } from './key-type.ts';
-import { KeyFormatError } from './key.ts';
+import { KeyFormatError } from './key-format-error.ts';
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from './key.ts';
 import { isOpenSshKeyFile, publicBlob, readOpenSshKeyFile, writeOpenSshKeyFile } from './openssh-key-file.ts';
 import type { OpenSshKey } from './openssh-key-file.ts';

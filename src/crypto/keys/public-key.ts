@@ -4,7 +4,7 @@ import { WireError } from '../../wire/wire-error.ts';
 import { keyTypeNamed } from './key-registry.ts';
 import type { RegisteredKeyType } from './key-registry.ts';
 import type { VerifyingKey } from './key-type.ts';
-import { KeyFormatError } from './key.ts';
+import { KeyFormatError } from './key-format-error.ts';
 import type { KeyType, PublicKey, SignatureAlgorithm } from './key.ts';
 
 /** An RSA key of 16384 bits is under 3 KiB of base64. */

@@ -12,7 +12,7 @@ import {
   signOffLoop,
 } from './key-objects.ts';
 import type { KeyTypeDefinition, SigningKey, VerifyingKey } from './key-type.ts';
-import { KeyFormatError } from './key.ts';
+import { KeyFormatError } from './key-format-error.ts';
 
 /** Moduli that we accept, in bits. Below is breakable in sight; above costs seconds a signature. */
 const MIN_BITS = 2048;
