@@ -1,5 +1,4 @@
 import type { KexHash } from '../kex/kex-method.ts';
-import type { KeyType, SignatureAlgorithm } from '../keys/key-registry.ts';
 
 /**
  * What is known about every algorithm this build implements: facts only, no code. Policies are checked against these
@@ -97,11 +96,3 @@ export interface SignatureFacts<Name extends string = string> extends AlgorithmF
   /** Against an attacker of that family, in the words of tables for people: "128 bits". */
   readonly strength: string;
 }
-
-export interface HostKeyAlgorithm extends SignatureFacts<SignatureAlgorithm> {
-  readonly kind: 'hostKey';
-  /** The key type that signs with it: one RSA key serves three algorithms (RFC 8332 §3). */
-  readonly keyType: KeyType;
-}
-
-export type Algorithm = KexAlgorithm | CipherAlgorithm | MacAlgorithm | HostKeyAlgorithm;
