@@ -1,6 +1,6 @@
 import { getFips } from 'node:crypto';
-import { KEX_BY_NAME } from './algorithms/algorithm-table.ts';
-import type { KexAlgorithm } from './algorithms/algorithm-table.ts';
+import { CIPHER_BY_NAME, KEX_BY_NAME, MAC_BY_NAME } from './algorithms/algorithm-table.ts';
+import type { CipherPrimitive, ClassicalExchange, MacPrimitive, PqFamily } from './algorithms/facts.ts';
 import { nodeHasX25519, p256 } from './kex/ecdh.ts';
 import type { Ecdh } from './kex/ecdh.ts';
 import { x25519WithMlKem } from './kex/kex-constructors.ts';
@@ -26,11 +26,25 @@ export function cryptoModule(): CryptoModule {
   return { enabled: getFips() === 1, hasMlKem: nodeHasMlKem };
 }
 
-/**
- * Who computes what of the algorithms that a policy offers, for the log: `node` is OpenSSL through node:crypto and, in
- * FIPS mode, the FIPS module. Only what the lists can lead to is named.
- */
-export interface ProviderReport {
+/** Who computes each part: `node` is OpenSSL through node:crypto and, in FIPS mode, the FIPS module. */
+export interface Providers {
+  readonly mlKem: 'node' | 'noble';
+  /** The step from ML-KEM's secret to that of Kyber round 3. */
+  readonly kyber: 'latticeport, on hashes of node';
+  readonly sntrup761: 'liboqs';
+  readonly x25519: 'node' | 'noble (auxiliary secret)';
+  readonly nistCurves: Ecdh['provider'];
+  readonly modpGroups: 'node';
+  readonly aes: 'node';
+  readonly chacha20Poly1305: 'node' | 'node, Poly1305 of noble';
+  readonly hmac: 'node';
+  readonly umac: 'latticeport, on AES of node';
+}
+
+type Part = keyof Providers;
+
+/** Who computes what of the algorithms that a policy offers, for the log. Only the parts that its lists can lead to are named. */
+export interface ProviderReport extends Partial<Providers> {
   /** The version of the OpenSSL under Node. */
   readonly openssl: string;
   readonly fips: boolean;
@@ -38,45 +52,73 @@ export interface ProviderReport {
   readonly signatures: 'node';
   /** Exchange hashes, key derivation and what combines the secrets of a hybrid: each call of a hash function. */
   readonly hashes: 'node';
-  readonly mlKem?: 'node' | 'noble';
-  /** The step from ML-KEM's secret to that of Kyber round 3. */
-  readonly kyber?: 'latticeport, on hashes of node';
-  readonly sntrup761?: 'liboqs';
-  readonly x25519?: 'node' | 'noble (auxiliary secret)';
-  readonly nistCurves?: Ecdh['provider'];
-  readonly modpGroups?: 'node';
-  readonly aes?: 'node';
-  readonly chacha20Poly1305?: 'node' | 'node, Poly1305 of noble';
-  readonly hmac?: 'node';
-  readonly umac?: 'latticeport, on AES of node';
 }
 
+/** In the order of the report. */
+const PROVIDER_OF: { readonly [Name in Part]: () => Providers[Name] } = {
+  mlKem: () => mlKem(768).provider,
+  kyber: () => 'latticeport, on hashes of node',
+  sntrup761: () => 'liboqs',
+  x25519: () => (x25519WithMlKem.provider === 'node' ? 'node' : 'noble (auxiliary secret)'),
+  nistCurves: () => p256.provider,
+  modpGroups: () => 'node',
+  aes: () => 'node',
+  chacha20Poly1305: () => (poly1305 === nodePoly ? 'node' : 'node, Poly1305 of noble'),
+  hmac: () => 'node',
+  umac: () => 'latticeport, on AES of node',
+};
+
+/** The parts that a row of the tables needs. A row that names something which has no part does not compile. */
+const PARTS_OF_PQ: Readonly<Record<PqFamily, readonly Part[]>> = {
+  'ml-kem': ['mlKem'],
+  kyber: ['mlKem', 'kyber'],
+  sntrup: ['sntrup761'],
+};
+const PART_OF_CLASSICAL: Readonly<Record<ClassicalExchange, Part>> = {
+  X25519: 'x25519',
+  'P-256': 'nistCurves',
+  'P-384': 'nistCurves',
+  'P-521': 'nistCurves',
+  'MODP-2048': 'modpGroups',
+  'MODP-4096': 'modpGroups',
+  'MODP-8192': 'modpGroups',
+  'MODP, 2048 bits or more': 'modpGroups',
+};
+const PART_OF_PRIMITIVE: Readonly<Record<CipherPrimitive | MacPrimitive, Part>> = {
+  AES: 'aes',
+  'ChaCha20-Poly1305': 'chacha20Poly1305',
+  HMAC: 'hmac',
+  UMAC: 'umac',
+};
+
 export function reportProviders({ kex, ciphers, macs }: OfferedNames): ProviderReport {
-  const methods = methodsOf(kex);
-  const has = (test: (method: KexAlgorithm) => boolean): boolean => methods.some(test);
+  const usedCiphers = rowsNamed(ciphers, CIPHER_BY_NAME);
   // An AEAD never uses the MAC that is negotiated beside it.
-  const usedMacs = ciphers.every(isAead) ? [] : macs;
+  const usedMacs = usedCiphers.every(({ aead }) => aead) ? [] : rowsNamed(macs, MAC_BY_NAME);
+  const parts = new Set([
+    ...rowsNamed(kex, KEX_BY_NAME).flatMap(({ pq, classical }) => [
+      ...(pq === null ? [] : PARTS_OF_PQ[pq]),
+      PART_OF_CLASSICAL[classical],
+    ]),
+    ...[...usedCiphers, ...usedMacs].map(({ primitive }) => PART_OF_PRIMITIVE[primitive]),
+  ]);
+  const providers: Partial<Providers> = Object.fromEntries(
+    Object.entries(PROVIDER_OF)
+      .filter(([part]) => isPart(part) && parts.has(part))
+      .map(([part, provider]) => [part, provider()]),
+  );
   return {
     openssl: process.versions.openssl,
     fips: getFips() === 1,
     random: 'node',
     signatures: 'node',
     hashes: 'node',
-    ...(has(({ pq }) => pq === 'ml-kem' || pq === 'kyber') && { mlKem: mlKem(768).provider }),
-    ...(has(({ pq }) => pq === 'kyber') && { kyber: 'latticeport, on hashes of node' }),
-    ...(has(({ pq }) => pq === 'sntrup') && { sntrup761: 'liboqs' }),
-    ...(has(usesX25519) && {
-      x25519: x25519WithMlKem.provider === 'node' ? 'node' : 'noble (auxiliary secret)',
-    }),
-    ...(has(({ classical }) => classical.startsWith('P-')) && { nistCurves: p256.provider }),
-    ...(has(({ classical }) => classical.startsWith('MODP')) && { modpGroups: 'node' }),
-    ...(ciphers.some((name) => name.startsWith('aes')) && { aes: 'node' }),
-    ...(ciphers.some((name) => name.startsWith('chacha20')) && {
-      chacha20Poly1305: poly1305 === nodePoly ? 'node' : 'node, Poly1305 of noble',
-    }),
-    ...(usedMacs.some((name) => name.startsWith('hmac')) && { hmac: 'node' }),
-    ...(usedMacs.some((name) => name.startsWith('umac')) && { umac: 'latticeport, on AES of node' }),
+    ...providers,
   };
+}
+
+function isPart(name: string): name is Part {
+  return Object.hasOwn(PROVIDER_OF, name);
 }
 
 /**
@@ -84,9 +126,9 @@ export function reportProviders({ kex, ciphers, macs }: OfferedNames): ProviderR
  * nothing takes its place. Empty on Node's own binaries; a FIPS module refuses X25519, ChaCha20 and more.
  */
 export function refusedByOpenSsl({ kex, ciphers, macs }: OfferedNames): string[] {
-  const refusedKex = methodsOf(kex).filter(
+  const refusedKex = rowsNamed(kex, KEX_BY_NAME).filter(
     // With ML-KEM, and only there, another X25519 may stand in.
-    (method) => usesX25519(method) && method.pq !== 'ml-kem' && !nodeHasX25519,
+    ({ classical, pq }) => classical === 'X25519' && pq !== 'ml-kem' && !nodeHasX25519,
   );
   return [
     ...refusedKex.map(({ name }) => name),
@@ -95,12 +137,8 @@ export function refusedByOpenSsl({ kex, ciphers, macs }: OfferedNames): string[]
   ];
 }
 
-function methodsOf(kex: readonly string[]): KexAlgorithm[] {
-  return kex.map((name) => KEX_BY_NAME.get(name)).filter((method) => method !== undefined);
-}
-
-function usesX25519({ classical }: KexAlgorithm): boolean {
-  return classical === 'X25519';
+function rowsNamed<Row>(names: readonly string[], table: ReadonlyMap<string, Row>): Row[] {
+  return names.map((name) => table.get(name)).filter((row) => row !== undefined);
 }
 
 /** Whether one packet can be sealed. */

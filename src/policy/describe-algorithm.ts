@@ -37,10 +37,6 @@ function familyAndStrength(algorithm: Algorithm): Pick<AlgorithmWords, 'family' 
         strength: `tag of ${algorithm.tagBytes * 8} bits`,
       };
     case 'hostKey':
-      return { family: 'classical', strength: strengthOfHostKey(algorithm.keyType, algorithm.classicalBits) };
+      return { family: algorithm.family, strength: algorithm.strength };
   }
-}
-
-function strengthOfHostKey(keyType: string, bits: number): string {
-  return keyType === 'ssh-rsa' && bits === 112 ? '112 bits at 2048, 128 at 3072' : `${bits} bits`;
 }

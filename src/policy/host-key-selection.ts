@@ -1,4 +1,6 @@
 import { HOST_KEY_BY_NAME } from '../crypto/algorithms/algorithm-table.ts';
+import { KEY_TYPES } from '../crypto/keys/key-registry.ts';
+import { keygenCommand } from '../crypto/keys/keygen-types.ts';
 import { ConfigError } from './config-error.ts';
 import { fipsRules } from './fips-rules.ts';
 import type { SecurityPolicy } from './security-policy.ts';
@@ -10,15 +12,6 @@ export interface ConfiguredHostKey {
   /** Size of the key: the modulus of RSA, the curve otherwise. */
   readonly bits: number;
 }
-
-/** The command that makes a key of a type, most recommended type first. */
-const KEYGEN_COMMANDS: readonly (readonly [type: string, command: string])[] = [
-  ['ssh-ed25519', 'latticeport keygen keys/ssh_host_ed25519_key --type ed25519'],
-  ['ecdsa-sha2-nistp256', 'latticeport keygen keys/ssh_host_ecdsa_key --type ecdsa --bits 256'],
-  ['ecdsa-sha2-nistp384', 'latticeport keygen keys/ssh_host_ecdsa384_key --type ecdsa --bits 384'],
-  ['ecdsa-sha2-nistp521', 'latticeport keygen keys/ssh_host_ecdsa521_key --type ecdsa --bits 521'],
-  ['ssh-rsa', 'latticeport keygen keys/ssh_host_rsa_key --type rsa --bits 3072'],
-];
 
 /**
  * The host key algorithms to offer: those of the policy, in its order, that a configured key can sign with. Throws
@@ -42,8 +35,8 @@ export function selectHostKeyAlgorithms(
   const allowed = new Set<string | undefined>(
     policy.algorithms.hostKeys.map((name) => HOST_KEY_BY_NAME.get(name)?.keyType),
   );
-  const commands = KEYGEN_COMMANDS.filter(([type]) => allowed.has(type)).map(
-    ([type, command]) => `\n  ${type}: ${command}`,
+  const commands = KEY_TYPES.filter(({ name }) => allowed.has(name)).map(
+    (type) => `\n  ${type.name}: ${keygenCommand(type)}`,
   );
   const have =
     keys.length === 0 ? 'no host key is configured' : `the configured ones are ${keys.map(describeKey).join(', ')}`;

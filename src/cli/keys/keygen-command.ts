@@ -1,21 +1,14 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import { KEYGEN_TYPES } from '../../crypto/keys/keygen-types.ts';
 import { generatePrivateKey } from '../../crypto/keys/private-key.ts';
+import type { GeneratedKey } from '../../crypto/keys/private-key.ts';
 import { parseAuthorizedKey } from '../../crypto/keys/public-key.ts';
 import { CliError } from '../cli-error.ts';
 
-const TYPES = ['ed25519', 'ecdsa', 'rsa'] as const;
-type KeygenType = (typeof TYPES)[number];
-
-const ECDSA_BY_BITS = new Map([
-  [256, 'ecdsa-256'],
-  [384, 'ecdsa-384'],
-  [521, 'ecdsa-521'],
-] as const);
-
 interface KeygenOptions {
-  readonly type: KeygenType;
+  readonly type: string;
   readonly bits?: number;
   readonly comment: string;
   readonly force: boolean;
@@ -27,8 +20,10 @@ export function registerKeygenCommand(program: Command): void {
     .command('keygen')
     .description('make a host key or user key: FILE and FILE.pub, in the format of OpenSSH')
     .argument('<file>', 'where the private key goes')
-    .addOption(new Option('-t, --type <type>', 'key type').choices(TYPES).default('ed25519'))
-    .option('-b, --bits <bits>', 'ecdsa: 256, 384 or 521 (default 256); rsa: 2048 to 16384 (default 3072)', parseBits)
+    .addOption(
+      new Option('-t, --type <type>', 'key type').choices(KEYGEN_TYPES.map(({ option }) => option)).default('ed25519'),
+    )
+    .option('-b, --bits <bits>', sizesInWords(), parseBits)
     .option('-c, --comment <text>', 'comment in the public key', 'latticeport')
     .option('-f, --force', 'overwrite files that are there', false)
     .action((file: string, options: KeygenOptions) => {
@@ -50,20 +45,20 @@ export function registerKeygenCommand(program: Command): void {
     });
 }
 
-function generate({ type, bits, comment }: KeygenOptions): ReturnType<typeof generatePrivateKey> {
-  switch (type) {
-    case 'ed25519':
-      if (bits !== undefined && bits !== 256) throw new CliError('an ed25519 key has 256 bits');
-      return generatePrivateKey('ed25519', undefined, comment);
-    case 'ecdsa': {
-      const curve = [...ECDSA_BY_BITS].find(([size]) => size === (bits ?? 256))?.[1];
-      if (curve === undefined) throw new CliError('an ecdsa key has 256, 384 or 521 bits');
-      return generatePrivateKey(curve, undefined, comment);
-    }
-    case 'rsa':
-      if (bits !== undefined && (bits < 2048 || bits > 16384)) throw new CliError('an rsa key has 2048 to 16384 bits');
-      return generatePrivateKey('rsa', bits, comment);
-  }
+function generate({ type, bits, comment }: KeygenOptions): GeneratedKey {
+  const chosen = KEYGEN_TYPES.find(({ option }) => option === type);
+  if (chosen === undefined) throw new CliError(`key type ${JSON.stringify(type)} is not supported`);
+  const size = bits ?? chosen.defaultBits;
+  const generated = chosen.generatedWith(size);
+  if (generated === null) throw new CliError(`an ${type} key has ${chosen.sizes} bits`);
+  return generatePrivateKey(generated, size, comment);
+}
+
+/** "ecdsa: 256, 384 or 521 (default 256); …" of the types that leave a choice. */
+function sizesInWords(): string {
+  return KEYGEN_TYPES.filter(({ hasChoice }) => hasChoice)
+    .map(({ option, sizes, defaultBits }) => `${option}: ${sizes} (default ${defaultBits})`)
+    .join('; ');
 }
 
 function parseBits(text: string): number {

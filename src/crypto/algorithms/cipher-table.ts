@@ -6,6 +6,7 @@ export const CIPHER_ALGORITHMS = [
   {
     kind: 'cipher',
     name: 'aes256-gcm@openssh.com',
+    primitive: 'AES',
     keyBits: 256,
     aead: true,
     fips: 'approved',
@@ -17,6 +18,7 @@ export const CIPHER_ALGORITHMS = [
   {
     kind: 'cipher',
     name: 'aes128-gcm@openssh.com',
+    primitive: 'AES',
     keyBits: 128,
     aead: true,
     fips: 'approved',
@@ -28,6 +30,7 @@ export const CIPHER_ALGORITHMS = [
   {
     kind: 'cipher',
     name: 'chacha20-poly1305@openssh.com',
+    primitive: 'ChaCha20-Poly1305',
     keyBits: 256,
     aead: true,
     fips: 'not-approved',
@@ -39,6 +42,7 @@ export const CIPHER_ALGORITHMS = [
   {
     kind: 'cipher',
     name: 'aes256-ctr',
+    primitive: 'AES',
     keyBits: 256,
     aead: false,
     fips: 'approved',
@@ -50,6 +54,7 @@ export const CIPHER_ALGORITHMS = [
   {
     kind: 'cipher',
     name: 'aes192-ctr',
+    primitive: 'AES',
     keyBits: 192,
     aead: false,
     fips: 'approved',
@@ -61,6 +66,7 @@ export const CIPHER_ALGORITHMS = [
   {
     kind: 'cipher',
     name: 'aes128-ctr',
+    primitive: 'AES',
     keyBits: 128,
     aead: false,
     fips: 'approved',
@@ -70,3 +76,6 @@ export const CIPHER_ALGORITHMS = [
     source: 'RFC 4344 §4',
   },
 ] as const satisfies readonly CipherAlgorithm[];
+
+export type CipherRow = (typeof CIPHER_ALGORITHMS)[number];
+export type CipherName = CipherRow['name'];

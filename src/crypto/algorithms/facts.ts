@@ -32,10 +32,17 @@ export interface AlgorithmFacts {
 /** The family of the post-quantum half of a hybrid. */
 export type PqFamily = 'ml-kem' | 'kyber' | 'sntrup';
 
+export type ClassicalExchange =
+  'X25519' | 'P-256' | 'P-384' | 'P-521' | 'MODP-2048' | 'MODP-4096' | 'MODP-8192' | 'MODP, 2048 bits or more';
+
+/** What a cipher or a MAC is built on: who computes it is said once for each, in crypto/providers.ts. */
+export type CipherPrimitive = 'AES' | 'ChaCha20-Poly1305';
+export type MacPrimitive = 'HMAC' | 'UMAC';
+
 interface KexFacts extends AlgorithmFacts {
   readonly kind: 'kex';
   /** The classical exchange, or the classical half of a hybrid. */
-  readonly classical: string;
+  readonly classical: ClassicalExchange;
   /** Strength of the classical part against a classical attacker, in bits. */
   readonly classicalBits: number;
   /** The hash of K (hybrids), of H and of key derivation. */
@@ -66,6 +73,7 @@ export type KexAlgorithm = HybridKexAlgorithm | ClassicalKexAlgorithm;
 
 export interface CipherAlgorithm extends AlgorithmFacts {
   readonly kind: 'cipher';
+  readonly primitive: CipherPrimitive;
   readonly keyBits: number;
   /** True: it authenticates by itself, and the negotiated MAC is not used. */
   readonly aead: boolean;
@@ -73,17 +81,18 @@ export interface CipherAlgorithm extends AlgorithmFacts {
 
 export interface MacAlgorithm extends AlgorithmFacts {
   readonly kind: 'mac';
+  readonly primitive: MacPrimitive;
   readonly tagBytes: number;
   /** Encrypt-then-MAC (OpenSSH PROTOCOL §1.7): the tag is over the ciphertext. */
   readonly etm: boolean;
 }
 
-export interface HostKeyAlgorithm extends AlgorithmFacts {
-  readonly kind: 'hostKey';
-  /** The key type that signs with it: one RSA key serves three algorithms (RFC 8332 §3). */
-  readonly keyType: 'ssh-ed25519' | 'ecdsa-sha2-nistp256' | 'ecdsa-sha2-nistp384' | 'ecdsa-sha2-nistp521' | 'ssh-rsa';
+/** What a key type says of each algorithm that it signs with: the row stands in the type's own file, in crypto/keys. */
+export interface SignatureFacts<Name extends string = string> extends AlgorithmFacts {
+  readonly name: Name;
   readonly hash: KexHash;
-  readonly classicalBits: number;
+  /** In the words of tables for people: "classical". */
+  readonly family: string;
+  /** Against an attacker of that family, in the words of tables for people: "128 bits". */
+  readonly strength: string;
 }
-
-export type Algorithm = KexAlgorithm | CipherAlgorithm | MacAlgorithm | HostKeyAlgorithm;

@@ -1,91 +1,16 @@
-import type { HostKeyAlgorithm } from './facts.ts';
+import { KEY_TYPES } from '../keys/key-registry.ts';
+import type { KeyType, RegisteredKeyType, SignatureAlgorithm } from '../keys/key-registry.ts';
+import type { SignatureFacts } from './facts.ts';
 
-const ECDSA_FIPS = 'ECDSA over a NIST curve (FIPS 186-5)';
-const RSA_FIPS = 'RSASSA-PKCS1-v1_5 with SHA-2 and 2048 bits or more (FIPS 186-5)';
+export interface HostKeyAlgorithm extends SignatureFacts<SignatureAlgorithm> {
+  readonly kind: 'hostKey';
+  /** The key type that signs with it: one RSA key serves three algorithms (RFC 8332 §3). */
+  readonly keyType: KeyType;
+}
 
-export const HOST_KEY_ALGORITHMS = [
-  {
-    kind: 'hostKey',
-    name: 'ssh-ed25519',
-    keyType: 'ssh-ed25519',
-    hash: 'sha512',
-    classicalBits: 128,
-    fips: 'approved',
-    fipsWhy: 'EdDSA (FIPS 186-5 §7)',
-    verdict: 'recommended',
-    why: 'small, fast, deterministic',
-    source: 'RFC 8709',
-  },
-  {
-    kind: 'hostKey',
-    name: 'ecdsa-sha2-nistp256',
-    keyType: 'ecdsa-sha2-nistp256',
-    hash: 'sha256',
-    classicalBits: 128,
-    fips: 'approved',
-    fipsWhy: ECDSA_FIPS,
-    verdict: 'acceptable',
-    why: 'sound; a bad random number gives the key away',
-    source: 'RFC 5656 §3',
-  },
-  {
-    kind: 'hostKey',
-    name: 'ecdsa-sha2-nistp384',
-    keyType: 'ecdsa-sha2-nistp384',
-    hash: 'sha384',
-    classicalBits: 192,
-    fips: 'approved',
-    fipsWhy: ECDSA_FIPS,
-    verdict: 'acceptable',
-    why: 'sound; a bad random number gives the key away',
-    source: 'RFC 5656 §3',
-  },
-  {
-    kind: 'hostKey',
-    name: 'ecdsa-sha2-nistp521',
-    keyType: 'ecdsa-sha2-nistp521',
-    hash: 'sha512',
-    classicalBits: 256,
-    fips: 'approved',
-    fipsWhy: ECDSA_FIPS,
-    verdict: 'acceptable',
-    why: 'sound; a bad random number gives the key away',
-    source: 'RFC 5656 §3',
-  },
-  {
-    kind: 'hostKey',
-    name: 'rsa-sha2-512',
-    keyType: 'ssh-rsa',
-    hash: 'sha512',
-    classicalBits: 112,
-    fips: 'approved',
-    fipsWhy: RSA_FIPS,
-    verdict: 'recommended',
-    why: 'understood everywhere; make the key 3072 bits or more',
-    source: 'RFC 8332',
-  },
-  {
-    kind: 'hostKey',
-    name: 'rsa-sha2-256',
-    keyType: 'ssh-rsa',
-    hash: 'sha256',
-    classicalBits: 112,
-    fips: 'approved',
-    fipsWhy: RSA_FIPS,
-    verdict: 'recommended',
-    why: 'understood everywhere; make the key 3072 bits or more',
-    source: 'RFC 8332',
-  },
-  {
-    kind: 'hostKey',
-    name: 'ssh-rsa',
-    keyType: 'ssh-rsa',
-    hash: 'sha1',
-    classicalBits: 63,
-    fips: 'legacy',
-    fipsWhy: 'SHA-1 signatures: verifying is legacy use, making them is not allowed (SP 800-131A rev. 2 §3)',
-    verdict: 'weak',
-    why: 'signs SHA-1, whose collisions cost about 2^63',
-    source: 'RFC 4253 §6.6',
-  },
-] as const satisfies readonly HostKeyAlgorithm[];
+/** What the key types sign with, in the order of the registry. The facts stand in the types' own files. */
+export const HOST_KEY_ALGORITHMS: readonly HostKeyAlgorithm[] = KEY_TYPES.flatMap(rowsOf);
+
+function rowsOf({ name: keyType, signatures }: RegisteredKeyType): HostKeyAlgorithm[] {
+  return signatures.map((facts) => ({ kind: 'hostKey', keyType, ...facts }));
+}

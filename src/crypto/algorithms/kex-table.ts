@@ -325,3 +325,5 @@ export const KEX_ALGORITHMS = [
     source: 'RFC 4253 §8.2',
   },
 ] as const satisfies readonly KexAlgorithm[];
+
+export type KexRow = (typeof KEX_ALGORITHMS)[number];

@@ -9,6 +9,7 @@ export const MAC_ALGORITHMS = [
   {
     kind: 'mac',
     name: 'hmac-sha2-512-etm@openssh.com',
+    primitive: 'HMAC',
     tagBytes: 64,
     etm: true,
     fips: 'approved',
@@ -20,6 +21,7 @@ export const MAC_ALGORITHMS = [
   {
     kind: 'mac',
     name: 'hmac-sha2-256-etm@openssh.com',
+    primitive: 'HMAC',
     tagBytes: 32,
     etm: true,
     fips: 'approved',
@@ -31,6 +33,7 @@ export const MAC_ALGORITHMS = [
   {
     kind: 'mac',
     name: 'hmac-sha2-512',
+    primitive: 'HMAC',
     tagBytes: 64,
     etm: false,
     fips: 'approved',
@@ -42,6 +45,7 @@ export const MAC_ALGORITHMS = [
   {
     kind: 'mac',
     name: 'hmac-sha2-256',
+    primitive: 'HMAC',
     tagBytes: 32,
     etm: false,
     fips: 'approved',
@@ -53,6 +57,7 @@ export const MAC_ALGORITHMS = [
   {
     kind: 'mac',
     name: 'umac-128-etm@openssh.com',
+    primitive: 'UMAC',
     tagBytes: 16,
     etm: true,
     fips: 'not-approved',
@@ -64,6 +69,7 @@ export const MAC_ALGORITHMS = [
   {
     kind: 'mac',
     name: 'umac-128@openssh.com',
+    primitive: 'UMAC',
     tagBytes: 16,
     etm: false,
     fips: 'not-approved',
@@ -75,6 +81,7 @@ export const MAC_ALGORITHMS = [
   {
     kind: 'mac',
     name: 'umac-64-etm@openssh.com',
+    primitive: 'UMAC',
     tagBytes: 8,
     etm: true,
     fips: 'not-approved',
@@ -86,6 +93,7 @@ export const MAC_ALGORITHMS = [
   {
     kind: 'mac',
     name: 'umac-64@openssh.com',
+    primitive: 'UMAC',
     tagBytes: 8,
     etm: false,
     fips: 'not-approved',
@@ -97,6 +105,7 @@ export const MAC_ALGORITHMS = [
   {
     kind: 'mac',
     name: 'hmac-sha1-etm@openssh.com',
+    primitive: 'HMAC',
     tagBytes: 20,
     etm: true,
     fips: 'legacy',
@@ -108,6 +117,7 @@ export const MAC_ALGORITHMS = [
   {
     kind: 'mac',
     name: 'hmac-sha1',
+    primitive: 'HMAC',
     tagBytes: 20,
     etm: false,
     fips: 'legacy',
@@ -117,3 +127,6 @@ export const MAC_ALGORITHMS = [
     source: 'RFC 4253 §6.4',
   },
 ] as const satisfies readonly MacAlgorithm[];
+
+export type MacRow = (typeof MAC_ALGORITHMS)[number];
+export type MacName = MacRow['name'];

@@ -1,3 +1,7 @@
+import { CIPHER_ALGORITHMS } from '../algorithms/cipher-table.ts';
+import type { CipherName, CipherRow } from '../algorithms/cipher-table.ts';
+import { MAC_ALGORITHMS } from '../algorithms/mac-table.ts';
+import type { MacName } from '../algorithms/mac-table.ts';
 import { createCtrOpener, createCtrSealer, ctrKeySizes } from './aes-ctr.ts';
 import { createGcmOpener, createGcmSealer, gcmKeySizes } from './aes-gcm.ts';
 import { CHACHA_KEY_SIZES, createChaChaOpener, createChaChaSealer } from './chacha20-poly1305.ts';
@@ -7,22 +11,27 @@ import type { MacDefinition } from './packet-mac.ts';
 
 export { noneOpener, noneSealer } from './no-cipher.ts';
 
-/** The ciphers of this build by name; an AEAD has no MAC beside it, the others need one. */
-type CipherDefinition =
-  | {
-      readonly aead: true;
-      readonly sizes: CipherKeySizes;
-      sealer(keys: DirectionKeys): PacketSealer;
-      opener(keys: DirectionKeys): PacketOpener;
-    }
-  | {
-      readonly aead: false;
-      sizes(mac: MacDefinition): CipherKeySizes;
-      sealer(mac: MacDefinition, keys: DirectionKeys): PacketSealer;
-      opener(mac: MacDefinition, keys: DirectionKeys): PacketOpener;
-    };
+/** A cipher that authenticates by itself: no MAC stands beside it. */
+interface AeadDefinition {
+  readonly aead: true;
+  readonly sizes: CipherKeySizes;
+  sealer(keys: DirectionKeys): PacketSealer;
+  opener(keys: DirectionKeys): PacketOpener;
+}
 
-function gcm(name: Parameters<typeof gcmKeySizes>[0]): CipherDefinition {
+interface CipherWithMacDefinition {
+  readonly aead: false;
+  sizes(mac: MacDefinition): CipherKeySizes;
+  sealer(mac: MacDefinition, keys: DirectionKeys): PacketSealer;
+  opener(mac: MacDefinition, keys: DirectionKeys): PacketOpener;
+}
+
+/** The definition that fits a row: it is an AEAD where the row says so. */
+type DefinitionOf<Name extends CipherName> = Extract<CipherRow, { readonly name: Name }>['aead'] extends true
+  ? AeadDefinition
+  : CipherWithMacDefinition;
+
+function gcm(name: Parameters<typeof gcmKeySizes>[0]): AeadDefinition {
   return {
     aead: true,
     sizes: gcmKeySizes(name),
@@ -31,7 +40,7 @@ function gcm(name: Parameters<typeof gcmKeySizes>[0]): CipherDefinition {
   };
 }
 
-function ctr(name: Parameters<typeof ctrKeySizes>[0]): CipherDefinition {
+function ctr(name: Parameters<typeof ctrKeySizes>[0]): CipherWithMacDefinition {
   return {
     aead: false,
     sizes: (mac) => ctrKeySizes(name, mac),
@@ -40,7 +49,8 @@ function ctr(name: Parameters<typeof ctrKeySizes>[0]): CipherDefinition {
   };
 }
 
-const CIPHERS: Readonly<Record<string, CipherDefinition>> = {
+/** The code of each row of CIPHER_ALGORITHMS: neither can be there without the other. */
+const CIPHERS: { readonly [Name in CipherName]: DefinitionOf<Name> } = {
   'aes256-gcm@openssh.com': gcm('aes256-gcm@openssh.com'),
   'aes128-gcm@openssh.com': gcm('aes128-gcm@openssh.com'),
   'chacha20-poly1305@openssh.com': {
@@ -54,21 +64,20 @@ const CIPHERS: Readonly<Record<string, CipherDefinition>> = {
   'aes128-ctr': ctr('aes128-ctr'),
 };
 
-const MAC_DEFINITIONS: Readonly<Record<string, MacDefinition>> = MACS;
+export const CIPHER_NAMES: readonly CipherName[] = CIPHER_ALGORITHMS.map(({ name }) => name);
+export const MAC_NAMES: readonly MacName[] = MAC_ALGORITHMS.map(({ name }) => name);
 
-export const CIPHER_NAMES: readonly string[] = Object.keys(CIPHERS);
-export const MAC_NAMES: readonly string[] = Object.keys(MAC_DEFINITIONS);
-
-function cipherNamed(name: string): CipherDefinition {
-  const cipher = Object.hasOwn(CIPHERS, name) ? CIPHERS[name] : undefined;
-  if (cipher === undefined) throw new RangeError(`cipher ${JSON.stringify(name)} is not implemented`);
-  return cipher;
+/** Names also come from the network, so that they are looked up in the tables before they lead to code. */
+function cipherNamed(name: string): AeadDefinition | CipherWithMacDefinition {
+  const known = CIPHER_NAMES.find((cipher) => cipher === name);
+  if (known === undefined) throw new RangeError(`cipher ${JSON.stringify(name)} is not implemented`);
+  return CIPHERS[known];
 }
 
 function macNamed(name: string | null): MacDefinition {
-  const mac = name !== null && Object.hasOwn(MAC_DEFINITIONS, name) ? MAC_DEFINITIONS[name] : undefined;
-  if (mac === undefined) throw new RangeError(`MAC ${JSON.stringify(name)} is not implemented`);
-  return mac;
+  const known = MAC_NAMES.find((mac) => mac === name);
+  if (known === undefined) throw new RangeError(`MAC ${JSON.stringify(name)} is not implemented`);
+  return MACS[known];
 }
 
 /** True for a cipher that authenticates by itself: no MAC is negotiated beside it. Throws RangeError for an unknown name. */

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import type { MacName, MacRow } from '../algorithms/mac-table.ts';
 import { Umac } from './umac.ts';
 
 /** A MAC as SSH uses it beside a cipher (RFC 4253 §6.4): keyed once, over the sequence number and the packet's bytes. */
@@ -9,16 +10,20 @@ export interface PacketMac {
   dispose(): void;
 }
 
-export interface MacDefinition {
+export interface MacDefinition<TagBytes extends number = number, EncryptThenMac extends boolean = boolean> {
   readonly keyBytes: number;
-  readonly tagBytes: number;
+  readonly tagBytes: TagBytes;
   /** Encrypt-then-MAC: the MAC covers the ciphertext and the length stays in the clear (OpenSSH's PROTOCOL §1.5). */
-  readonly encryptThenMac: boolean;
+  readonly encryptThenMac: EncryptThenMac;
   create(key: Buffer): PacketMac;
 }
 
 /** RFC 4253 §6.4, RFC 6668: HMAC over uint32 sequence_number || packet. */
-function hmac(hash: 'sha1' | 'sha256' | 'sha512', bytes: number, encryptThenMac: boolean): MacDefinition {
+function hmac<Bytes extends number, EncryptThenMac extends boolean>(
+  hash: 'sha1' | 'sha256' | 'sha512',
+  bytes: Bytes,
+  encryptThenMac: EncryptThenMac,
+): MacDefinition<Bytes, EncryptThenMac> {
   return {
     keyBytes: bytes,
     tagBytes: bytes,
@@ -42,7 +47,10 @@ function hmac(hash: 'sha1' | 'sha256' | 'sha512', bytes: number, encryptThenMac:
 }
 
 /** UMAC (RFC 4418) with the sequence number, as 8 bytes big-endian, for a nonce. */
-function umac(tagBytes: 8 | 16, encryptThenMac: boolean): MacDefinition {
+function umac<Bytes extends 8 | 16, EncryptThenMac extends boolean>(
+  tagBytes: Bytes,
+  encryptThenMac: EncryptThenMac,
+): MacDefinition<Bytes, EncryptThenMac> {
   return {
     keyBytes: 16,
     tagBytes,
@@ -65,7 +73,14 @@ function umac(tagBytes: 8 | 16, encryptThenMac: boolean): MacDefinition {
   };
 }
 
-export const MACS = {
+/** The definition that fits a row: what a row says of the tag and of encrypt-then-MAC must be what the code does. */
+type DefinitionOf<Name extends MacName> =
+  Extract<MacRow, { readonly name: Name }> extends { readonly tagBytes: infer Bytes; readonly etm: infer Etm }
+    ? MacDefinition<Bytes & number, Etm & boolean>
+    : never;
+
+/** The code of each row of MAC_ALGORITHMS: neither can be there without the other. */
+export const MACS: { readonly [Name in MacName]: DefinitionOf<Name> } = {
   'hmac-sha2-256-etm@openssh.com': hmac('sha256', 32, true),
   'hmac-sha2-512-etm@openssh.com': hmac('sha512', 64, true),
   'umac-128-etm@openssh.com': umac(16, true),
@@ -76,4 +91,4 @@ export const MACS = {
   'umac-128@openssh.com': umac(16, false),
   'umac-64@openssh.com': umac(8, false),
   'hmac-sha1': hmac('sha1', 20, false),
-} as const satisfies Readonly<Record<string, MacDefinition>>;
+};

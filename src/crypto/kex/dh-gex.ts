@@ -1,3 +1,4 @@
+import type { KexRow } from '../algorithms/kex-table.ts';
 import { bitLength, GEX_MAX_BITS, GEX_MIN_BITS, MODP_GROUP_BITS, modpGroup } from './dh-group.ts';
 import type { DhGroup, ModpGroupNumber } from './dh-group.ts';
 import { dhGroupKex, modpKex } from './dh-kex.ts';
@@ -6,7 +7,7 @@ import type { KexMethod } from './kex-method.ts';
 
 export type { DhGroup } from './dh-group.ts';
 
-export const GEX_METHOD_NAME = 'diffie-hellman-group-exchange-sha256';
+export const GEX_METHOD_NAME = 'diffie-hellman-group-exchange-sha256' satisfies KexRow['name'];
 
 const GROUP_NUMBERS: readonly ModpGroupNumber[] = [14, 15, 16, 17, 18];
 

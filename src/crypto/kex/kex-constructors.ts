@@ -1,3 +1,6 @@
+import { KEX_ALGORITHMS } from '../algorithms/kex-table.ts';
+import type { KexRow } from '../algorithms/kex-table.ts';
+import { GEX_METHOD_NAME } from './dh-gex.ts';
 import { modpKex } from './dh-kex.ts';
 import { ecdhKex } from './ecdh-kex.ts';
 import { nobleX25519, nodeHasX25519, nodeX25519, p256, p384, p521 } from './ecdh.ts';
@@ -13,38 +16,45 @@ import { sntrup761 } from './sntrup761.ts';
  */
 export const x25519WithMlKem = nodeHasX25519 ? nodeX25519 : nobleX25519;
 
-/** Every method with a fixed group, by its name. */
-const METHODS: Readonly<Record<string, (name: string) => KexMethod>> = {
-  'mlkem768x25519-sha256': (name) => hybrid(name, mlKem(768), x25519WithMlKem, 'sha256'),
-  'mlkem768nistp256-sha256': (name) => hybrid(name, mlKem(768), p256, 'sha256'),
-  'mlkem1024nistp384-sha384': (name) => hybrid(name, mlKem(1024), p384, 'sha384'),
-  'sntrup761x25519-sha512': (name) => hybrid(name, sntrup761, nodeX25519, 'sha512'),
-  'sntrup761x25519-sha512@openssh.com': (name) => hybrid(name, sntrup761, nodeX25519, 'sha512'),
-  'ecdh-nistp256-kyber-512r3-sha256-d00@openquantumsafe.org': (name) => hybrid(name, kyber(512), p256, 'sha256'),
-  'ecdh-nistp384-kyber-768r3-sha384-d00@openquantumsafe.org': (name) => hybrid(name, kyber(768), p384, 'sha384'),
-  'ecdh-nistp521-kyber-1024r3-sha512-d00@openquantumsafe.org': (name) => hybrid(name, kyber(1024), p521, 'sha512'),
-  'x25519-kyber-512r3-sha256-d00@amazon.com': (name) => hybrid(name, kyber(512), nodeX25519, 'sha256'),
-  'curve25519-sha256': (name) => ecdhKex(name, nodeX25519, 'sha256'),
-  'curve25519-sha256@libssh.org': (name) => ecdhKex(name, nodeX25519, 'sha256'),
-  'ecdh-sha2-nistp256': (name) => ecdhKex(name, p256, 'sha256'),
-  'ecdh-sha2-nistp384': (name) => ecdhKex(name, p384, 'sha384'),
-  'ecdh-sha2-nistp521': (name) => ecdhKex(name, p521, 'sha512'),
-  'diffie-hellman-group14-sha1': (name) => modpKex(name, 14, 'sha1'),
-  'diffie-hellman-group14-sha256': (name) => modpKex(name, 14, 'sha256'),
-  'diffie-hellman-group16-sha512': (name) => modpKex(name, 16, 'sha512'),
-  'diffie-hellman-group18-sha512': (name) => modpKex(name, 18, 'sha512'),
+/** A method with a fixed group. diffie-hellman-group-exchange-sha256 is apart: `createGexMethod`. */
+type FixedKexRow = Exclude<KexRow, { readonly name: typeof GEX_METHOD_NAME }>;
+export type FixedKexName = FixedKexRow['name'];
+
+/** The code of each row of KEX_ALGORITHMS: neither can be there without the other. Name and hash are the row's. */
+const CONSTRUCTORS: { readonly [Name in FixedKexName]: (row: FixedKexRow) => KexMethod } = {
+  'mlkem768x25519-sha256': ({ name, hash }) => hybrid(name, mlKem(768), x25519WithMlKem, hash),
+  'mlkem768nistp256-sha256': ({ name, hash }) => hybrid(name, mlKem(768), p256, hash),
+  'mlkem1024nistp384-sha384': ({ name, hash }) => hybrid(name, mlKem(1024), p384, hash),
+  'sntrup761x25519-sha512': ({ name, hash }) => hybrid(name, sntrup761, nodeX25519, hash),
+  'sntrup761x25519-sha512@openssh.com': ({ name, hash }) => hybrid(name, sntrup761, nodeX25519, hash),
+  'ecdh-nistp256-kyber-512r3-sha256-d00@openquantumsafe.org': ({ name, hash }) => hybrid(name, kyber(512), p256, hash),
+  'ecdh-nistp384-kyber-768r3-sha384-d00@openquantumsafe.org': ({ name, hash }) => hybrid(name, kyber(768), p384, hash),
+  'ecdh-nistp521-kyber-1024r3-sha512-d00@openquantumsafe.org': ({ name, hash }) =>
+    hybrid(name, kyber(1024), p521, hash),
+  'x25519-kyber-512r3-sha256-d00@amazon.com': ({ name, hash }) => hybrid(name, kyber(512), nodeX25519, hash),
+  'curve25519-sha256': ({ name, hash }) => ecdhKex(name, nodeX25519, hash),
+  'curve25519-sha256@libssh.org': ({ name, hash }) => ecdhKex(name, nodeX25519, hash),
+  'ecdh-sha2-nistp256': ({ name, hash }) => ecdhKex(name, p256, hash),
+  'ecdh-sha2-nistp384': ({ name, hash }) => ecdhKex(name, p384, hash),
+  'ecdh-sha2-nistp521': ({ name, hash }) => ecdhKex(name, p521, hash),
+  'diffie-hellman-group14-sha1': ({ name, hash }) => modpKex(name, 14, hash),
+  'diffie-hellman-group14-sha256': ({ name, hash }) => modpKex(name, 14, hash),
+  'diffie-hellman-group16-sha512': ({ name, hash }) => modpKex(name, 16, hash),
+  'diffie-hellman-group18-sha512': ({ name, hash }) => modpKex(name, 18, hash),
 };
 
 export { createGexMethod, chooseGexGroup, GEX_METHOD_NAME } from './dh-gex.ts';
 
-/** The names that `createKexMethod` takes. diffie-hellman-group-exchange-sha256 is apart: `createGexMethod`. */
-export const KEX_METHOD_NAMES: readonly string[] = Object.keys(METHODS);
+const FIXED_ROWS: readonly FixedKexRow[] = KEX_ALGORITHMS.filter((row) => row.name !== GEX_METHOD_NAME);
 
-/** Throws RangeError for a name that is not in KEX_METHOD_NAMES. */
+/** The names that `createKexMethod` takes, in the order of the table. */
+export const KEX_METHOD_NAMES: readonly FixedKexName[] = FIXED_ROWS.map(({ name }) => name);
+
+/** @param name one of FixedKexName; RangeError is thrown for another, since names also come from the network */
 export function createKexMethod(name: string): KexMethod {
-  const create = Object.hasOwn(METHODS, name) ? METHODS[name] : undefined;
-  if (create === undefined) throw new RangeError(`key exchange method ${JSON.stringify(name)} is not implemented`);
-  return create(name);
+  const row = FIXED_ROWS.find((fixed) => fixed.name === name);
+  if (row === undefined) throw new RangeError(`key exchange method ${JSON.stringify(name)} is not implemented`);
+  return CONSTRUCTORS[row.name](row);
 }
 
 /**
@@ -52,5 +62,5 @@ export function createKexMethod(name: string): KexMethod {
  * first time at about 0.1 s: a server calls this at start.
  */
 export async function prepareKexMethods(names: readonly string[]): Promise<void> {
-  if (names.some((name) => name.startsWith('sntrup761'))) await sntrup761.load();
+  if (FIXED_ROWS.some(({ name, pq }) => pq === 'sntrup' && names.includes(name))) await sntrup761.load();
 }

@@ -1,15 +1,10 @@
-/** SSH public and private keys: the blobs of RFC 4253 §6.6, RFC 5656 §3, RFC 8332, RFC 8709. */
+import type { KeyType, SignatureAlgorithm } from './key-registry.ts';
 
-/** The key types that this build knows, as they stand in a public key blob. */
-export type KeyType = 'ssh-ed25519' | 'ecdsa-sha2-nistp256' | 'ecdsa-sha2-nistp384' | 'ecdsa-sha2-nistp521' | 'ssh-rsa';
+/** SSH public and private keys, whatever their type: the blobs of RFC 4253 §6.6. key-registry.ts has the types. */
 
-/** Signature algorithms. One RSA key serves three: rsa-sha2-256, rsa-sha2-512 (RFC 8332) and the old ssh-rsa (SHA-1). */
-export type SignatureAlgorithm = Exclude<KeyType, 'ssh-rsa'> | 'ssh-rsa' | 'rsa-sha2-256' | 'rsa-sha2-512';
+export type { KeyType, SignatureAlgorithm };
 
-/** A key blob, key file or signature that cannot be parsed or is outside the limits (RSA 2048–16384 bits). */
-export class KeyFormatError extends Error {
-  override readonly name = 'KeyFormatError';
-}
+export { KeyFormatError } from './key-format-error.ts';
 
 export interface PublicKey {
   readonly type: KeyType;

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { SshReader } from '../../wire/reader.ts';
+import { SshWriter } from '../../wire/writer.ts';
+import { keyTypeNamed } from './key-registry.ts';
+import type { RegisteredKeyType } from './key-registry.ts';
+import type { SigningKey } from './key-type.ts';
+import { KeyFormatError } from './key-format-error.ts';
+
+/**
+ * OpenSSH's private key file (PROTOCOL.key), without a passphrase: one key of any type of the registry.
+ *
+ *     "openssh-key-v1" NUL || string cipher "none" || string kdf "none" || string kdf options "" || uint32 1
+ *     || string public blob || string (uint32 check || uint32 the same || string type || fields of the type
+ *                                      || string comment || padding 1, 2, 3 … to a multiple of 8)
+ */
+const MAGIC = Buffer.from('openssh-key-v1\0', 'latin1');
+const PADDING_MULTIPLE = 8;
+const LINE_LENGTH = 70;
+const ARMOUR = /^-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----$/;
+
+/** One private key, and what its type and its file say of it. */
+export interface OpenSshKey {
+  readonly type: RegisteredKeyType;
+  readonly key: SigningKey;
+  readonly comment: string;
+}
+
+export function isOpenSshKeyFile(text: string): boolean {
+  return text.includes('-----BEGIN OPENSSH PRIVATE KEY-----');
+}
+
+/** The public blob of a private key. */
+export function publicBlob({ type, key }: Omit<OpenSshKey, 'comment'>): Buffer {
+  const writer = new SshWriter(1024).string(type.name);
+  key.writePublic(writer);
+  return writer.finish();
+}
+
+/** The key of a file; null for one that is encrypted. Throws KeyFormatError or WireError for one that is malformed. */
+export function readOpenSshKeyFile(text: string): OpenSshKey | null {
+  const base64 = ARMOUR.exec(text.trim())?.[1];
+  if (base64 === undefined) throw new KeyFormatError('malformed OpenSSH private key');
+  const file = Buffer.from(base64, 'base64');
+  try {
+    return readKey(file);
+  } finally {
+    file.fill(0);
+  }
+}
+
+function readKey(file: Buffer): OpenSshKey | null {
+  const reader = new SshReader(file);
+  if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw new KeyFormatError('malformed OpenSSH private key');
+  const cipher = reader.ascii(64);
+  const kdf = reader.ascii(64);
+  const kdfOptions = reader.string();
+  if (cipher !== 'none') return null;
+  if (kdf !== 'none' || kdfOptions.length > 0 || reader.uint32() !== 1) {
+    throw new KeyFormatError('not an OpenSSH private key file with one key');
+  }
+  const outerBlob = reader.string();
+  const secret = new SshReader(reader.string());
+  reader.end();
+  if (secret.uint32() !== secret.uint32()) throw new KeyFormatError('malformed OpenSSH private key');
+  const name = secret.ascii(64);
+  const type = keyTypeNamed(name);
+  if (type === undefined) throw new KeyFormatError(`key type ${JSON.stringify(name)} is not supported`);
+  const key = type.readPrivate(secret);
+  // Nothing depends on it, so that bytes which are no UTF-8 do not make the key unusable.
+  const comment = secret.string().toString('utf8');
+  secret.rest().forEach((byte, index) => {
+    if (byte !== index + 1) throw new KeyFormatError('malformed OpenSSH private key: wrong padding');
+  });
+  if (!publicBlob({ type, key }).equals(outerBlob)) {
+    throw new KeyFormatError('the public key in the file is not that of the private one');
+  }
+  return { type, key, comment };
+}
+
+export function writeOpenSshKeyFile({ type, key, comment }: OpenSshKey): string {
+  const check = randomBytes(4);
+  // Room for the widest RSA key: a writer that grows would leave copies of the secret behind.
+  const secret = new SshWriter(16384).bytes(check).bytes(check).string(type.name);
+  key.writePrivate(secret);
+  secret.string(comment);
+  for (let pad = 1; secret.length % PADDING_MULTIPLE !== 0; pad += 1) secret.byte(pad);
+
+  const secretBytes = secret.finish();
+  const file = new SshWriter(32768)
+    .bytes(MAGIC)
+    .string('none')
+    .string('none')
+    .string('')
+    .uint32(1)
+    .string(publicBlob({ type, key }))
+    .string(secretBytes)
+    .finish();
+  const base64 = file.toString('base64');
+  secretBytes.fill(0);
+  file.fill(0);
+  const lines = base64.match(new RegExp(`.{1,${LINE_LENGTH}}`, 'g')) ?? [];
+  return ['-----BEGIN OPENSSH PRIVATE KEY-----', ...lines, '-----END OPENSSH PRIVATE KEY-----', ''].join('\n');
+}
