@@ -30,6 +30,7 @@ const SCARCE_DIVISOR = 32;
  * - all windows together are at most MAX_GRANTED_FACTOR times `totalBytes`;
  * - the windows that channels are opened with are at most `totalBytes` together;
  * - the second half of either bound is given out in ever smaller parts.
+ * Beside these bounds each channel may have the least window.
  *
  * So channels that were opened and left take nothing from the active ones. Many channels that fall silent after large
  * transfers can use a bound up. Then every other channel gets the least window, until some of those close or send again.

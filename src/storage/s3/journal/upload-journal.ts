@@ -87,7 +87,7 @@ export interface BucketJournalOptions {
 
 /**
  * The journal of one process: one small object in the bucket, under the store's own prefix. It lists the multipart
- * uploads that the process has under way.
+ * uploads that the process has under way, and the objects that stand at a key for a moment only.
  *
  * Why there is a journal: a bucket may hold uploads of other programs, which are none of our business. S3 lists the keys
  * and ids of uploads, but nothing that tells whose they are.
