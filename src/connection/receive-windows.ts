@@ -6,27 +6,34 @@ export interface Receiver {
   readonly heldBytes: number;
 }
 
-/** Who has received nothing for so long, and holds nothing, leaves its share to the others. Milliseconds. */
+/** A channel that has received nothing for so long, and holds nothing, leaves its share to the others. Milliseconds. */
 const ACTIVE_MS = 10_000;
 const PRUNE_MS = 1_000;
 
 /**
- * What may be granted and not dealt with, as a multiple of the bytes shared: who has sent much and is silent keeps a
- * large window, and all of them could send at once.
+ * The most that all windows together may be, as a multiple of the bytes shared. A peer that has sent much and is silent
+ * keeps a large window. All such peers could send at once.
  */
 export const MAX_GRANTED_FACTOR = 4;
 
-/** Of what is left when half of a bound is granted, one channel may have this part, so that later ones find some too. */
+/** When half of a bound is granted, one channel may have this part of what is left. So later channels find some too. */
 const SCARCE_DIVISOR = 32;
 
 /**
- * How much the peers of all channels of this process may send ahead. The channels that are receiving share it equally:
- * one transfer over a long way has a large window, and hundreds that wait for a slow store hold little each. A window
- * that was granted cannot be taken back (RFC 4254 §5.2), so a share that has become smaller is reached as what was sent
- * is dealt with, and what is granted to those that are silent counts: of four times the bytes shared, first windows take
- * at most a quarter, and the second half is given out in ever smaller parts. So the active ones have their shares
- * whatever number has been opened and left, and where so many have become silent after large transfers that these
- * bounds are reached, all that follow have the least window, until some of those go or send again.
+ * How much the peers of all channels of this process may send ahead.
+ *
+ * The channels that are receiving share `totalBytes` equally. One transfer over a long way gets a large window. Hundreds
+ * of transfers that wait for a slow store get a small one each.
+ *
+ * A window that was granted cannot be taken back (RFC 4254 §5.2). A channel whose share shrinks reaches the new share as
+ * its user deals with what the peer has sent. Windows of silent channels count as granted, so there are three bounds:
+ * - all windows together are at most MAX_GRANTED_FACTOR times `totalBytes`;
+ * - the windows that channels are opened with are at most `totalBytes` together;
+ * - the second half of either bound is given out in ever smaller parts.
+ * Beside these bounds each channel may have the least window.
+ *
+ * So channels that were opened and left take nothing from the active ones. Many channels that fall silent after large
+ * transfers can use a bound up. Then every other channel gets the least window, until some of those close or send again.
  */
 export class ReceiveWindows {
   /** What all channels share. */

@@ -21,7 +21,7 @@ export interface PolicyDifference {
   readonly lists: readonly ListDifference[];
 }
 
-export const LIST_KEYS = ['kex', 'ciphers', 'macs', 'hostKeys'] as const satisfies readonly (keyof AlgorithmLists)[];
+const LIST_KEYS = ['kex', 'ciphers', 'macs', 'hostKeys'] as const satisfies readonly (keyof AlgorithmLists)[];
 
 /** What changes between two policies. Pure. */
 export function diffPolicies(from: SecurityPolicy, to: SecurityPolicy): PolicyDifference {

@@ -45,7 +45,6 @@ export function parsePolicy(file: string, text: string): SecurityPolicy {
   if (first !== undefined) throw new ConfigError(file, first.jsonPath, first.problem, further);
 
   const policy = parsed.data.SecurityPolicy;
-  const hostKeys = policy.SshHostKeyAlgorithms ?? null;
   return Object.freeze({
     name: policy.SecurityPolicyName,
     fips: policy.Fips,
@@ -56,10 +55,9 @@ export function parsePolicy(file: string, text: string): SecurityPolicy {
       kex: Object.freeze(policy.SshKexs),
       ciphers: Object.freeze(policy.SshCiphers),
       macs: Object.freeze(policy.SshMacs),
-      hostKeys: Object.freeze(hostKeys ?? [...DEFAULT_HOST_KEY_ALGORITHMS]),
+      hostKeys: Object.freeze(policy.SshHostKeyAlgorithms ?? [...DEFAULT_HOST_KEY_ALGORITHMS]),
     }),
     groupExchangeMinBits: parsed.data.GroupExchangeMinBits ?? GEX_MIN_BITS,
-    listsHostKeys: hostKeys !== null,
   });
 }
 

@@ -14,8 +14,6 @@ export interface SecurityPolicy {
   readonly algorithms: AlgorithmLists;
   /** The least group that group exchange gives out, in bits. */
   readonly groupExchangeMinBits: number;
-  /** False where the file lists no host key algorithms and DEFAULT_HOST_KEY_ALGORITHMS stand in. */
-  readonly listsHostKeys: boolean;
 }
 
 /**

@@ -16,7 +16,7 @@ export interface DescriptorShare {
   give(count: number): void;
 }
 
-export const UNLIMITED_DESCRIPTORS: DescriptorShare = { take: () => true, give: () => undefined };
+const UNLIMITED_DESCRIPTORS: DescriptorShare = { take: () => true, give: () => undefined };
 
 /** The open files and directories of one session. A handle is a number that is never used twice, as four bytes. */
 export class HandleTable {

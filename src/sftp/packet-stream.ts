@@ -45,11 +45,6 @@ export class PacketStream {
     this.#queue.push(chunk);
   }
 
-  /** Bytes held that make no packet yet, or have not been asked for. */
-  get bufferedBytes(): number {
-    return this.#queue.length;
-  }
-
   /** Forgets what is held; answers how many bytes that were. */
   clear(): number {
     const bytes = this.#queue.length;

@@ -46,13 +46,15 @@ interface Slot {
 }
 
 /**
- * The server's side of one SFTP session (draft-ietf-secsh-filexfer-02), over any stream of bytes. Answers leave in the
- * order of the requests. READs, and WRITEs, of one file run together; everything else takes its turn in one lane, where
- * only neighbours that change nothing run together; a request that uses a handle waits for the earlier ones that do.
+ * The server's side of one SFTP session (draft-ietf-secsh-filexfer-02), over any stream of bytes.
  *
- * What has come in is given back to the stream (`SftpIo.consumed`) only when its request is done, and no request is
- * taken up while too many are under way or the stream does not want more answers: memory is bounded by the limits and
- * by what the stream lets the client send ahead.
+ * Order: answers leave in the order of the requests. READs of one file run together, and so do WRITEs. Everything else
+ * takes its turn in one lane. In the lane only neighbours that change nothing run together. A request that uses a handle
+ * waits for the earlier requests that use it.
+ *
+ * Memory: bytes that came are given back to the stream (`SftpIo.consumed`) when their request is done. No request is
+ * begun while too many are under way, or while the stream wants no more answers. So the memory is bounded by the limits
+ * and by what the stream lets the client send ahead.
  */
 export class SftpSession {
   readonly #io: SftpIo;

@@ -1,10 +1,10 @@
 /**
- * What a store gives to the layers above: files and directories by path. `local`, `s3` and `memory` implement it
- * and pass one contract test suite.
+ * What a store gives to the layers above: files and directories by path. `local`, `s3` and `memory` implement it and
+ * pass one suite of tests (test/storage/contract). docs/extending.md says how to add one.
  *
- * A store path has no leading or trailing `/`; its segments are separated by single `/`, none of them `.`, `..`
- * or empty, without NUL; '' is the root. The vfs guarantees this; a store checks it again, since a path that escapes
- * is the worst bug that it could have.
+ * A store path has segments that are separated by single `/`. It has no `/` at its ends. No segment is empty, `.` or
+ * `..`, and none has a NUL. '' is the root. The vfs makes only such paths. A store checks them again, because a path that
+ * leaves the store is the worst fault that it could have.
  */
 export type StorePath = string;
 
@@ -31,8 +31,8 @@ export interface DirectoryEntry extends Entry {
 }
 
 /**
- * The mode bits that a store keeps: permissions and the sticky bit. Nobody who uploads a program may make it run as its
- * owner or group, so the set-user-id and set-group-id bits are dropped wherever a mode comes from.
+ * The mode bits that a store keeps: permissions and the sticky bit. The set-user-id and set-group-id bits are dropped
+ * wherever a mode comes from. Nobody may upload a program that runs as its owner or group.
  */
 export const KEPT_MODE_BITS = 0o1777;
 
@@ -97,10 +97,11 @@ export interface ReadHandle {
 }
 
 /**
- * A version of a file that is being written. It begins from what is at its path when it is opened (its base: a file, or
- * nothing). Without `truncate` it is a change of that base, and is committed only over it: where another version is there
- * by then, `close` and `checkpoint` reject with 'changed' and replace nothing. With `truncate` it replaces whatever file
- * is there.
+ * A version of a file that is being written. Its base is what is at the path when it is opened: a file, or nothing.
+ *
+ * Opened without `truncate`, it is a change of its base and is committed only over that. Where another version is at the
+ * path by then, `close` and `checkpoint` reject with 'changed' and replace nothing. Opened with `truncate`, it replaces
+ * whatever file is there.
  */
 export interface WriteHandle {
   /** Nothing was at the path when the handle was opened. */
@@ -110,10 +111,10 @@ export interface WriteHandle {
   /** The file as this handle sees it, with what was written so far. */
   stat(): Promise<Entry>;
   /**
-   * Takes the bytes of `chunks`, in order, at `offset`, or where the file ends after the calls before. Resolves when the handle has taken them, which may wait
-   * for memory: that wait is the back-pressure. The chunks belong to the handle from the call on and are not copied by
-   * the caller. Concurrent calls are allowed; where they overlap, the later call wins.
-   * Rejects once the handle has failed.
+   * Takes the bytes of `chunks`, in order, at `offset`, or where the file ends after the calls before. Resolves when the
+   * handle has taken them. It may wait for memory: that wait is the back-pressure. The chunks belong to the handle from
+   * the call on, so the caller must not change them. Concurrent calls are allowed. Where they overlap, the later call
+   * wins. Rejects once the handle has failed.
    */
   write(offset: number | 'end', chunks: readonly Buffer[]): Promise<void>;
   /**

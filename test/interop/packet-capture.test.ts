@@ -1,4 +1,4 @@
-// What a person sees in a packet capture of the post-quantum exchange: the line that the README shows, run as it stands there.
+// What a person sees in a packet capture of the post-quantum exchange: the line of docs/clients.md, run as it stands there.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

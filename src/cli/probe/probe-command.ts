@@ -30,7 +30,7 @@ export function registerProbeCommand(program: Command): void {
 }
 
 /** The report as text for people. */
-export function formatProbe(report: ProbeReport): string {
+function formatProbe(report: ProbeReport): string {
   const rows = report.methods.map((result) => [
     result.method,
     result.family === 'pq-hybrid' ? 'post-quantum' : result.family,

@@ -43,7 +43,7 @@ export function registerSftpStdioCommand(program: Command): void {
 }
 
 /** Runs the session; a signal that would end the process ends the session first, so that no temporary file is left. */
-export async function runUntilSignal(options: SftpStdioOptions): Promise<void> {
+async function runUntilSignal(options: SftpStdioOptions): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.once(signal, () => {

@@ -5,7 +5,7 @@ import type { ListedObject } from '../api/list-parser.ts';
 import type { ObjectApi } from '../api/object-api.ts';
 import { ownIdentity, parseIdentity, type ProcessIdentity } from './process-identity.ts';
 
-/** What must be undone if this process ends before it does so itself. */
+/** What the next process must undo if this one ends before it has. */
 export type JournalRecord =
   /**
    * A multipart upload; without its id from the announcement until the store has given one. `tries`: how many uploads
@@ -69,10 +69,10 @@ export interface JournalContent {
   readonly records: readonly JournalRecord[];
 }
 
-/** The object is written again after so long even if nothing changed: the sign that its process lives. Milliseconds. */
+/** The object is written again after so long, even if nothing has changed. That shows that its process lives. Milliseconds. */
 export const HEARTBEAT_MS = 60_000;
 
-/** Ends are noted a little later, together: a record too many does no harm, a request for each would cost. */
+/** Ends are written a little later, together. A record too many does no harm; a request for each end would cost. */
 const END_DELAY_MS = 2_000;
 
 export interface BucketJournalOptions {
@@ -86,12 +86,17 @@ export interface BucketJournalOptions {
 }
 
 /**
- * The journal of one process: one small object in the bucket, under the store's own prefix.
+ * The journal of one process: one small object in the bucket, under the store's own prefix. It lists the multipart
+ * uploads that the process has under way, and the objects that stand at a key for a moment only.
  *
- * Why there: ListMultipartUploads tells keys and ids but no metadata, so an upload does not show whose it is, and a
- * bucket may hold uploads of others that are none of our business. A local file would be lost with the machine or
- * container, which is when uploads are left. One object for each process, not each upload, so that many uploads share
- * a request; one request before an upload begins, and none while files are small enough for a single request.
+ * Why there is a journal: a bucket may hold uploads of other programs, which are none of our business. S3 lists the keys
+ * and ids of uploads, but nothing that tells whose they are.
+ *
+ * Why it is in the bucket: a local file would be lost with the machine or the container, and that is when uploads are
+ * left behind.
+ *
+ * Why it is one object for each process: many uploads share a request. An upload costs one request before it begins. A
+ * file that is small enough for a single PutObject costs none.
  */
 export class BucketJournal implements UploadJournal {
   readonly #options: BucketJournalOptions;

@@ -9,7 +9,7 @@ export interface PartBuffer {
 /** A file that is this small never takes a whole part's memory. */
 export const STARTER_BYTES = 128 * 1024;
 
-/** Where uploads have waited for so long and no memory came free, none ever may. Milliseconds. */
+/** Uploads that have waited for so long, while no memory came free, may wait for ever. Milliseconds. */
 export const STUCK_MS = 30_000;
 
 /** Somebody who holds part memory and may be asked for it. */
@@ -26,13 +26,17 @@ export interface PartHolder {
 const KEEP_IDLE_MS = 2_000;
 
 /**
- * The memory of all uploads of the process. An eighth of it is for starters, so that many small files, or many that
- * were opened and left, cannot hold what those that fill whole parts need; who fills a part holds everything that it
- * takes to get rid of it, so the budget comes free again as long as clients send. Those that do not send put their
- * parts on the disk or send them short; where neither can be, and nobody gets on for half a minute, the one that has
- * been idle for longest is given up: a client that writes to many files in turn would wait for itself for ever.
+ * The memory of all uploads of the process.
  *
- * Buffers are used again: at hundreds of MiB a second fresh ones would wait for the garbage collector by the hundred.
+ * An eighth is for starters, the small buffers that an upload begins with. The rest is for parts. So many small files,
+ * or many files that were opened and left, cannot use up what uploads of whole parts need.
+ *
+ * An upload that fills a part needs no more memory to send it. So memory comes free as long as clients send. When memory
+ * is short, each upload whose client does not send is asked to put its part on the disk, or to send it short. Where
+ * neither can be done and nobody gets on for half a minute, the upload that has been idle for longest is given up.
+ * Without that, a client that writes to many files in turn could wait for itself for ever.
+ *
+ * Buffers are used again. At hundreds of MiB a second, hundreds of fresh ones would wait for the garbage collector.
  */
 export class PartBuffers {
   readonly #starters: MemoryBudget;
