@@ -11,6 +11,10 @@ import {
   createSealer,
   MAC_NAMES,
 } from '../../src/crypto/cipher/cipher-constructors.ts';
+import { HOST_KEY_ALGORITHMS } from '../../src/crypto/algorithms/host-key-table.ts';
+import { KEY_TYPES } from '../../src/crypto/keys/key-registry.ts';
+import { generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
+import { parseAuthorizedKey } from '../../src/crypto/keys/public-key.ts';
 import { GEX_METHOD_NAME, KEX_METHOD_NAMES } from '../../src/crypto/kex/kex-constructors.ts';
 import { MemoryStore } from '../../src/storage/memory/memory-store.ts';
 import { READ_ONLY, READ_WRITE } from '../../src/vfs/permissions.ts';
@@ -61,6 +65,7 @@ test('the document has a section for each kind', () => {
   expect(sections.map(({ title }) => title.split(' is ')[0])).toEqual([
     'A cipher',
     'A key exchange method',
+    'A key type',
     'A store',
     'An extension',
   ]);
@@ -110,6 +115,21 @@ describe('a cipher', () => {
     expect(opener.readLength(0, Buffer.from(wire.subarray(0, opener.headBytes)))).toBe(body.length);
     expect(wire.subarray(4, 4 + body.length).equals(body)).toBe(false);
   });
+});
+
+describe('a key type', () => {
+  test('is in every table as soon as it is in the registry', () => {
+    const signatures = KEY_TYPES.flatMap((type) => type.signatures.map(({ name }) => name as string));
+    expect(HOST_KEY_ALGORITHMS.map(({ name }) => name as string)).toEqual(signatures);
+  });
+
+  test.each(KEY_TYPES.filter(({ keygen }) => typeof keygen.bits === 'number'))(
+    '$name: is made and read again by its row',
+    ({ name, keygen }) => {
+      const { publicKey } = generatePrivateKey(keygen.name);
+      expect(parseAuthorizedKey(publicKey).type).toBe(name);
+    },
+  );
 });
 
 describeStoreContract(
