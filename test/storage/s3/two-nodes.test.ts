@@ -125,6 +125,14 @@ for (const { name, endpoint } of servers) {
       expect(['of a', 'of b']).toContain(await text(at('t')));
     });
 
+    race('a file that another node moves back under its old name is read there', async (at) => {
+      await put(one, at('b'), 'moved');
+      await two.rename(at('b'), at('a'), { overwrite: false });
+      await one.rename(at('a'), at('b'), { overwrite: false });
+      expect(await text(at('b'))).toBe('moved');
+      expect(await text(at('a'))).toBeUndefined();
+    });
+
     race('two files change places by RENAME in a circle: nothing is lost, nobody waits for ever', async (at) => {
       await put(one, at('a'), 'of a');
       await put(one, at('b'), 'of b');

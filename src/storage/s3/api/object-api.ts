@@ -67,6 +67,7 @@ export class ObjectApi {
 
   /** Undefined if there is no such object. */
   async head(key: string, signal?: AbortSignal): Promise<ObjectInfo | undefined> {
+    const look = this.sameBytes.look(key);
     try {
       const answer = await this.#requester.runRaw(
         'HeadObject',
@@ -76,6 +77,7 @@ export class ObjectApi {
       );
       const info = objectInfo(key, answer);
       this.#memory.learn(key, info.etag, info.lastModified, info.properties.metadata);
+      this.sameBytes.seen(info, look);
       return info;
     } catch (error) {
       if (isMissing(error)) {

@@ -8,6 +8,11 @@ interface Successor extends VersionReference {
   readonly sequence: number;
 }
 
+/** The moment before a request that looks at a key: see `seen`. */
+export interface Look {
+  readonly sequence: number;
+}
+
 /**
  * Where the bytes of a version are now. Other metadata, and another name, are a copy inside the store: a copy has a new
  * time of storing, often a new ETag, perhaps another key. Handles that are open on the version before go on with the copy
@@ -59,6 +64,23 @@ export class SameBytes {
       if (next === undefined || next.sequence <= last) return now;
       last = next.sequence;
       now = { key: next.key, etag: next.etag };
+    }
+  }
+
+  /** To be called before a request that looks at the key; undefined while a copy or a move of it is under way. */
+  look(key: string): Look | undefined {
+    return this.#underWay.has(key) ? undefined : { sequence: this.#sequence };
+  }
+
+  /**
+   * The store has this version. What was noted of it before the look is over: another process has put the same bytes back
+   * under this name, and has perhaps removed them where this process had moved them.
+   */
+  seen(version: VersionReference, look: Look | undefined): void {
+    const name = nameOf(version);
+    const successor = this.#successors.get(name);
+    if (successor !== undefined && look !== undefined && successor.sequence <= look.sequence) {
+      this.#successors.delete(name);
     }
   }
 

@@ -23,6 +23,30 @@ describe('where the bytes of a version are', () => {
     expect(same.latest(version('b', '1'))).toEqual(version('c', '1'));
   });
 
+  test('what another process has put back under its name is there, and not where it was moved before', () => {
+    const same = new SameBytes();
+    same.note(version('b', '1'), version('a', '1'));
+    const look = same.look('b');
+    expect(same.latest(version('b', '1'))).toEqual(version('a', '1'));
+    same.seen(version('b', '"1"'), look);
+    expect(same.latest(version('b', '1'))).toEqual(version('b', '1'));
+  });
+
+  test('a look that began before a move, or during it, tells nothing of what came of it', async () => {
+    const same = new SameBytes();
+    const before = same.look('b');
+    let during = before;
+    await same.during('b', async () => {
+      same.note(version('b', '1'), version('a', '1'));
+      await Promise.resolve();
+      during = same.look('b');
+    });
+    same.seen(version('b', '1'), before);
+    expect(during).toBeUndefined();
+    same.seen(version('b', '1'), during);
+    expect(same.latest(version('b', '1'))).toEqual(version('a', '1'));
+  });
+
   test('counts changes that leave the ETag as it is', () => {
     const same = new SameBytes();
     const before = same.changeOf('a');
