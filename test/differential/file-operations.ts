@@ -296,21 +296,35 @@ function replaceBytes(given: World, id: number, path: string, content: Content):
   file.committed = addContent(world, content);
   const names = namesOfNode(given, id);
   if (names.length <= 1 || !names.some((each) => each.path === path) || !meant('hard links break')) return [world];
-  return [world, apart(given, id, path, content)];
+  return [world, ...apart(given, id, path, content)];
 }
 
-/** The one name gets the content, with what was begun by it; the others keep the old one. */
-function apart(given: World, id: number, path: string, content: Content): World {
+/**
+ * The one name gets the content, with what was begun by it; the others keep the old one. So does who reads the old one, but
+ * who reads what becomes the content, or may do so.
+ */
+function apart(given: World, id: number, path: string, content: Content): World[] {
   const world = copyWorld(given);
   const file = fileOf(world, id);
   const old = newId(world);
   const staying = file.uploads.filter((each) => uploadOf(world, each).path !== path);
+  const leaving = file.uploads.filter((each) => !staying.includes(each));
   world.nodes.set(old, { kind: 'file', committed: file.committed, uploads: staying });
   for (const each of staying) for (const key of uploadOf(world, each).handles) handleOf(world, key).node = old;
-  file.uploads = file.uploads.filter((each) => !staying.includes(each));
+  file.uploads = leaving;
   for (const each of namesOfNode(world, id)) if (each.path !== path) each.parent.entries.set(each.name, old);
   file.committed = addContent(world, content);
-  return world;
+  let worlds = [world];
+  for (const [key, { node, upload, views }] of world.handles) {
+    if (node !== id || upload !== undefined) continue;
+    const mayLeave = leaving.some((each) => views.includes(uploadOf(world, each).content));
+    worlds = worlds.flatMap((each) => {
+      const left = copyWorld(each);
+      handleOf(left, key).node = old;
+      return mayLeave ? [each, left] : [left];
+    });
+  }
+  return worlds;
 }
 
 /** The upload becomes the file. */

@@ -110,7 +110,8 @@ export function posixRename(given: World, rules: Rules, path: string, to: string
   if (rules.posix) return [ok(world)];
   if (source.node.kind === 'directory') return [ok(world), ...(target.node ? notEmptyYet(given, rules) : [])];
   if (source.node.committed !== undefined) return [ok(world)];
-  if (target.node === undefined) return [ok(world)];
+  // Where both are only open, both are in no store yet.
+  if (target.node?.kind !== 'file' || target.node.committed === undefined) return [ok(world)];
   // A new file takes the place of a stored one at once.
   const fresh = source.node.uploads.at(-1);
   const worlds = fresh === undefined || !meant('shared and stored') ? [world] : commit(world, source.id, fresh);

@@ -20,7 +20,7 @@ import { applyToDescriptor } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
 import { lstatOrUndefined, type Located } from './path-resolver.ts';
 import { RangeQueue } from './range-queue.ts';
-import { isUnchanged, TemporaryFile, type Target } from './temporary-file.ts';
+import { isSameVersion, isUnchanged, TemporaryFile, type Target } from './temporary-file.ts';
 
 /** What a write handle starts from. The handle releases the directory and closes the base. */
 export interface LocalUpload {
@@ -41,6 +41,8 @@ export interface LocalUpload {
   readonly locate: (path: StorePath) => Promise<Located>;
   /** Told once, when nothing of the handle is left. */
   readonly onEnd: (handle: LocalWriteHandle) => void;
+  /** Attributes of the file that it began from were set. */
+  readonly onTouched: (before: Stats, after: Stats) => void;
 }
 
 /** Where the version becomes the file. */
@@ -270,10 +272,21 @@ export class LocalWriteHandle implements WriteHandle {
     return true;
   }
 
-  /** The attributes of a file were set: where it is the one that this changes, it still is. */
-  touched(file: Stats): void {
+  /**
+   * The attributes of a file were set, perhaps by another of its names. Where it is the one that this changes, it still is,
+   * and they hold for this too.
+   */
+  touched(before: Stats, after: Stats): void {
     const { existing } = this.#place;
-    if (existing?.ino === file.ino && existing.dev === file.dev) this.#place = { ...this.#place, existing: file };
+    if (existing === undefined || !isSameVersion(existing, before)) return;
+    this.#place = { ...this.#place, existing: after };
+    if (this.#preparing === undefined || this.#published) return;
+    const { mode, mtimeMs, atimeMs } = after;
+    if (before.mode !== mode) this.#change = { ...this.#change, mode: mode & KEPT_MODE_BITS };
+    // Who starts empty has times of his own.
+    if (before.mtimeMs !== mtimeMs && this.#upload.base !== undefined) {
+      this.#change = { ...this.#change, mtime: Math.floor(mtimeMs / 1000), atime: Math.floor(atimeMs / 1000) };
+    }
   }
 
   stopCopying(): void {
@@ -443,7 +456,11 @@ export class LocalWriteHandle implements WriteHandle {
 
   async #apply(change: AttributeChange): Promise<void> {
     const fd = this.#temporary?.fd ?? this.#upload.base;
-    if (fd !== undefined) await applyToDescriptor(fd, change);
+    if (fd === undefined) return;
+    const before = await statDescriptor(fd);
+    await applyToDescriptor(fd, change);
+    // It still is the file that this began from, and others too.
+    if (this.#temporary === undefined) this.#upload.onTouched(before, await statDescriptor(fd));
   }
 
   /** Never throws. */

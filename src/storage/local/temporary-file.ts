@@ -146,15 +146,20 @@ function linksFail(error: unknown): boolean {
   return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errnoOf(error) ?? '');
 }
 
+/** Whether they describe one file, with the same bytes. */
+export function isSameVersion(one: Stats, other: Stats): boolean {
+  return (
+    one.ino === other.ino &&
+    one.dev === other.dev &&
+    one.size === other.size &&
+    Math.abs(one.mtimeMs - other.mtimeMs) < 1e-3
+  );
+}
+
 /** Whether the file at the path is the one that was seen, with the bytes that it had then. */
 export async function isUnchanged(path: string, seen: Stats): Promise<boolean> {
   const now = await lstatOrUndefined(path);
-  return (
-    now?.ino === seen.ino &&
-    now.dev === seen.dev &&
-    now.size === seen.size &&
-    Math.abs(now.mtimeMs - seen.mtimeMs) < 1e-3
-  );
+  return now !== undefined && isSameVersion(now, seen);
 }
 
 async function checkUnchanged(path: string, seen: Stats): Promise<void> {

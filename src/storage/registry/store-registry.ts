@@ -357,7 +357,7 @@ export class StoreRegistry implements VersionOperations {
     const { mtime: _m, atime: _a, ...rights } = change;
     for (const version of this.files.versions.at(path)) {
       const isThisFile =
-        isOwn(version) || (version.kind === 'changing' ? !version.superseded : !stored && version === fresh);
+        isOwn(version) || (version.kind === 'changing' ? !version.superseded : !stored && version.kind === 'new');
       // Who is allowed what holds for an upload that will take the place of the file; its times are its own.
       const set = version.inner.setAttributes(isThisFile ? change : rights);
       // Somebody else's upload that has failed is no fault of this.
