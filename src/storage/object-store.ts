@@ -147,6 +147,8 @@ export interface WriteHandle {
    * the store cannot follow, since it has sent bytes away under the old name: it commits there, where nothing is by then.
    */
   moved(path: StorePath): Promise<boolean>;
+  /** Optional: the path has lost its file, or has another one, and nothing of this one will be stored. Only `abandon` follows in the end. */
+  detached?(): Promise<void>;
   /**
    * Ends the handle without a close from the client (disconnect, shutdown). By the store's `partialUploads` the bytes
    * received become the file ('stored') or are dropped and the old file stays ('discarded'). They are dropped in any case

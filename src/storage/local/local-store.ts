@@ -159,9 +159,7 @@ export class LocalStore implements ObjectStore {
       const { fd, stats } = await openSeen(place);
       return new LocalReadHandle(fd, stats, {
         near: stats.dev === this.#settings.nearDevice,
-        onTouched: (before, after) => {
-          this.#touched(before, after);
-        },
+        onTouched: (before, after) => this.#touched(before, after),
       });
     });
   }
@@ -257,7 +255,7 @@ export class LocalStore implements ObjectStore {
     return this.#located(path, followSymlinks, async (place) => {
       await applyToEntry(place, change, this.#settings.byDescriptor);
       if (this.#writing.size === 0 || place.stats === undefined) return;
-      this.#touched(place.stats, await lstat(place.directory.path(place.name)));
+      await this.#touched(place.stats, await lstat(place.directory.path(place.name)));
     });
   }
 
@@ -377,9 +375,7 @@ export class LocalStore implements ObjectStore {
       existing: base?.stats ?? place.stats,
       base: base?.fd,
       onEnd: (handle) => this.#writing.delete(handle),
-      onTouched: (before, after) => {
-        this.#touched(before, after);
-      },
+      onTouched: (before, after) => this.#touched(before, after),
       locate: (moved) => asStorageError(() => this.#resolver.located(moved)),
     });
     this.#writing.add(upload);
@@ -387,8 +383,8 @@ export class LocalStore implements ObjectStore {
   }
 
   /** The attributes of a file were set: it is the same file for those that change it. */
-  #touched(before: Stats, after: Stats): void {
-    for (const upload of this.#writing) upload.touched(before, after);
+  async #touched(before: Stats, after: Stats): Promise<void> {
+    for (const upload of this.#writing) await upload.touched(before, after);
   }
 
   async #sweep(path: StorePath): Promise<void> {

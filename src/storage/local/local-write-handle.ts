@@ -42,7 +42,7 @@ export interface LocalUpload {
   /** Told once, when nothing of the handle is left. */
   readonly onEnd: (handle: LocalWriteHandle) => void;
   /** Attributes of the file that it began from were set. */
-  readonly onTouched: (before: Stats, after: Stats) => void;
+  readonly onTouched: (before: Stats, after: Stats) => Promise<void>;
 }
 
 /** Where the version becomes the file. */
@@ -78,6 +78,8 @@ export class LocalWriteHandle implements WriteHandle {
   #place: Place;
   /** The temporary file has become the file. */
   #published = false;
+  /** It has lost its name, and will not be stored. */
+  #detached = false;
   /** It has, or is about to: nothing is gathered any more. */
   #visible = false;
   /** Everything that uses a descriptor runs in here, so that closing can wait for it. */
@@ -273,20 +275,29 @@ export class LocalWriteHandle implements WriteHandle {
   }
 
   /**
-   * The attributes of a file were set, perhaps by another of its names. Where it is the one that this changes, it still is,
-   * and they hold for this too.
+   * The attributes of a file were set, perhaps by another of its names. Where it is the one that this changes, it still is;
+   * and where it still has the name of this, they hold for this too.
    */
-  touched(before: Stats, after: Stats): void {
-    const { existing } = this.#place;
-    if (existing === undefined || !isSameVersion(existing, before)) return;
-    this.#place = { ...this.#place, existing: after };
-    if (this.#preparing === undefined || this.#published) return;
+  async touched(before: Stats, after: Stats): Promise<void> {
+    const { existing, directory, name } = this.#place;
+    const isBase = existing !== undefined && isSameVersion(existing, before);
+    if (isBase) this.#place = { ...this.#place, existing: after };
+    if (this.#preparing === undefined || this.#published || (!isBase && after.nlink < 2)) return;
+    const now = await lstatOrUndefined(directory.path(name));
+    if (now === undefined || !isSameVersion(now, after)) return;
     const { mode, mtimeMs, atimeMs } = after;
     if (before.mode !== mode) this.#change = { ...this.#change, mode: mode & KEPT_MODE_BITS };
     // Who starts empty has times of his own.
-    if (before.mtimeMs !== mtimeMs && this.#upload.base !== undefined) {
-      this.#change = { ...this.#change, mtime: Math.floor(mtimeMs / 1000), atime: Math.floor(atimeMs / 1000) };
+    if (isBase && before.mtimeMs !== mtimeMs && this.#upload.base !== undefined) {
+      const times = { mtime: Math.floor(mtimeMs / 1000), atime: Math.floor(atimeMs / 1000) };
+      this.#change = { ...this.#change, ...times };
     }
+  }
+
+  /** Nothing of it is left in the directory, which may be removed: the bytes are there as long as it is open. */
+  async detached(): Promise<void> {
+    this.#detached = true;
+    await this.#ranges.run(0, Infinity, false, async () => this.#temporary?.unname());
   }
 
   stopCopying(): void {
@@ -353,7 +364,7 @@ export class LocalWriteHandle implements WriteHandle {
     const { base, options, copier } = this.#upload;
     const { directory, existing } = this.#place;
     const { mode = DEFAULT_MODE, uid, gid } = options.attributes;
-    const temporary = await TemporaryFile.create(directory, existing === undefined ? mode & KEPT_MODE_BITS : 0o600);
+    const temporary = await this.#create(directory, existing === undefined ? mode & KEPT_MODE_BITS : 0o600);
     try {
       if (existing !== undefined) {
         if (base !== undefined) {
@@ -373,6 +384,17 @@ export class LocalWriteHandle implements WriteHandle {
     }
     this.#temporary = temporary;
     return temporary;
+  }
+
+  async #create(directory: DirectoryRef, mode: number): Promise<TemporaryFile> {
+    if (!this.#detached) return TemporaryFile.create(directory, mode);
+    // Its own directory may be gone.
+    const root = await this.#upload.locate('');
+    try {
+      return await TemporaryFile.createNameless(root.directory, mode);
+    } finally {
+      root.directory.release();
+    }
   }
 
   async #end(commit: 'whole' | 'what was received' | 'nothing'): Promise<Outcome> {
@@ -460,7 +482,7 @@ export class LocalWriteHandle implements WriteHandle {
     const before = await statDescriptor(fd);
     await applyToDescriptor(fd, change);
     // It still is the file that this began from, and others too.
-    if (this.#temporary === undefined) this.#upload.onTouched(before, await statDescriptor(fd));
+    if (this.#temporary === undefined) await this.#upload.onTouched(before, await statDescriptor(fd));
   }
 
   /** Never throws. */

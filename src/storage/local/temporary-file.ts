@@ -37,6 +37,13 @@ export class TemporaryFile {
     return new TemporaryFile(directory, name, await openDescriptor(directory.path(name), flags, mode));
   }
 
+  /** One that cannot become a file: it is gone with its descriptor. */
+  static async createNameless(directory: DirectoryRef, mode: number): Promise<TemporaryFile> {
+    const temporary = await TemporaryFile.create(directory, mode);
+    await temporary.unname();
+    return temporary;
+  }
+
   /**
    * Gives it the owner and mode of the file that it will replace, as far as we may. The set-user-id and set-group-id
    * bits go, as they do with a write(2).
@@ -89,6 +96,11 @@ export class TemporaryFile {
   /** Closes and removes it, unless it has become the target. Never throws: the sweep finds what stays behind. */
   async discard(): Promise<void> {
     await this.#close().catch(() => undefined);
+    await this.unname();
+  }
+
+  /** Removes its hidden name: it stays open, and cannot become a file any more. Never throws. */
+  async unname(): Promise<void> {
     if (!this.#named) return;
     this.#named = false;
     await unlink(this.#directory.path(this.#name)).catch(() => undefined);

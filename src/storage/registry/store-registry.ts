@@ -302,11 +302,13 @@ export class StoreRegistry implements VersionOperations {
       }
       const newest = this.files.versions.at(version.path).at(-1) === version;
       const discard = options?.discard === true || version.disturbed || !newest || version.home !== version.path;
-      this.files.versions.remove(version);
-      const outcome = await version.inner.abandon(discard ? { discard } : undefined);
-      if (outcome === 'stored') await this.#life.happened({ kind: 'replaced', path: version.path }, pass);
-      await this.#life.tellReaders(version, outcome === 'stored' ? version.path : undefined);
-      return outcome;
+      return version.end(async () => {
+        this.files.versions.remove(version);
+        const outcome = await version.inner.abandon(discard ? { discard } : undefined);
+        if (outcome === 'stored') await this.#life.happened({ kind: 'replaced', path: version.path }, pass);
+        await this.#life.tellReaders(version, outcome === 'stored' ? version.path : undefined);
+        return outcome;
+      });
     });
   }
 
