@@ -147,6 +147,11 @@ export interface WriteHandle {
    * the store cannot follow, since it has sent bytes away under the old name: it commits there, where nothing is by then.
    */
   moved(path: StorePath): Promise<boolean>;
+  /**
+   * Optional: what is at the path is about to go, or to be replaced by somebody else. A store that would lose the bytes which
+   * this handle keeps of it takes them now, as far as they are few: who has the file open still writes and reads it.
+   */
+  keepBase?(): Promise<void>;
   /** Optional: the path has lost its file, or has another one, and nothing of this one will be stored. Only `abandon` follows in the end. */
   detached?(): Promise<void>;
   /**

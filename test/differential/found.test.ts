@@ -4,10 +4,11 @@ import { parseSequence } from './parse-sequence.ts';
 import { describeSequence } from './play.ts';
 import { makeSequence } from './sequence.ts';
 import { playFoundOn } from './test-targets.ts';
-import { LOCAL, MEMORY } from './tested.ts';
+import { LOCAL, MEMORY, S3 } from './tested.ts';
 
 playFoundOn(LOCAL);
 playFoundOn(MEMORY);
+playFoundOn(S3);
 
 describe('parseSequence', () => {
   test('reads what describeSequence writes', () => {

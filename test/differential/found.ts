@@ -211,4 +211,27 @@ seed 22519, partialUploads store, at first:
    0: write slot=1 offset=0 length=4 of ','
    0: disconnect`,
   },
+  {
+    name: 'who has a file open and has not changed it can write when it is removed, or replaced and renamed',
+    text: `
+seed 1, partialUploads store, at first: d/x 100×'@', d/y 50×'#', e/x 100×'%', e/y 100×'a'
+   0: open slot=0 d/x WRITE
+   0: open slot=1 e/x READ|WRITE
+   1: open slot=0 d/y WRITE
+   1: open slot=1 e/y WRITE
+   1: remove d/x
+   1: remove e/x
+   2: open slot=0 e/y WRITE|CREAT|TRUNC
+   2: close slot=0
+   2: posix-rename e/y d/y
+   0: write slot=0 offset=30 length=4 of '+'
+   0: fstat slot=0
+   0: write slot=1 offset=30 length=4 of '+'
+   0: read slot=1 offset=0 length=1000
+   1: write slot=0 offset=50 length=10 of '-'
+   1: write slot=1 offset=50 length=10 of '-'
+   0: close slot=0
+   1: close slot=0
+   1: close slot=1`,
+  },
 ];

@@ -68,6 +68,11 @@ export class OpenVersion {
     return result;
   }
 
+  /** What it changes is not there any more: nothing of it will be stored. */
+  get outdated(): boolean {
+    return this.superseded && (this.kind === 'changing' || !this.truncates);
+  }
+
   hasWriterOf(session: SessionKey): boolean {
     for (const writer of this.writers) if (writer.session === session) return true;
     return false;

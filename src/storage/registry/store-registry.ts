@@ -133,6 +133,7 @@ export class StoreRegistry implements VersionOperations {
 
   async remove(path: StorePath): Promise<void> {
     await this.#run([path], PUBLISH, async (pass) => {
+      await this.#life.keepBases(path);
       try {
         await this.store.remove(path);
       } catch (error) {
@@ -176,6 +177,7 @@ export class StoreRegistry implements VersionOperations {
 
   async copyFile(from: StorePath, to: StorePath, signal?: AbortSignal): Promise<void> {
     await this.#run([from, to], PUBLISH, async (pass) => {
+      await this.#life.keepBases(to);
       await this.store.copyFile(from, to, signal);
       await this.#life.happened({ kind: 'replaced', path: to }, pass);
     });
@@ -194,6 +196,7 @@ export class StoreRegistry implements VersionOperations {
     await this.#run([from, to], PUBLISH, async (pass) => {
       const fresh = this.files.newVersion(from);
       if (from !== to) await this.#names.checkTarget(from, to, options);
+      if (from !== to && options.overwrite) await this.#life.keepBases(to);
       try {
         await this.store.rename(from, to, options);
       } catch (error) {
@@ -264,9 +267,8 @@ export class StoreRegistry implements VersionOperations {
       }
       if (version.detached) {
         if (last) await this.#life.end(version);
-      } else if (version.superseded && (version.kind === 'changing' || !version.truncates)) {
-        // What it changes is not there any more. Who wrote nothing is told nothing; the others that have it open are
-        // told at their own close.
+      } else if (version.outdated) {
+        // Who wrote nothing is told nothing; the others that have it open are told at their own close.
         if (last) {
           this.#life.detach(version);
           await this.#life.end(version);

@@ -39,6 +39,7 @@ export class VersionLife {
           version.superseded = true;
           // Its name was its own when it was opened: from here on it replaces whatever is there, as any that starts empty.
           if (version.exclusive && version.truncates) await version.inner.moved(change.path).catch(() => false);
+          if (version.outdated) await version.inner.detached?.().catch(() => undefined);
         }
         break;
       case 'permitted':
@@ -54,6 +55,14 @@ export class VersionLife {
     if (pass?.sharedElsewhere === true) await pass.tell(change);
   }
 
+  /** What is at the path is about to go, or to be replaced by `by`: what others keep of it is theirs before that. */
+  async keepBases(path: StorePath, by?: OpenVersion): Promise<void> {
+    for (const version of this.#files.versions.at(path)) {
+      const needsBase = version !== by && version.kind === 'changing' && !version.superseded;
+      if (needsBase) await version.inner.keepBase?.().catch(() => undefined);
+    }
+  }
+
   /** From whatever is open under it. */
   async #takeName(path: StorePath): Promise<void> {
     for (const version of this.#files.detach(path)) await version.inner.detached?.().catch(() => undefined);
@@ -65,6 +74,7 @@ export class VersionLife {
       const path = to + version.path.slice(from.length);
       if (typeof by !== 'symbol' || !version.hasWriterOf(by)) version.disturbed = true;
       this.#files.versions.move(version, path);
+      if (version.outdated) continue;
       try {
         if (await version.inner.moved(path)) version.home = path;
       } catch (error) {
@@ -123,6 +133,7 @@ export class VersionLife {
   /** Commits at the version's home, and takes the file to its name where that is another one. */
   async #settle(version: OpenVersion, pass: LanePass | undefined, commit: () => Promise<void>): Promise<void> {
     const { home, path, changed } = version;
+    if (changed) await this.keepBases(path, version);
     if (home === path) {
       await commit();
     } else {
