@@ -149,6 +149,13 @@ export interface WriteHandle {
    */
   moved(path: StorePath): Promise<boolean>;
   /**
+   * Optional: what is at the path is about to go, or to be replaced by somebody else. A store that would lose the bytes which
+   * this handle keeps of it takes them now, as far as they are few: who has the file open still writes and reads it.
+   */
+  keepBase?(): Promise<void>;
+  /** Optional: the path has lost its file, or has another one, and nothing of this one will be stored. Only `abandon` follows in the end. */
+  detached?(): Promise<void>;
+  /**
    * Ends the handle without a close from the client (disconnect, shutdown). By the store's `partialUploads` the bytes
    * received become the file ('stored') or are dropped and the old file stays ('discarded'). They are dropped in any case
    * where the path does not hold the base any more, with `truncate` too: somebody else's file is never replaced by a part.

@@ -22,8 +22,6 @@ export const DIFFERENCES = {
     'copy-data between two handles of a session that are known by one path may be refused with FAILURE.',
   'a reader of what was given up':
     'A handle for reading on what is being written may fail once that upload has ended without a file. On a POSIX server it goes on with what was written.',
-  'removed and still open':
-    'RMDIR may fail while a file is open that was removed from the directory: a part of it may lie there until its CLOSE.',
   'another process':
     'What a process does with a name that a session of another process (a worker that does not share, another node, another sftp-stdio) is writing may be unknown to that session until its CLOSE, which then fails, with nothing of it stored. A new file is there for other processes from its CLOSE on.',
   'a dead session':

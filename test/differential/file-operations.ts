@@ -35,14 +35,21 @@ export function isStale(node: FileNode, upload: Upload): boolean {
   return node.committed !== undefined && node.committed !== upload.base;
 }
 
+/** What an unchanged upload began from may be a file of another name still, whose attributes were set by that. */
+function otherAttributes(world: World, upload: Upload): number[] {
+  if (upload.base === undefined || isPending(upload)) return [];
+  const [own, base] = [contentOf(world, upload.content), contentOf(world, upload.base)];
+  return own.mode === base.mode && own.mtime === base.mtime ? [] : [upload.base];
+}
+
 /** What a handle that writes shows. */
 export function contentsOfWriter(world: World, handle: Handle, uploadId: number): number[] {
   const node = fileOf(world, handle.node);
   const upload = uploadOf(world, uploadId);
-  if (!upload.dirty && isStale(node, upload) && node.committed !== undefined && meant('stale writer')) {
-    return [upload.content, node.committed];
-  }
-  return [upload.content];
+  const contents = [upload.content];
+  if (upload.dirty) return contents;
+  if (isStale(node, upload) && node.committed !== undefined && meant('stale writer')) contents.push(node.committed);
+  return [...contents, ...otherAttributes(world, upload)];
 }
 
 /** A changed copy of the world for each content that the handle's next change may be made to. */
@@ -62,7 +69,9 @@ function forChange(
   }
   const { upload: id } = handle;
   const { content: own, inPlace } = uploadOf(given, id);
-  const bases = rules.sharesOpenFiles ? [own] : contentsOfWriter(given, handle, id);
+  const bases = rules.sharesOpenFiles
+    ? [own, ...otherAttributes(given, uploadOf(given, id))]
+    : contentsOfWriter(given, handle, id);
   const ways = rules.writesInPlace ? { no: [false], perhaps: [false, true], yes: [true] }[inPlace] : [false];
   return bases.flatMap((base) =>
     ways.map((through) => {
@@ -224,7 +233,8 @@ function setOnFile(world: World, node: FileNode, change: Attributes): void {
     setOn(world, upload.content, change);
     upload.modeSet ||= change.mode !== undefined;
     upload.timeSet ||= change.mtime !== undefined;
-    if (change.mtime !== undefined && upload.truncating && node.committed !== undefined && meant('own version')) {
+    const isOther = upload.truncating || isStale(node, upload);
+    if (change.mtime !== undefined && isOther && node.committed !== undefined && meant('own version')) {
       world.contents.set(upload.content, { ...contentOf(world, upload.content), mtime: 'any' });
     }
   }
@@ -296,21 +306,35 @@ function replaceBytes(given: World, id: number, path: string, content: Content):
   file.committed = addContent(world, content);
   const names = namesOfNode(given, id);
   if (names.length <= 1 || !names.some((each) => each.path === path) || !meant('hard links break')) return [world];
-  return [world, apart(given, id, path, content)];
+  return [world, ...apart(given, id, path, content)];
 }
 
-/** The one name gets the content, with what was begun by it; the others keep the old one. */
-function apart(given: World, id: number, path: string, content: Content): World {
+/**
+ * The one name gets the content, with what was begun by it; the others keep the old one. So does who reads the old one, but
+ * who reads what becomes the content, or may do so.
+ */
+function apart(given: World, id: number, path: string, content: Content): World[] {
   const world = copyWorld(given);
   const file = fileOf(world, id);
   const old = newId(world);
   const staying = file.uploads.filter((each) => uploadOf(world, each).path !== path);
+  const leaving = file.uploads.filter((each) => !staying.includes(each));
   world.nodes.set(old, { kind: 'file', committed: file.committed, uploads: staying });
   for (const each of staying) for (const key of uploadOf(world, each).handles) handleOf(world, key).node = old;
-  file.uploads = file.uploads.filter((each) => !staying.includes(each));
+  file.uploads = leaving;
   for (const each of namesOfNode(world, id)) if (each.path !== path) each.parent.entries.set(each.name, old);
   file.committed = addContent(world, content);
-  return world;
+  let worlds = [world];
+  for (const [key, { node, upload, views }] of world.handles) {
+    if (node !== id || upload !== undefined) continue;
+    const mayLeave = leaving.some((each) => views.includes(uploadOf(world, each).content));
+    worlds = worlds.flatMap((each) => {
+      const left = copyWorld(each);
+      handleOf(left, key).node = old;
+      return mayLeave ? [each, left] : [left];
+    });
+  }
+  return worlds;
 }
 
 /** The upload becomes the file. */
@@ -394,12 +418,27 @@ export function close(given: World, rules: Rules, key: string): Outcome[] {
     return [handle.wrote ? failed() : ok(without())];
   }
   const last = upload.handles.length === 1;
-  if (!isPending(upload) || (!last && !handle.wrote)) return [ok(without())];
+  if (!isPending(upload) || (!last && !handle.wrote)) return [without(), ...asAnother(given, key)].map(ok);
   const outcomes = commit(given, handle.node, handle.upload).map((world) => ok(letGo(world, key)));
   if (!rules.sharesOpenFiles && (isStale(file, upload) || upload.moved) && meant('another process')) {
     outcomes.push(failed());
   }
   return outcomes;
+}
+
+/** What was written in place may be another version for those who began from the one before. */
+function asAnother(given: World, key: string): World[] {
+  const { node, upload: id, wrote } = handleOf(given, key);
+  if (id === undefined || !wrote) return [];
+  const world = copyWorld(given);
+  const [file, upload] = [fileOf(world, node), uploadOf(world, id)];
+  if (upload.inPlace === 'no' || file.committed === undefined || upload.base !== file.committed) return [];
+  const others = file.uploads.filter((each) => each !== id);
+  if (others.length === 0 || !meant('shared and stored')) return [];
+  file.committed = addContent(world, contentOf(world, file.committed));
+  upload.base = file.committed;
+  for (const each of others) uploadOf(world, each).moved = true;
+  return [letGo(world, key)];
 }
 
 /** The last that is closed is the file: where another process has made a file of that name meanwhile, it is replaced. */
@@ -428,7 +467,7 @@ function abandon(given: World, rules: Rules, key: string): World[] {
   if (namesOfNode(given, handle.node).length === 0) return [without()];
   const upload = uploadOf(given, handle.upload);
   const file = fileOf(given, handle.node);
-  if (!isPending(upload)) return [without()];
+  if (!isPending(upload)) return [without(), ...asAnother(given, key)];
   meant('a dead session');
   const kept = (): World[] =>
     lengthsLeft(given, upload).flatMap((length) => {

@@ -11,7 +11,6 @@ import {
   kindOf,
   locate,
   loseName,
-  namesOfNode,
   newId,
   uploadOf,
   uploadsAt,
@@ -41,16 +40,7 @@ export function rmdir(given: World, rules: Rules, path: string): Outcome[] {
   if (place.node.kind === 'file') return [fails(given, rules, 'ENOTDIR', true)];
   if (place.node.entries.size > 0) return [fails(given, rules, 'ENOTEMPTY')];
   place.parent.entries.delete(place.name);
-  return [ok(world), ...notEmptyYet(given, rules)];
-}
-
-/** A part of what was removed may lie in the directory. */
-function notEmptyYet(world: World, rules: Rules): Outcome[] {
-  for (const [id, node] of world.nodes) {
-    if (node.kind !== 'file' || node.uploads.length === 0 || namesOfNode(world, id).length > 0) continue;
-    return rules.posix || !meant('removed and still open') ? [] : [fails(world, rules, 'ENOTEMPTY')];
-  }
-  return [];
+  return [ok(world)];
 }
 
 export function remove(given: World, rules: Rules, path: string): Outcome[] {
@@ -108,12 +98,13 @@ export function posixRename(given: World, rules: Rules, path: string, to: string
   loseName(world, target.id, to);
   markMoved(world, source.node, path, to);
   if (rules.posix) return [ok(world)];
-  if (source.node.kind === 'directory') return [ok(world), ...(target.node ? notEmptyYet(given, rules) : [])];
-  if (source.node.committed !== undefined) return [ok(world)];
-  if (target.node === undefined) return [ok(world)];
+  if (source.node.kind === 'directory' || source.node.committed !== undefined) return [ok(world)];
+  // Where both are only open, both are in no store yet.
+  if (target.node?.kind !== 'file' || target.node.committed === undefined) return [ok(world)];
   // A new file takes the place of a stored one at once.
   const fresh = source.node.uploads.at(-1);
   const worlds = fresh === undefined || !meant('shared and stored') ? [world] : commit(world, source.id, fresh);
+  for (const each of worlds) markMoved(each, fileOf(each, source.id), to, to);
   return (rules.sharesOpenFiles ? worlds : [...worlds, world]).map(ok);
 }
 

@@ -170,7 +170,7 @@ export function answerOf(raw: RawAnswer): Answer {
   }
 }
 
-const FLAG_NAMES = [
+export const FLAG_NAMES = [
   [0x01, 'READ'],
   [0x02, 'WRITE'],
   [0x04, 'APPEND'],

@@ -1,10 +1,13 @@
-// The comparison by hand: every kind of failure of a target, each made small.
+// The comparison by hand: every kind of failure of a target, each made small. Or its races, each some times.
 //
 //   node test/differential/run.ts TARGET [RUNS] [PAIRS]
+//   node test/differential/run.ts TARGET races [TIMES] [PART OF THE NAME]
 import { findSftpServer, Oracle } from './oracle.ts';
 import { runCampaign } from './campaign.ts';
 import { usedDifferences } from './differences.ts';
+import { describeSequence, play } from './play.ts';
 import { serverTarget, stdioTarget } from './process-targets.ts';
+import { RACES, sequenceOf } from './races.ts';
 import { localTarget, memoryTarget, s3Target } from './targets.ts';
 import type { Target } from './target.ts';
 
@@ -20,7 +23,7 @@ const TARGETS: Readonly<Record<string, () => Promise<Target> | Target>> = {
   workers: () => serverTarget(2),
 };
 
-const [name = 'local', runs = '1000', pairs = '0'] = process.argv.slice(2);
+const [name = 'local', runs = '1000', pairs = '0', part = ''] = process.argv.slice(2);
 const make = TARGETS[name];
 const program = findSftpServer();
 if (make === undefined || program === undefined) {
@@ -28,7 +31,24 @@ if (make === undefined || program === undefined) {
 }
 const target = await make();
 const oracle = await Oracle.start(program);
-try {
+
+async function race(times: number): Promise<void> {
+  for (const each of RACES.filter(({ name: full }) => full.includes(part))) {
+    if (each.hardlinks === true && !target.hardlinks) continue;
+    let failed = 0;
+    let last = '';
+    for (let round = 0; round < times; round += 1) {
+      const sequence = sequenceOf(each, round);
+      const failure = await play(sequence, target, oracle, { unguarded: true });
+      if (failure === undefined) continue;
+      failed += 1;
+      last = `\n${describeSequence(sequence, failure)}`;
+    }
+    console.log(`${target.name}: ${each.name}: ${failed} of ${times} failed${last}`);
+  }
+}
+
+async function compare(): Promise<void> {
   const begun = performance.now();
   const { played, tally, failures } = await runCampaign(target, oracle, {
     runs: Number(runs),
@@ -39,6 +59,11 @@ try {
   console.log(`${target.name}: ${played} sequences, ${Math.round(performance.now() - begun)} ms`, tally);
   for (const { signature, count } of failures) console.log(`${String(count).padStart(6)}  ${signature}`);
   console.log(`differences met: ${[...usedDifferences()].join('; ')}`);
+}
+
+try {
+  if (runs === 'races') await race(Number(pairs === '0' ? '150' : pairs));
+  else await compare();
 } finally {
   await oracle.stop();
   await target.stop();

@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomRuns, timeoutFor } from '../random-runs.ts';
 import { runCampaign } from './campaign.ts';
+import { FOUND } from './found.ts';
 import { findSftpServer, Oracle } from './oracle.ts';
+import { parseSequence } from './parse-sequence.ts';
 import { describeSequence, play } from './play.ts';
 import { RACES, sequenceOf } from './races.ts';
 import type { Target } from './target.ts';
@@ -72,6 +74,17 @@ export function compareOn(tested: TestedTarget): void {
         timeoutFor(runs),
       );
     }
+  });
+}
+
+/** What random play has found. */
+export function playFoundOn(tested: TestedTarget): void {
+  describeTarget(tested, (on) => {
+    test.each(FOUND)('$name', async ({ text }) => {
+      const sequence = parseSequence(text);
+      const failure = await play(sequence, ...on());
+      expect(failure === undefined ? '' : describeSequence(sequence, failure)).toBe('');
+    });
   });
 }
 

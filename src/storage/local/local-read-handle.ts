@@ -11,8 +11,8 @@ import { ReadAhead } from './read-ahead.ts';
 export interface LocalReadHandleOptions {
   /** The file system answers fstat(2) from memory: small reads are answered from a larger one (`ReadAhead`). */
   readonly near: boolean;
-  /** Told of the file after its attributes were set. */
-  readonly onTouched?: (file: Stats) => void;
+  /** Told of the file before and after its attributes were set. */
+  readonly onTouched?: (before: Stats, after: Stats) => Promise<void>;
 }
 
 /**
@@ -22,7 +22,7 @@ export interface LocalReadHandleOptions {
 export class LocalReadHandle implements ReadHandle {
   readonly #fd: number;
   readonly #near: boolean;
-  readonly #onTouched: ((file: Stats) => void) | undefined;
+  readonly #onTouched: ((before: Stats, after: Stats) => Promise<void>) | undefined;
   /** The end of the file when it was last looked at. Bytes. */
   #size: number;
   readonly #readAhead: ReadAhead | undefined;
@@ -64,8 +64,9 @@ export class LocalReadHandle implements ReadHandle {
 
   setAttributes(change: AttributeChange): Promise<void> {
     return this.#use(async () => {
+      const before = await this.#look();
       await applyToDescriptor(this.#fd, change);
-      this.#onTouched?.(await this.#look());
+      await this.#onTouched?.(before, await this.#look());
     });
   }
 

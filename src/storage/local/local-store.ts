@@ -159,9 +159,7 @@ export class LocalStore implements ObjectStore {
       const { fd, stats } = await openSeen(place);
       return new LocalReadHandle(fd, stats, {
         near: stats.dev === this.#settings.nearDevice,
-        onTouched: (file) => {
-          this.#touched(file);
-        },
+        onTouched: (before, after) => this.#touched(before, after),
       });
     });
   }
@@ -256,7 +254,8 @@ export class LocalStore implements ObjectStore {
   ): Promise<void> {
     return this.#located(path, followSymlinks, async (place) => {
       await applyToEntry(place, change, this.#settings.byDescriptor);
-      if (this.#writing.size > 0) this.#touched(await lstat(place.directory.path(place.name)));
+      if (this.#writing.size === 0 || place.stats === undefined) return;
+      await this.#touched(place.stats, await lstat(place.directory.path(place.name)));
     });
   }
 
@@ -376,15 +375,16 @@ export class LocalStore implements ObjectStore {
       existing: base?.stats ?? place.stats,
       base: base?.fd,
       onEnd: (handle) => this.#writing.delete(handle),
+      onTouched: (before, after) => this.#touched(before, after),
       locate: (moved) => asStorageError(() => this.#resolver.located(moved)),
     });
     this.#writing.add(upload);
     return upload;
   }
 
-  /** Its attributes were set: it is the same file for those that change it. */
-  #touched(file: Stats): void {
-    for (const upload of this.#writing) upload.touched(file);
+  /** The attributes of a file were set: it is the same file for those that change it. */
+  async #touched(before: Stats, after: Stats): Promise<void> {
+    for (const upload of this.#writing) await upload.touched(before, after);
   }
 
   async #sweep(path: StorePath): Promise<void> {

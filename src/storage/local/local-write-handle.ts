@@ -20,7 +20,7 @@ import { applyToDescriptor } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
 import { lstatOrUndefined, type Located } from './path-resolver.ts';
 import { RangeQueue } from './range-queue.ts';
-import { isUnchanged, TemporaryFile, type Target } from './temporary-file.ts';
+import { isSameVersion, isUnchanged, TemporaryFile, type Target } from './temporary-file.ts';
 
 /** What a write handle starts from. The handle releases the directory and closes the base. */
 export interface LocalUpload {
@@ -41,6 +41,8 @@ export interface LocalUpload {
   readonly locate: (path: StorePath) => Promise<Located>;
   /** Told once, when nothing of the handle is left. */
   readonly onEnd: (handle: LocalWriteHandle) => void;
+  /** Attributes of the file that it began from were set. */
+  readonly onTouched: (before: Stats, after: Stats) => Promise<void>;
 }
 
 /** Where the version becomes the file. */
@@ -76,6 +78,8 @@ export class LocalWriteHandle implements WriteHandle {
   #place: Place;
   /** The temporary file has become the file. */
   #published = false;
+  /** It has lost its name, and will not be stored. */
+  #detached = false;
   /** It has, or is about to: nothing is gathered any more. */
   #visible = false;
   /** Everything that uses a descriptor runs in here, so that closing can wait for it. */
@@ -270,10 +274,30 @@ export class LocalWriteHandle implements WriteHandle {
     return true;
   }
 
-  /** The attributes of a file were set: where it is the one that this changes, it still is. */
-  touched(file: Stats): void {
-    const { existing } = this.#place;
-    if (existing?.ino === file.ino && existing.dev === file.dev) this.#place = { ...this.#place, existing: file };
+  /**
+   * The attributes of a file were set, perhaps by another of its names. Where it is the one that this changes, it still is;
+   * and where it still has the name of this, they hold for this too.
+   */
+  async touched(before: Stats, after: Stats): Promise<void> {
+    const { existing, directory, name } = this.#place;
+    const isBase = existing !== undefined && isSameVersion(existing, before);
+    if (isBase) this.#place = { ...this.#place, existing: after };
+    if (this.#preparing === undefined || this.#published || (!isBase && after.nlink < 2)) return;
+    const now = await lstatOrUndefined(directory.path(name));
+    if (now === undefined || !isSameVersion(now, after)) return;
+    const { mode, mtimeMs, atimeMs } = after;
+    if (before.mode !== mode) this.#change = { ...this.#change, mode: mode & KEPT_MODE_BITS };
+    // Who starts empty has times of his own.
+    if (isBase && before.mtimeMs !== mtimeMs && this.#upload.base !== undefined) {
+      const times = { mtime: Math.floor(mtimeMs / 1000), atime: Math.floor(atimeMs / 1000) };
+      this.#change = { ...this.#change, ...times };
+    }
+  }
+
+  /** Nothing of it is left in the directory, which may be removed: the bytes are there as long as it is open. */
+  async detached(): Promise<void> {
+    this.#detached = true;
+    await this.#ranges.run(0, Infinity, false, async () => this.#temporary?.unname());
   }
 
   stopCopying(): void {
@@ -340,7 +364,7 @@ export class LocalWriteHandle implements WriteHandle {
     const { base, options, copier } = this.#upload;
     const { directory, existing } = this.#place;
     const { mode = DEFAULT_MODE, uid, gid } = options.attributes;
-    const temporary = await TemporaryFile.create(directory, existing === undefined ? mode & KEPT_MODE_BITS : 0o600);
+    const temporary = await this.#create(directory, existing === undefined ? mode & KEPT_MODE_BITS : 0o600);
     try {
       if (existing !== undefined) {
         if (base !== undefined) {
@@ -360,6 +384,17 @@ export class LocalWriteHandle implements WriteHandle {
     }
     this.#temporary = temporary;
     return temporary;
+  }
+
+  async #create(directory: DirectoryRef, mode: number): Promise<TemporaryFile> {
+    if (!this.#detached) return TemporaryFile.create(directory, mode);
+    // Its own directory may be gone.
+    const root = await this.#upload.locate('');
+    try {
+      return await TemporaryFile.createNameless(root.directory, mode);
+    } finally {
+      root.directory.release();
+    }
   }
 
   async #end(commit: 'whole' | 'what was received' | 'nothing'): Promise<Outcome> {
@@ -443,7 +478,11 @@ export class LocalWriteHandle implements WriteHandle {
 
   async #apply(change: AttributeChange): Promise<void> {
     const fd = this.#temporary?.fd ?? this.#upload.base;
-    if (fd !== undefined) await applyToDescriptor(fd, change);
+    if (fd === undefined) return;
+    const before = await statDescriptor(fd);
+    await applyToDescriptor(fd, change);
+    // It still is the file that this began from, and others too.
+    if (this.#temporary === undefined) await this.#upload.onTouched(before, await statDescriptor(fd));
   }
 
   /** Never throws. */

@@ -37,6 +37,13 @@ export class TemporaryFile {
     return new TemporaryFile(directory, name, await openDescriptor(directory.path(name), flags, mode));
   }
 
+  /** One that cannot become a file: it is gone with its descriptor. */
+  static async createNameless(directory: DirectoryRef, mode: number): Promise<TemporaryFile> {
+    const temporary = await TemporaryFile.create(directory, mode);
+    await temporary.unname();
+    return temporary;
+  }
+
   /**
    * Gives it the owner and mode of the file that it will replace, as far as we may. The set-user-id and set-group-id
    * bits go, as they do with a write(2).
@@ -89,6 +96,11 @@ export class TemporaryFile {
   /** Closes and removes it, unless it has become the target. Never throws: the sweep finds what stays behind. */
   async discard(): Promise<void> {
     await this.#close().catch(() => undefined);
+    await this.unname();
+  }
+
+  /** Removes its hidden name: it stays open, and cannot become a file any more. Never throws. */
+  async unname(): Promise<void> {
     if (!this.#named) return;
     this.#named = false;
     await unlink(this.#directory.path(this.#name)).catch(() => undefined);
@@ -146,15 +158,20 @@ function linksFail(error: unknown): boolean {
   return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errnoOf(error) ?? '');
 }
 
+/** Whether they describe one file, with the same bytes. */
+export function isSameVersion(one: Stats, other: Stats): boolean {
+  return (
+    one.ino === other.ino &&
+    one.dev === other.dev &&
+    one.size === other.size &&
+    Math.abs(one.mtimeMs - other.mtimeMs) < 1e-3
+  );
+}
+
 /** Whether the file at the path is the one that was seen, with the bytes that it had then. */
 export async function isUnchanged(path: string, seen: Stats): Promise<boolean> {
   const now = await lstatOrUndefined(path);
-  return (
-    now?.ino === seen.ino &&
-    now.dev === seen.dev &&
-    now.size === seen.size &&
-    Math.abs(now.mtimeMs - seen.mtimeMs) < 1e-3
-  );
+  return now !== undefined && isSameVersion(now, seen);
 }
 
 async function checkUnchanged(path: string, seen: Stats): Promise<void> {

@@ -76,13 +76,18 @@ export class OpenFiles {
     return this.versions.at(path).findLast(({ kind }) => kind === 'new');
   }
 
-  /** Takes the name from whatever is open under it: as an open file whose name goes on a POSIX file system. */
-  detach(path: StorePath): void {
-    for (const version of this.versions.at(path)) {
+  /**
+   * Takes the name from whatever is open under it: as an open file whose name goes on a POSIX file system. Answers the
+   * versions that had it.
+   */
+  detach(path: StorePath): OpenVersion[] {
+    const there = this.versions.at(path);
+    for (const version of there) {
       version.detached = true;
       this.versions.remove(version);
     }
     this.detachReaders(path);
+    return there;
   }
 
   /** Another version of the file is at the path: what is read is the one before. */

@@ -19,16 +19,15 @@ export class OpenVersion {
   /** It has lost its name to a removal or another file: it ends with its last handle, as on a POSIX file system. */
   detached = false;
   /**
-   * Somebody else has committed, renamed or changed the file at the path since: where its session dies, what was received
-   * of it must not become the file.
+   * Somebody else has committed, renamed or changed the file at the path since it was opened or stored: where its session
+   * dies, what was received of it must not become the file.
    */
   disturbed = false;
   /** Another version of the file is at the path: what changes the one before is no change of it. */
   superseded = false;
   /** It could not be committed while several had it open: none of them may be told that it is stored. */
   failure: StorageError | undefined;
-  /** Its last commit is under way: resolves when the store has the file, or will not have it. Never rejects. */
-  ending: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
   readonly writers = new Set<SharedWriteHandle>();
   readonly readers = new Set<VersionReadHandle>();
   /** It starts empty. */
@@ -52,6 +51,26 @@ export class OpenVersion {
     if (this.#committed) return 'changing';
     if (this.inner.isNew) return 'new';
     return this.truncates ? 'replacing' : 'changing';
+  }
+
+  /** It is ending: resolves when the store has the file, or will not have it, and its readers know. Never rejects. */
+  get ending(): Promise<void> | undefined {
+    return this.#ending;
+  }
+
+  /** Runs what ends it. */
+  async end<T>(action: () => Promise<T>): Promise<T> {
+    const result = action();
+    this.#ending = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  /** What it changes is not there any more: nothing of it will be stored. */
+  get outdated(): boolean {
+    return this.superseded && (this.kind === 'changing' || !this.truncates);
   }
 
   hasWriterOf(session: SessionKey): boolean {

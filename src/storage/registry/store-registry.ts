@@ -133,6 +133,7 @@ export class StoreRegistry implements VersionOperations {
 
   async remove(path: StorePath): Promise<void> {
     await this.#run([path], PUBLISH, async (pass) => {
+      await this.#life.keepBases(path);
       try {
         await this.store.remove(path);
       } catch (error) {
@@ -176,6 +177,7 @@ export class StoreRegistry implements VersionOperations {
 
   async copyFile(from: StorePath, to: StorePath, signal?: AbortSignal): Promise<void> {
     await this.#run([from, to], PUBLISH, async (pass) => {
+      await this.#life.keepBases(to);
       await this.store.copyFile(from, to, signal);
       await this.#life.happened({ kind: 'replaced', path: to }, pass);
     });
@@ -194,6 +196,7 @@ export class StoreRegistry implements VersionOperations {
     await this.#run([from, to], PUBLISH, async (pass) => {
       const fresh = this.files.newVersion(from);
       if (from !== to) await this.#names.checkTarget(from, to, options);
+      if (from !== to && options.overwrite) await this.#life.keepBases(to);
       try {
         await this.store.rename(from, to, options);
       } catch (error) {
@@ -264,9 +267,8 @@ export class StoreRegistry implements VersionOperations {
       }
       if (version.detached) {
         if (last) await this.#life.end(version);
-      } else if (version.superseded && (version.kind === 'changing' || !version.truncates)) {
-        // What it changes is not there any more. Who wrote nothing is told nothing; the others that have it open are
-        // told at their own close.
+      } else if (version.outdated) {
+        // Who wrote nothing is told nothing; the others that have it open are told at their own close.
         if (last) {
           this.#life.detach(version);
           await this.#life.end(version);
@@ -302,11 +304,13 @@ export class StoreRegistry implements VersionOperations {
       }
       const newest = this.files.versions.at(version.path).at(-1) === version;
       const discard = options?.discard === true || version.disturbed || !newest || version.home !== version.path;
-      this.files.versions.remove(version);
-      const outcome = await version.inner.abandon(discard ? { discard } : undefined);
-      if (outcome === 'stored') await this.#life.happened({ kind: 'replaced', path: version.path }, pass);
-      await this.#life.tellReaders(version, outcome === 'stored' ? version.path : undefined);
-      return outcome;
+      return version.end(async () => {
+        this.files.versions.remove(version);
+        const outcome = await version.inner.abandon(discard ? { discard } : undefined);
+        if (outcome === 'stored') await this.#life.happened({ kind: 'replaced', path: version.path }, pass);
+        await this.#life.tellReaders(version, outcome === 'stored' ? version.path : undefined);
+        return outcome;
+      });
     });
   }
 
@@ -357,7 +361,7 @@ export class StoreRegistry implements VersionOperations {
     const { mtime: _m, atime: _a, ...rights } = change;
     for (const version of this.files.versions.at(path)) {
       const isThisFile =
-        isOwn(version) || (version.kind === 'changing' ? !version.superseded : !stored && version === fresh);
+        isOwn(version) || (version.kind === 'changing' ? !version.superseded : !stored && version.kind === 'new');
       // Who is allowed what holds for an upload that will take the place of the file; its times are its own.
       const set = version.inner.setAttributes(isThisFile ? change : rights);
       // Somebody else's upload that has failed is no fault of this.

@@ -29,7 +29,7 @@ export class VersionLife {
   async happened(change: NameChange, pass: LanePass | undefined, by?: SessionKey | OpenVersion): Promise<void> {
     switch (change.kind) {
       case 'removed':
-        this.#files.detach(change.path);
+        await this.#takeName(change.path);
         break;
       case 'replaced':
         this.#files.detachReaders(change.path);
@@ -39,6 +39,7 @@ export class VersionLife {
           version.superseded = true;
           // Its name was its own when it was opened: from here on it replaces whatever is there, as any that starts empty.
           if (version.exclusive && version.truncates) await version.inner.moved(change.path).catch(() => false);
+          if (version.outdated) await version.inner.detached?.().catch(() => undefined);
         }
         break;
       case 'permitted':
@@ -54,12 +55,26 @@ export class VersionLife {
     if (pass?.sharedElsewhere === true) await pass.tell(change);
   }
 
+  /** What is at the path is about to go, or to be replaced by `by`: what others keep of it is theirs before that. */
+  async keepBases(path: StorePath, by?: OpenVersion): Promise<void> {
+    for (const version of this.#files.versions.at(path)) {
+      const needsBase = version !== by && version.kind === 'changing' && !version.superseded;
+      if (needsBase) await version.inner.keepBase?.().catch(() => undefined);
+    }
+  }
+
+  /** From whatever is open under it. */
+  async #takeName(path: StorePath): Promise<void> {
+    for (const version of this.#files.detach(path)) await version.inner.detached?.().catch(() => undefined);
+  }
+
   async #followRename(from: StorePath, to: StorePath, by: SessionKey | OpenVersion | undefined): Promise<void> {
-    this.#files.detach(to);
+    await this.#takeName(to);
     for (const version of this.#files.versions.within(from)) {
       const path = to + version.path.slice(from.length);
       if (typeof by !== 'symbol' || !version.hasWriterOf(by)) version.disturbed = true;
       this.#files.versions.move(version, path);
+      if (version.outdated) continue;
       try {
         if (await version.inner.moved(path)) version.home = path;
       } catch (error) {
@@ -80,6 +95,8 @@ export class VersionLife {
     try {
       await this.#settle(version, pass, () => version.checkpoint());
       if (replaces) version.superseded = false;
+      // It is what has the name.
+      version.disturbed = false;
     } catch (error) {
       this.#fail(version, error);
       throw error;
@@ -99,26 +116,24 @@ export class VersionLife {
   }
 
   async commit(version: OpenVersion, pass: LanePass): Promise<void> {
-    let ended: () => void = () => undefined;
-    version.ending = new Promise((resolve) => {
-      ended = resolve;
-    });
-    try {
-      await this.#settle(version, pass, () => version.inner.close());
-    } catch (error) {
-      await version.inner.abandon({ discard: true });
-      await this.tellReaders(version, undefined);
-      throw error;
-    } finally {
+    await version.end(async () => {
+      try {
+        await this.#settle(version, pass, () => version.inner.close());
+      } catch (error) {
+        await version.inner.abandon({ discard: true });
+        this.#files.versions.remove(version);
+        await this.tellReaders(version, undefined);
+        throw error;
+      }
       this.#files.versions.remove(version);
-      ended();
-    }
-    await this.tellReaders(version, version.path);
+      await this.tellReaders(version, version.path);
+    });
   }
 
   /** Commits at the version's home, and takes the file to its name where that is another one. */
   async #settle(version: OpenVersion, pass: LanePass | undefined, commit: () => Promise<void>): Promise<void> {
     const { home, path, changed } = version;
+    if (changed) await this.keepBases(path, version);
     if (home === path) {
       await commit();
     } else {

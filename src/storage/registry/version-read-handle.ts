@@ -20,19 +20,16 @@ export class VersionReadHandle implements ReadHandle {
     version.readers.add(this);
   }
 
-  async stat(): Promise<Entry> {
-    const source = this.#check();
-    return source.kind === 'stored' ? source.handle.stat() : source.version.inner.stat();
+  stat(): Promise<Entry> {
+    return this.#ask((file) => file.stat());
   }
 
-  async read(offset: number, length: number): Promise<Buffer> {
-    const source = this.#check();
-    return source.kind === 'stored' ? source.handle.read(offset, length) : source.version.inner.read(offset, length);
+  read(offset: number, length: number): Promise<Buffer> {
+    return this.#ask((file) => file.read(offset, length));
   }
 
-  async setAttributes(change: AttributeChange): Promise<void> {
-    const source = this.#check();
-    await (source.kind === 'stored' ? source.handle.setAttributes(change) : source.version.inner.setAttributes(change));
+  setAttributes(change: AttributeChange): Promise<void> {
+    return this.#ask((file) => file.setAttributes(change));
   }
 
   /** The version has ended: as a file, which `handle` reads, or as nothing. */
@@ -50,6 +47,22 @@ export class VersionReadHandle implements ReadHandle {
     else if (source.kind === 'being written') {
       source.version.readers.delete(this);
       await this.#registry.readerLeft(source.version);
+    }
+  }
+
+  /** Of the version, or where that ends at this moment, of the file that it becomes. */
+  async #ask<T>(question: (file: Pick<ReadHandle, 'stat' | 'read' | 'setAttributes'>) => Promise<T>): Promise<T> {
+    const source = this.#check();
+    if (source.kind === 'stored') return question(source.handle);
+    try {
+      return await question(source.version.inner);
+    } catch (error) {
+      const { ending } = source.version;
+      if (ending === undefined) throw error;
+      await ending;
+      const after = this.#check();
+      if (after.kind !== 'stored') throw error;
+      return question(after.handle);
     }
   }
 

@@ -123,24 +123,35 @@ export class Overlay {
     this.#spool = undefined;
   }
 
-  /**
-   * Before the first change. A base that is too small to be copied as a part is needed whole in any case: taken now, it
-   * stays what it was even if another writer replaces it before this one is closed.
-   */
+  /** Takes the bytes of a base that is about to go, where it is small and nothing was changed yet. */
+  async keepBase(): Promise<void> {
+    if (this.#changed || this.#base === undefined || this.#base.size >= MIN_PART_BYTES) return;
+    await this.#takeBase(this.#spool ?? (await this.#space?.create()));
+  }
+
+  /** Before the first change. */
   async #change(): Promise<SpoolFile> {
-    this.#spool ??= await this.#space?.create();
-    const spool = this.#spool;
+    const spool = await this.#takeBase(this.#spool ?? (await this.#space?.create()));
     if (spool === undefined) {
       throw new StorageError('unsupported', 'This server takes files on this path only in order.');
     }
-    if (!this.#changed && this.#base !== undefined && this.#base.size < MIN_PART_BYTES) {
-      const bytes = Buffer.allocUnsafe(this.#base.size);
-      await this.#readBase(this.#base, 0, bytes);
-      if (bytes.length > 0) await spool.write(0, bytes);
-      this.#base = undefined;
-      this.#baseEnd = 0;
-    }
     this.#changed = true;
+    return spool;
+  }
+
+  /**
+   * A base that is too small to be copied as a part is needed whole in any case: taken before the first change, it stays
+   * what it was even if another writer replaces it before this one is closed.
+   */
+  async #takeBase(spool: SpoolFile | undefined): Promise<SpoolFile | undefined> {
+    this.#spool ??= spool;
+    if (spool === undefined || this.#changed || this.#base === undefined) return spool;
+    if (this.#base.size >= MIN_PART_BYTES) return spool;
+    const bytes = Buffer.allocUnsafe(this.#base.size);
+    await this.#readBase(this.#base, 0, bytes);
+    if (bytes.length > 0) await spool.write(0, bytes);
+    this.#base = undefined;
+    this.#baseEnd = 0;
     return spool;
   }
 

@@ -146,6 +146,11 @@ export class UploadHandle implements WriteHandle {
     });
   }
 
+  /** Without its bytes it is as good as before until they are needed. */
+  async keepBase(): Promise<void> {
+    await this.#step(async () => this.#upload.keepBase().catch(() => undefined));
+  }
+
   async moved(path: StorePath): Promise<boolean> {
     return this.#step(async () => {
       const follows = await this.#upload.move(path, this.#context.keys.newKey(path));

@@ -136,6 +136,12 @@ export class Upload {
     return bytes;
   }
 
+  /** What is at the key is about to go: from now on this does not need it, but for the bytes of a large one. */
+  async keepBase(): Promise<void> {
+    if (this.#state.phase === 'untouched') this.#state = { phase: 'spooled', overlay: this.#newOverlay() };
+    if (this.#state.phase === 'spooled') await this.#state.overlay.keepBase();
+  }
+
   async truncate(size: number): Promise<void> {
     if (this.#state.phase === 'untouched') {
       if (size === this.#state.base.size) return;
