@@ -8,7 +8,6 @@ import { encodeExtInfo } from './ext-info.ts';
 import type { ExchangeResult } from './key-exchange.ts';
 import { EXT_INFO_CLIENT, STRICT_KEX_CLIENT, STRICT_KEX_SERVER } from './kexinit.ts';
 import {
-  DEFAULT_REKEYS_PER_MINUTE,
   HOLD_INPUT_BYTES,
   HOLD_INPUT_BYTES_BEFORE_AUTH,
   KEX_TIMEOUT_SECONDS,
@@ -17,6 +16,7 @@ import {
   MAX_PACKETS_PER_KEY,
   MAX_QUEUED_DURING_KEX_BYTES,
   MESSAGE_OVERHEAD_BYTES,
+  REKEYS_PER_MINUTE,
   SEND_HIGH_WATER_BYTES,
 } from './limits.ts';
 import { SSH_MSG } from './messages.ts';
@@ -67,7 +67,7 @@ export class Transport {
     this.#socket = socket;
     this.#options = options;
     this.#handler = options.handler;
-    this.#rekeyAllowance = new RekeyAllowance(options.rekey.perMinute ?? DEFAULT_REKEYS_PER_MINUTE);
+    this.#rekeyAllowance = new RekeyAllowance(options.rekey.perMinute ?? REKEYS_PER_MINUTE.default);
     this.#output = new SocketOutput(socket, () => {
       this.#maybeDrain();
       this.#releaseInput();

@@ -18,8 +18,6 @@ export interface RenameOptions {
   readonly concurrency: number;
 }
 
-export const DEFAULT_RENAME: RenameOptions = { maxEntries: 100_000, concurrency: 16 };
-
 export interface DirectoryRenameTools {
   readonly keys: KeySpace;
   readonly objects: ObjectApi;
