@@ -16,14 +16,14 @@ import {
   MAX_WAITING_REQUESTS,
 } from './limits.ts';
 import { verifyPassword } from './password-hash.ts';
-import { PasswordTurns } from './password-turns.ts';
+import { PasswordSemaphore } from './password-semaphore.ts';
 import { triedKey, type TriedKey } from './tried-key.ts';
 
 /** Message numbers of RFC 4252 §6 and §7. */
 export const SSH_MSG_USERAUTH = { REQUEST: 50, FAILURE: 51, SUCCESS: 52, BANNER: 53, PK_OK: 60 } as const;
 
 /** One for all connections of the process: what they share is its threads and memory. */
-const passwordTurns = new PasswordTurns();
+const passwordTurns = new PasswordSemaphore();
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 

@@ -66,11 +66,14 @@ export function startDirectory(user: HomeSettings): string {
  */
 export function homeProblems(user: HomeSettings): HomeProblem[] {
   const { homeDirectoryType: type, homeDirectoryMappings: mappings } = user;
-  const problems: HomeProblem[] = pathProblems(user.home, ['home'], true);
+  const problems: HomeProblem[] = pathProblems(user.home, ['home'], { variables: true });
   const entries = new Map<string, number>();
   mappings.forEach(({ entry, target }, index) => {
     const at = ['homeDirectoryMappings', index];
-    problems.push(...pathProblems(entry, [...at, 'entry'], false), ...pathProblems(target, [...at, 'target'], true));
+    problems.push(
+      ...pathProblems(entry, [...at, 'entry'], { variables: false }),
+      ...pathProblems(target, [...at, 'target'], { variables: true }),
+    );
     const first = entries.get(plain(entry));
     if (first === undefined) entries.set(plain(entry), index);
     else {
@@ -100,9 +103,13 @@ export function homeProblems(user: HomeSettings): HomeProblem[] {
   return problems;
 }
 
-function pathProblems(text: string, path: (string | number)[], hasVariables: boolean): HomeProblem[] {
+function pathProblems(
+  text: string,
+  path: (string | number)[],
+  allowed: { readonly variables: boolean },
+): HomeProblem[] {
   const problems = variablesIn(text).flatMap((variable) => {
-    if (!hasVariables) return [`${quoted(variable)}: an entry has no variables`];
+    if (!allowed.variables) return [`${quoted(variable)}: an entry has no variables`];
     if (variable === USER_NAME_VARIABLE) return [];
     const [nearest = USER_NAME_VARIABLE] = nearestNames(variable, [USER_NAME_VARIABLE]);
     return [`unknown variable ${quoted(variable)}; nearest known: ${nearest}`];

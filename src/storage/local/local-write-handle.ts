@@ -19,7 +19,7 @@ import { GatheredWrites } from './gathered-writes.ts';
 import { applyToDescriptor } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
 import { lstatOrUndefined, type Located } from './path-resolver.ts';
-import { RangeQueue } from './range-queue.ts';
+import { RangeLock } from './range-lock.ts';
 import { isUnchanged, TemporaryFile, type Target } from './temporary-file.ts';
 
 /** What a write handle starts from. The handle releases the directory and closes the base. */
@@ -79,7 +79,7 @@ export class LocalWriteHandle implements WriteHandle {
   /** It has, or is about to: nothing is gathered any more. */
   #visible = false;
   /** Everything that uses a descriptor runs in here, so that closing can wait for it. */
-  readonly #ranges = new RangeQueue();
+  readonly #ranges = new RangeLock();
   readonly #gathered = new GatheredWrites();
   /** Ends a copy of the old bytes that nobody waits for any more. */
   readonly #givenUp = new AbortController();
