@@ -1,7 +1,7 @@
 import { nearestNames } from '../policy/nearest-names.ts';
 import { quoted } from '../policy/config-error.ts';
 import { StorageError } from '../storage/object-store.ts';
-import { checkStorePath } from '../storage/store-path.ts';
+import { checkStorePath, isInside } from '../storage/store-path.ts';
 
 /** The one variable of Transfer Family that homes and targets know. */
 export const USER_NAME_VARIABLE = '${transfer:UserName}';
@@ -97,7 +97,7 @@ export function homeProblems(user: HomeSettings): HomeProblem[] {
   }
   if (type === 'LOGICAL' && problems.length === 0) {
     const start = startDirectory(user);
-    const isShown = [...entries.keys()].some((entry) => isWithin(start, entry) || isWithin(entry, start));
+    const isShown = [...entries.keys()].some((entry) => isInside(start, entry) || isInside(entry, start));
     if (!isShown) problems.push({ path: ['home'], message: `${quoted(user.home)} is in none of the mappings` });
   }
   return problems;
@@ -142,9 +142,4 @@ function plain(text: string): string {
     .split('/')
     .filter((name) => name !== '')
     .join('/')}`;
-}
-
-/** Whether the plain path `path` is `ancestor` or below it. */
-export function isWithin(path: string, ancestor: string): boolean {
-  return ancestor === '/' || path === ancestor || path.startsWith(`${ancestor}/`);
 }

@@ -40,7 +40,11 @@ export function joinStorePath(directory: StorePath, name: string): StorePath {
   return directory === '' ? name : `${directory}/${name}`;
 }
 
-/** Whether `path` is `directory` or lies somewhere under it. `a/bob2` does not lie under `a/bob`. */
-export function isWithin(directory: StorePath, path: StorePath): boolean {
-  return directory === '' || path === directory || path.startsWith(`${directory}/`);
+/**
+ * Whether `path` is `directory` or lies somewhere in it: `a/bob2` is not inside `a/bob`. Two plain paths of one kind: of a
+ * store, whose root is '', or absolute ones, whose root is '/'.
+ */
+export function isInside<P extends string>(path: P, directory: P): boolean {
+  if (directory === '' || directory === '/') return true;
+  return path.startsWith(directory) && (path.length === directory.length || path[directory.length] === '/');
 }

@@ -13,7 +13,8 @@ import {
 } from '../storage/object-store.ts';
 import { SessionStore } from '../storage/registry/session-store.ts';
 import { StoreRegistry } from '../storage/registry/store-registry.ts';
-import { isWithin, lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
+import { isInside } from '../storage/store-path.ts';
+import { lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
 import { openStream, type DirectoryStream } from './directory-stream.ts';
 import { LinkFollower } from './link-follower.ts';
 import { MountTable, type Location, type LogicalDirectory, type StoreLocation } from './mount-table.ts';
@@ -187,7 +188,7 @@ export class UserView {
       const source = this.#locateMovable(realFrom, 'rename');
       const target = this.#locateMovable(realTo, 'rename');
       if (options.overwrite) this.#require('write', target);
-      if (realFrom !== realTo && isWithin(realTo, realFrom)) {
+      if (realFrom !== realTo && isInside(realTo, realFrom)) {
         await this.#lookAt(realFrom, { followSymlinks: false });
         throw new StorageError('failure', 'A directory cannot move into itself.');
       }
@@ -292,7 +293,7 @@ export class UserView {
   }
 
   #anyBelow(path: ClientPath): StoreLocation {
-    const directory = this.#mounts.directories.find(({ entry }) => isWithin(entry, path));
+    const directory = this.#mounts.directories.find(({ entry }) => isInside<string>(entry, path));
     if (directory === undefined) throw new StorageError('not-found', 'No such file or directory.');
     return { kind: 'store', clientPath: path, directory, path: directory.path, isMountPoint: true };
   }

@@ -1,6 +1,6 @@
 import type { NameChange } from '../../storage/registry/other-processes.ts';
 import { PathLanes } from '../../storage/registry/path-lanes.ts';
-import { isWithin } from '../../storage/store-path.ts';
+import { isInside } from '../../storage/store-path.ts';
 import type { LaneOrder, LaneRequest } from './lane-messages.ts';
 
 /** The names of one store: who is at work on which, and who has which files open for writing. */
@@ -152,7 +152,7 @@ function sharers({ open }: StoreNames, worker: number, paths: readonly string[])
   const found: number[] = [];
   for (const [other, own] of open) {
     if (other === worker || own.size === 0) continue;
-    if ([...own.keys()].some((name) => paths.some((path) => isWithin(path, name)))) found.push(other);
+    if ([...own.keys()].some((name) => paths.some((path) => isInside(name, path)))) found.push(other);
   }
   return found;
 }

@@ -16,7 +16,7 @@ import type {
   StoreStatistics,
   WriteHandle,
 } from '../object-store.ts';
-import { isWithin } from '../store-path.ts';
+import { isInside } from '../store-path.ts';
 import { FileCopier } from './copy-bytes.ts';
 import { closeDescriptor } from './descriptor.ts';
 import { descriptorsWork, pinByDescriptor, pinByPath } from './directory-ref.ts';
@@ -234,7 +234,7 @@ export class LocalStore implements ObjectStore {
       if (source.stats === undefined) throw notFound();
       if (from === to) return;
       if (to === '') throw exists();
-      if (source.stats.isDirectory() && isWithin(from, to)) {
+      if (source.stats.isDirectory() && isInside(to, from)) {
         throw new StorageError('failure', 'A directory cannot be moved into itself');
       }
       await this.#place(to, (target) =>
