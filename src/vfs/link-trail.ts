@@ -1,4 +1,5 @@
 import { StorageError } from '../storage/object-store.ts';
+import { joinStorePath, STORE_ROOT } from '../storage/store-path.ts';
 import type { SymbolicLinkMet } from '../storage/symbolic-link.ts';
 import { joinPath, parentOf, ROOT, type ClientPath } from './client-path.ts';
 import type { MountTable, StoreLocation } from './mount-table.ts';
@@ -56,7 +57,7 @@ export class LinkTrail {
     // Up to the first `..` it is a place in the store; that goes back from where the view shows the place.
     const up = steps.indexOf('..');
     const head = steps.slice(0, up === -1 ? undefined : up).filter((step) => step !== '' && step !== '.');
-    const start = this.#mounts.clientPathOf(directory, head.join('/'));
+    const start = this.#mounts.clientPathOf(directory, joinStorePath(STORE_ROOT, head.join('/')));
     if (start === undefined) throw leadsOutside();
     return up === -1 ? start : await this.#walk({ at: start, isReal: false }, steps.slice(up), 'of a link');
   }

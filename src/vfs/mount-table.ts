@@ -1,5 +1,5 @@
 import { StorageError, type ObjectStore, type StorePath } from '../storage/object-store.ts';
-import { isInside } from '../storage/store-path.ts';
+import { isInside, joinStorePath } from '../storage/store-path.ts';
 import { normalizePath, ROOT, type ClientPath } from './client-path.ts';
 import type { PermissionSet } from './permissions.ts';
 
@@ -63,7 +63,7 @@ export class MountTable {
       const { entry } = directory;
       if (!isInside<string>(clientPath, entry)) continue;
       const rest = clientPath.slice(entry === '/' ? 1 : entry.length + 1);
-      const path = rest === '' || directory.path === '' ? directory.path + rest : `${directory.path}/${rest}`;
+      const path = joinStorePath(directory.path, rest);
       return { kind: 'store', clientPath, directory, path, isMountPoint: rest === '' };
     }
     if (clientPath === ROOT || this.hasEntriesBelow(clientPath)) return { kind: 'virtual', clientPath };

@@ -13,7 +13,7 @@ import {
 } from '../storage/object-store.ts';
 import { SessionStore } from '../storage/registry/session-store.ts';
 import { StoreRegistry } from '../storage/registry/store-registry.ts';
-import { isInside } from '../storage/store-path.ts';
+import { isInside, joinStorePath, STORE_ROOT } from '../storage/store-path.ts';
 import { lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
 import { openStream, type DirectoryStream } from './directory-stream.ts';
 import { LinkFollower } from './link-follower.ts';
@@ -95,7 +95,7 @@ export class UserView {
     for (const { store, path } of this.#mounts.directories) {
       const segments = path === '' ? [] : path.split('/');
       for (let depth = 1; depth <= segments.length; depth += 1) {
-        const directory = segments.slice(0, depth).join('/');
+        const directory = joinStorePath(STORE_ROOT, segments.slice(0, depth).join('/'));
         try {
           await store.stat(directory, { followSymlinks: true });
         } catch (error) {

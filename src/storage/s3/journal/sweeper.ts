@@ -1,4 +1,5 @@
 import type { StoreEventSink } from '../../object-store.ts';
+import { STORE_ROOT } from '../../store-path.ts';
 import type { Clock } from '../../flow/clock.ts';
 import type { ClaimObjects } from '../claims/claim-objects.ts';
 import { restoreObject, type CopyTools } from '../tree/copy.ts';
@@ -87,7 +88,7 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     const { objects, keys, journal, clock, claimObjects } = this.#tools;
     // Those of dead processes go as they are seen.
-    await claimObjects.others('', () => false);
+    await claimObjects.others(STORE_ROOT, () => false);
     for (const { record, done } of journal.left()) {
       if (await this.#undo(record, record.kind === 'upload' ? record.at : clock.now(), new Set())) done();
     }

@@ -1,5 +1,5 @@
 import { StorageError, type StorePath } from '../../object-store.ts';
-import { checkStorePath, isInside } from '../../store-path.ts';
+import { checkStorePath, isInside, joinStorePath, STORE_ROOT } from '../../store-path.ts';
 
 /** S3's limit on a key, in bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects"). */
 export const MAX_KEY_BYTES = 1024;
@@ -64,7 +64,7 @@ export class KeySpace {
 
   /** The path of a file's key. */
   pathOf(key: string): StorePath {
-    return key.slice(this.prefix.length);
+    return joinStorePath(STORE_ROOT, key.slice(this.prefix.length));
   }
 
   /** A key among our own records. */
