@@ -1,7 +1,14 @@
-/** Bounds of user authentication. */
+/**
+ * Bounds of user authentication.
+ *
+ * One with `least`, `most` and `default` is a setting: config/schema.ts takes all three from here.
+ */
 
-/** Wrong passwords and wrong signatures before the connection ends, unless configured otherwise. OpenSSH has 6. */
-export const DEFAULT_MAX_ATTEMPTS = 6;
+/**
+ * `auth.maxAttempts`: wrong passwords and wrong signatures before the connection ends. OpenSSH has 6. It
+ * multiplies with `limits.connectionsPerSecondPerSource` to the guesses that one source has in a second.
+ */
+export const MAX_ATTEMPTS = { least: 1, most: 20, default: 6 } as const;
 
 /** Keys that a client may ask about: an agent can hold many. More than this is a search. */
 export const MAX_KEY_QUERIES = 32;

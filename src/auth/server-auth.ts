@@ -16,11 +16,11 @@ import {
   encodeUserAuthSuccess,
 } from './messages.ts';
 import { verifyPassword } from './password-hash.ts';
-import { PasswordTurns } from './password-turns.ts';
+import { PasswordSemaphore } from './password-semaphore.ts';
 import { triedKey, type TriedKey } from './tried-key.ts';
 
 /** One for all connections of the process: what they share is its threads and memory. */
-const passwordTurns = new PasswordTurns();
+const passwordTurns = new PasswordSemaphore();
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 

@@ -1,7 +1,7 @@
 import { nearestNames } from '../policy/nearest-names.ts';
 import { quoted } from '../policy/config-error.ts';
 import { StorageError } from '../storage/object-store.ts';
-import { checkStorePath } from '../storage/store-path.ts';
+import { checkStorePath, isInside } from '../storage/store-path.ts';
 
 /** The one variable of Transfer Family that homes and targets know. */
 export const USER_NAME_VARIABLE = '${transfer:UserName}';
@@ -66,11 +66,14 @@ export function startDirectory(user: HomeSettings): string {
  */
 export function homeProblems(user: HomeSettings): HomeProblem[] {
   const { homeDirectoryType: type, homeDirectoryMappings: mappings } = user;
-  const problems: HomeProblem[] = pathProblems(user.home, ['home'], true);
+  const problems: HomeProblem[] = pathProblems(user.home, ['home'], { variables: true });
   const entries = new Map<string, number>();
   mappings.forEach(({ entry, target }, index) => {
     const at = ['homeDirectoryMappings', index];
-    problems.push(...pathProblems(entry, [...at, 'entry'], false), ...pathProblems(target, [...at, 'target'], true));
+    problems.push(
+      ...pathProblems(entry, [...at, 'entry'], { variables: false }),
+      ...pathProblems(target, [...at, 'target'], { variables: true }),
+    );
     const first = entries.get(plain(entry));
     if (first === undefined) entries.set(plain(entry), index);
     else {
@@ -94,15 +97,19 @@ export function homeProblems(user: HomeSettings): HomeProblem[] {
   }
   if (type === 'LOGICAL' && problems.length === 0) {
     const start = startDirectory(user);
-    const isShown = [...entries.keys()].some((entry) => isWithin(start, entry) || isWithin(entry, start));
+    const isShown = [...entries.keys()].some((entry) => isInside(start, entry) || isInside(entry, start));
     if (!isShown) problems.push({ path: ['home'], message: `${quoted(user.home)} is in none of the mappings` });
   }
   return problems;
 }
 
-function pathProblems(text: string, path: (string | number)[], hasVariables: boolean): HomeProblem[] {
+function pathProblems(
+  text: string,
+  path: (string | number)[],
+  allowed: { readonly variables: boolean },
+): HomeProblem[] {
   const problems = variablesIn(text).flatMap((variable) => {
-    if (!hasVariables) return [`${quoted(variable)}: an entry has no variables`];
+    if (!allowed.variables) return [`${quoted(variable)}: an entry has no variables`];
     if (variable === USER_NAME_VARIABLE) return [];
     const [nearest = USER_NAME_VARIABLE] = nearestNames(variable, [USER_NAME_VARIABLE]);
     return [`unknown variable ${quoted(variable)}; nearest known: ${nearest}`];
@@ -135,9 +142,4 @@ function plain(text: string): string {
     .split('/')
     .filter((name) => name !== '')
     .join('/')}`;
-}
-
-/** Whether the plain path `path` is `ancestor` or below it. */
-export function isWithin(path: string, ancestor: string): boolean {
-  return ancestor === '/' || path === ancestor || path.startsWith(`${ancestor}/`);
 }

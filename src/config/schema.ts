@@ -1,13 +1,23 @@
 import { z } from 'zod';
+import * as auth from '../auth/limits.ts';
+import * as connection from '../connection/limits.ts';
+import * as server from '../server/limits.ts';
+import * as sftp from '../sftp/limits.ts';
+import * as local from '../storage/local/limits.ts';
+import * as s3 from '../storage/s3/limits.ts';
+import * as transport from '../transport/limits.ts';
 import { bucketNameProblem } from './bucket-name.ts';
 import { DEFAULT_HOMES, homeProblems } from './home-directories.ts';
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const GIB = 1024 * MIB;
+/** A limit as a room states it in its `limits.ts`, with its reason. */
+interface Limit {
+  readonly least: number;
+  readonly most: number;
+  readonly default: number;
+}
 
-const bytes = (min: number, max: number) => z.int().min(min).max(max);
-const seconds = (max: number) => z.number().positive().max(max);
+const whole = ({ least, most, default: preset }: Limit) => z.int().min(least).max(most).default(preset);
+const seconds = ({ most, default: preset }: Omit<Limit, 'least'>) => z.number().positive().max(most).default(preset);
 
 const listen = z.strictObject({
   host: z.string().min(1).default('0.0.0.0').describe('Address to listen on.'),
@@ -77,9 +87,9 @@ const localStorage = z.strictObject({
   hardlinks: z.boolean().default(true),
   symlinks: z.boolean().default(false),
   owners,
-  maxSparseBytes: bytes(0, 8 * 1024 * 1024 * GIB)
-    .default(64 * GIB)
-    .describe('What a file may have of holes: a size set before it is filled, or a write past the end.'),
+  maxSparseBytes: whole(local.MAX_SPARSE_BYTES).describe(
+    'What a file may have of holes: a size set before it is filled, or a write past the end.',
+  ),
   partialUploads: z.enum(['store', 'discard']).default('store'),
 });
 
@@ -106,26 +116,20 @@ const s3Settings = z.strictObject({
     .describe("Default: the SDK's chain (environment, shared files, container and instance roles)."),
   requestChecksumCalculation: z.enum(['WHEN_SUPPORTED', 'WHEN_REQUIRED']).default('WHEN_REQUIRED'),
   responseChecksumValidation: z.enum(['WHEN_SUPPORTED', 'WHEN_REQUIRED']).default('WHEN_REQUIRED'),
-  partBytes: bytes(5 * MIB, 5 * GIB).default(8 * MIB),
-  partsInFlight: z.int().min(1).max(64).default(4),
-  uploadBudgetBytes: bytes(16 * MIB, 64 * GIB)
-    .default(256 * MIB)
-    .describe('Upload buffers of the whole process.'),
-  readAheadBytes: bytes(256 * KIB, 64 * MIB)
-    .default(4 * MIB)
-    .describe('One ranged GET.'),
-  readAheadInFlight: z.int().min(1).max(32).default(4),
-  readAheadBudgetBytes: bytes(16 * MIB, 64 * GIB)
-    .default(256 * MIB)
-    .describe('Read-ahead of the whole process.'),
+  partBytes: whole(s3.PART_BYTES),
+  partsInFlight: whole(s3.PARTS_IN_FLIGHT),
+  uploadBudgetBytes: whole(s3.UPLOAD_BUDGET_BYTES).describe('Upload buffers of the whole process.'),
+  readAheadBytes: whole(s3.READ_AHEAD_BYTES).describe('One ranged GET.'),
+  readAheadInFlight: whole(s3.READ_AHEAD_IN_FLIGHT),
+  readAheadBudgetBytes: whole(s3.READ_AHEAD_BUDGET_BYTES).describe('Read-ahead of the whole process.'),
   spoolDirectory: z
     .string()
     .optional()
     .describe('For out-of-order uploads. Default: a private directory in the system temporary one.'),
-  spoolMaxBytes: bytes(64 * MIB, 16 * 1024 * GIB).default(10 * GIB),
-  maxSparseBytes: bytes(0, 5 * 1024 * GIB)
-    .default(GIB)
-    .describe('Zeros that are stored for one file where its client has left holes or has set a larger size.'),
+  spoolMaxBytes: whole(s3.SPOOL_MAX_BYTES),
+  maxSparseBytes: whole(s3.MAX_SPARSE_BYTES).describe(
+    'Zeros that are stored for one file where its client has left holes or has set a larger size.',
+  ),
   owners,
   partialUploads: z.enum(['store', 'discard']).default('store'),
   setStat: z.enum(['store', 'ignore', 'refuse']).default('store'),
@@ -133,8 +137,8 @@ const s3Settings = z.strictObject({
     .enum(['stored', 'upload'])
     .default('stored')
     .describe('Times of files: those that clients set (a request for each entry not yet known), or of the upload.'),
-  renameMaxEntries: z.int().min(0).default(100_000).describe('Largest directory that a rename copies.'),
-  renameConcurrency: z.int().min(1).max(64).default(8),
+  renameMaxEntries: whole(s3.RENAME_MAX_ENTRIES).describe('Largest directory that a rename copies.'),
+  renameConcurrency: whole(s3.RENAME_CONCURRENCY),
 });
 
 const s3Storage = s3Settings.superRefine(({ bucket, endpoint }, context) => {
@@ -160,56 +164,50 @@ const settings = z.strictObject({
         .array(z.enum(['publickey', 'password']))
         .min(1)
         .default(['publickey', 'password']),
-      maxAttempts: z.int().min(1).max(20).default(6),
-      loginGraceSeconds: seconds(3600).default(120),
+      maxAttempts: whole(auth.MAX_ATTEMPTS),
+      loginGraceSeconds: seconds(server.LOGIN_GRACE_SECONDS),
       banner: z.string().max(4096).default('').describe('Shown before authentication.'),
     })
     .prefault({}),
   rekey: z
     .strictObject({
-      bytes: bytes(64 * KIB, 64 * GIB).default(GIB),
-      seconds: seconds(7 * 24 * 3600).default(3600),
+      bytes: whole(transport.REKEY_BYTES),
+      seconds: seconds(transport.REKEY_SECONDS),
     })
     .prefault({}),
   limits: z
     .strictObject({
-      connections: z.int().min(1).max(1_000_000).default(10_000),
-      unauthenticatedConnections: z.int().min(1).max(100_000).default(200),
-      connectionsPerUser: z
-        .int()
-        .min(1)
-        .max(1_000_000)
-        .default(100)
-        .describe('Connections of one user that are logged in, in all workers together.'),
+      connections: whole(server.CONNECTIONS),
+      unauthenticatedConnections: whole(server.UNAUTHENTICATED_CONNECTIONS),
+      connectionsPerUser: whole(server.CONNECTIONS_PER_USER).describe(
+        'Connections of one user that are logged in, in all workers together.',
+      ),
       connectionsPerSecondPerSource: z
         .number()
-        .min(0)
-        .max(100_000)
-        .default(15)
+        .min(server.CONNECTIONS_PER_SECOND_PER_SOURCE.least)
+        .max(server.CONNECTIONS_PER_SECOND_PER_SOURCE.most)
+        .default(server.CONNECTIONS_PER_SECOND_PER_SOURCE.default)
         .describe('Faster ones wait before the banner, then are closed; 0: no limit.'),
-      rekeysPerMinute: z
-        .int()
-        .min(1)
-        .max(6000)
-        .default(120)
-        .describe('Key exchanges that the client of a connection may begin; faster ones wait.'),
-      sessionsPerConnection: z.int().min(1).max(1000).default(10),
-      openFilesPerSession: z.int().min(1).max(10_000).default(128),
-      idleSeconds: seconds(7 * 24 * 3600).default(1800),
-      keepaliveSeconds: seconds(3600).default(60),
-      unansweredKeepalives: z.int().min(1).max(100).default(5),
-      requestsInFlight: z.int().min(1).max(4096).default(64).describe('SFTP requests being worked on, a session.'),
-      readBytesPerConnection: bytes(256 * KIB, GIB)
-        .default(8 * MIB)
-        .describe('Answers that are asked for and not sent, all sessions of a connection together.'),
-      writeBytesInFlight: bytes(256 * KIB, GIB)
-        .default(8 * MIB)
-        .describe('Write data being stored, a session.'),
+      rekeysPerMinute: whole(transport.REKEYS_PER_MINUTE).describe(
+        'Key exchanges that the client of a connection may begin; faster ones wait.',
+      ),
+      sessionsPerConnection: whole(connection.SESSIONS_PER_CONNECTION),
+      openFilesPerSession: whole(sftp.OPEN_FILES_PER_SESSION),
+      idleSeconds: seconds(server.IDLE_SECONDS),
+      keepaliveSeconds: seconds(server.KEEPALIVE_SECONDS),
+      unansweredKeepalives: whole(server.UNANSWERED_KEEPALIVES),
+      requestsInFlight: whole(sftp.REQUESTS_IN_FLIGHT).describe('SFTP requests being worked on, a session.'),
+      readBytesPerConnection: whole(sftp.READ_BYTES_PER_CONNECTION).describe(
+        'Answers that are asked for and not sent, all sessions of a connection together.',
+      ),
+      writeBytesInFlight: whole(sftp.WRITE_BYTES_IN_FLIGHT).describe('Write data being stored, a session.'),
     })
     .prefault({}),
   workers: z
-    .union([z.int().min(1).max(256), z.literal('auto')], { error: 'expected a number from 1 to 256, or "auto"' })
-    .default(1)
+    .union([z.int().min(server.WORKERS.least).max(server.WORKERS.most), z.literal('auto')], {
+      error: `expected a number from ${server.WORKERS.least} to ${server.WORKERS.most}, or "auto"`,
+    })
+    .default(server.WORKERS.default)
     .describe('Processes that share the port; auto: one a core. Memory settings are for each of them.'),
   log: z
     .strictObject({
@@ -236,7 +234,7 @@ const settings = z.strictObject({
         .describe('End the sessions of users that are gone or disabled, or whose key or password is gone.'),
     })
     .prefault({}),
-  shutdown: z.strictObject({ drainSeconds: seconds(24 * 3600).default(30) }).prefault({}),
+  shutdown: z.strictObject({ drainSeconds: seconds(server.DRAIN_SECONDS) }).prefault({}),
 });
 
 /** Every address of the machine, in either family. */

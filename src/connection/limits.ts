@@ -1,4 +1,8 @@
-/** Bounds of the connection layer. Bytes, unless said otherwise. */
+/**
+ * Bounds of the connection layer. Bytes, unless said otherwise.
+ *
+ * One with `least`, `most` and `default` is a setting: config/schema.ts takes all three from here.
+ */
 
 /**
  * The largest receive window. At 50 ms of round trip 8 MiB allow 160 MiB/s; OpenSSH's client keeps up to 8 MiB of writes
@@ -36,8 +40,11 @@ export const MAX_PACKETS_AT_ONCE = 64;
 /** RFC 4254 §5.2. */
 export const MAX_WINDOW = 0xffff_ffff;
 
-/** Sessions of one connection, as Transfer Family allows. */
-export const DEFAULT_MAX_CHANNELS = 10;
+/**
+ * `limits.sessionsPerConnection`, of which Transfer Family allows 10. It multiplies with `openFilesPerSession` and with what
+ * a session holds (`writeBytesInFlight`); what is read is bounded for the connection.
+ */
+export const SESSIONS_PER_CONNECTION = { least: 1, most: 1000, default: 10 } as const;
 
 /** Environment variables and other requests that a client may make of a channel before it is absurd. */
 export const MAX_CHANNEL_REQUESTS = 1024;

@@ -20,11 +20,7 @@ export function configuredStore(storage: StorageConfig): ConfiguredStore {
 }
 
 /** Opens the configured store. Throws ConfigError where it cannot be used. */
-export async function openStore(
-  storage: StorageConfig,
-  file: string,
-  watchers: StoreWatchers,
-): Promise<ObjectStore> {
+export async function openStore(storage: StorageConfig, file: string, watchers: StoreWatchers): Promise<ObjectStore> {
   try {
     return await configuredStore(storage).open(file, watchers);
   } catch (error) {

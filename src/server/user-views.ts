@@ -1,4 +1,5 @@
 import type { ObjectStore } from '../storage/object-store.ts';
+import { joinStorePath, STORE_ROOT } from '../storage/store-path.ts';
 import type { PermissionSet } from '../vfs/permissions.ts';
 import { READ_ONLY, READ_WRITE } from '../vfs/permissions.ts';
 import { UserView } from '../vfs/user-view.ts';
@@ -11,7 +12,7 @@ export function viewOf(user: UserConfig, store: ObjectStore): UserView {
     directories: homeAreas(user).map(({ entry, path, mapping }) => ({
       entry,
       store,
-      path: path.slice(1),
+      path: joinStorePath(STORE_ROOT, path.slice(1)),
       ...(mapping !== undefined && user.homeDirectoryMappings[mapping]?.readOnly === true
         ? { permissions: READ_ONLY }
         : {}),

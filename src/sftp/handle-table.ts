@@ -1,4 +1,5 @@
-import { isWithin, type ClientPath } from '../vfs/client-path.ts';
+import { isInside } from '../storage/store-path.ts';
+import type { ClientPath } from '../vfs/client-path.ts';
 import type { SftpAction } from './events.ts';
 import type { OpenFile, OpenHandle, OpenWriteFile } from './open-handle.ts';
 import { SSH_FX } from './protocol.ts';
@@ -98,14 +99,14 @@ export class HandleTable {
    */
   writersWithin(path: ClientPath): OpenWriteFile[] {
     return [...this.#handles.values()].filter(
-      (handle): handle is OpenWriteFile => handle.kind === 'write' && isWithin(handle.path, path),
+      (handle): handle is OpenWriteFile => handle.kind === 'write' && isInside(handle.path, path),
     );
   }
 
   /** This session has renamed `from`: what it has open there, or under it, goes by the new name. */
   renamed(from: ClientPath, to: ClientPath): void {
     for (const handle of this.#handles.values()) {
-      if (isWithin(handle.path, from)) handle.path = (to + handle.path.slice(from.length)) as ClientPath;
+      if (isInside(handle.path, from)) handle.path = (to + handle.path.slice(from.length)) as ClientPath;
     }
   }
 

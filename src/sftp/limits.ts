@@ -1,27 +1,55 @@
 /**
- * The limits of an SFTP session, each with its reason. What they multiply with: one session holds at most
+ * The limits of SFTP sessions, each with its reason. What they multiply with: one session holds at most
  * `readBytesInFlight` of answers and its channel's window of requests; `openHandles` × the store's buffers for an
  * open file is the store's share.
+ *
+ * One with `least`, `most` and `default` is a setting: config/schema.ts takes all three from here.
  */
+
+/**
+ * `limits.requestsInFlight`: requests started and not answered. OpenSSH's client keeps 64 outstanding; more does not make a
+ * transfer faster, and a client that sends thousands (paramiko's prefetch) is held back by its window.
+ */
+export const REQUESTS_IN_FLIGHT = { least: 1, most: 4096, default: 64 } as const;
+
+/**
+ * `limits.writeBytesInFlight`: WRITE data of a session that the store has not taken yet. As much as the largest window
+ * (MAX_WINDOW_BYTES of connection/limits.ts), so that a store which falls behind for a moment does not close it; the least
+ * is one packet. It multiplies with the sessions.
+ */
+export const WRITE_BYTES_IN_FLIGHT = { least: 256 * 1024, most: 1024 ** 3, default: 8 * 1024 ** 2 } as const;
+
+/**
+ * `limits.readBytesPerConnection`: answers that all sessions of a connection have been asked for and have not sent. Two
+ * sessions that read as fast as they can; the least is one READ. It multiplies with the connections.
+ */
+export const READ_BYTES_PER_CONNECTION = { least: 256 * 1024, most: 1024 ** 3, default: 8 * 1024 ** 2 } as const;
+
+/**
+ * `limits.openFilesPerSession`: files and directories open at once. OpenSSH's `sftp` needs one or two, `sshfs` dozens. It
+ * multiplies with the sessions of a connection; each is one to three descriptors, and in an S3 store its buffers.
+ */
+export const OPEN_FILES_PER_SESSION = { least: 1, most: 10_000, default: 128 } as const;
+
 export interface SftpLimits {
-  /**
-   * Requests started and not answered. OpenSSH's client keeps 64 outstanding; more does not make a transfer faster, and
-   * a client that sends thousands (paramiko's prefetch) is held back by its window. 1 to 4096.
-   */
+  /** REQUESTS_IN_FLIGHT. */
   readonly requestsInFlight: number;
-  /** Bytes of WRITE data that the store has not taken yet. At least one packet. */
+  /** WRITE_BYTES_IN_FLIGHT. */
   readonly writeBytesInFlight: number;
-  /** Bytes asked for by READs that are not answered yet. At least one READ. */
+  /**
+   * Bytes asked for by READs that are not answered yet. At least one READ. Half of a connection's, so that one session
+   * leaves room for another.
+   */
   readonly readBytesInFlight: number;
-  /** Files and directories open at once in a session. OpenSSH's `sftp` needs one or two, `sshfs` dozens. */
+  /** OPEN_FILES_PER_SESSION. */
   readonly openHandles: number;
 }
 
 export const DEFAULT_SFTP_LIMITS: SftpLimits = {
-  requestsInFlight: 64,
-  writeBytesInFlight: 4 * 1024 * 1024,
-  readBytesInFlight: 4 * 1024 * 1024,
-  openHandles: 128,
+  requestsInFlight: REQUESTS_IN_FLIGHT.default,
+  writeBytesInFlight: WRITE_BYTES_IN_FLIGHT.default,
+  readBytesInFlight: READ_BYTES_PER_CONNECTION.default / 2,
+  openHandles: OPEN_FILES_PER_SESSION.default,
 };
 
 /**

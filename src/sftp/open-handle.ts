@@ -1,12 +1,12 @@
 import type { DirectoryEntry, ReadHandle, WriteHandle } from '../storage/object-store.ts';
 import type { ClientPath } from '../vfs/client-path.ts';
 import type { DirectoryStream } from '../vfs/directory-stream.ts';
-import { Turnstile } from './turnstile.ts';
+import { GroupLock } from './group-lock.ts';
 
 interface HandleBase {
   /** The name that this session knows it by: it follows this session's renames. */
   path: ClientPath;
-  readonly turns: Turnstile;
+  readonly lock: GroupLock;
   /** Milliseconds of the process's monotonic clock. */
   readonly openedAt: number;
   bytesRead: number;
@@ -43,7 +43,7 @@ export type OpenHandle = OpenFile | OpenDirectory;
 export function newHandle(path: ClientPath): HandleBase {
   return {
     path,
-    turns: new Turnstile(),
+    lock: new GroupLock(),
     openedAt: performance.now(),
     bytesRead: 0,
     bytesWritten: 0,

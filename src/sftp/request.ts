@@ -31,11 +31,11 @@ export interface RequestContext {
 
 /** A request whose bytes have been read: what it touches, and how to do it when its turn has come. */
 export interface Plan {
-  /** Runs beside others of its kind on its handle. Without it the request takes its turn in the one lane. */
+  /** Runs beside others of its kind on its handle. Without it the request takes its turn at the session's lock. */
   readonly io?: 'read' | 'write';
   /** The handles it uses: it waits for earlier requests on them. */
   readonly handles?: readonly OpenHandle[];
-  /** It changes nothing: in the lane it runs beside its neighbours that only look, which pays where a store is far. */
+  /** It changes nothing: at the lock it runs beside its neighbours that only look, which pays where a store is far. */
   readonly onlyLooks?: boolean;
   /** Bytes that a READ or READDIR may answer with, for the limit on them. */
   readonly readBytes?: number;

@@ -3,6 +3,7 @@ import type { UserView } from '../vfs/user-view.ts';
 import { SshReader } from '../wire/reader.ts';
 import type { OwnerPolicy } from './attributes.ts';
 import type { SftpAction, SftpObserver } from './events.ts';
+import { acquireAll, GroupLock, type LockRequest } from './group-lock.ts';
 import { HandleTable, type DescriptorShare } from './handle-table.ts';
 import { NO_IDENTITY_NAMES, type IdentityNames } from './identity-names.ts';
 import { DEFAULT_SFTP_LIMITS, FINISH_MS, type SftpLimits } from './limits.ts';
@@ -14,7 +15,6 @@ import type { Plan, RequestContext } from './request.ts';
 import { RequestRouter } from './request-router.ts';
 import type { SftpIo } from './sftp-io.ts';
 import { isInternalError, SftpFramingError, SftpStatus, toSftpStatus } from './status.ts';
-import { enterAll, Turnstile, type Turn } from './turnstile.ts';
 
 export interface SftpSessionOptions {
   readonly limits?: Partial<SftpLimits>;
@@ -49,7 +49,7 @@ interface Slot {
  * The server's side of one SFTP session (draft-ietf-secsh-filexfer-02), over any stream of bytes.
  *
  * Order: answers leave in the order of the requests. READs of one file run together, and so do WRITEs. Everything else
- * takes its turn in one lane. In the lane only neighbours that change nothing run together. A request that uses a handle
+ * takes its turn at one lock. At the lock only neighbours that change nothing run together. A request that uses a handle
  * waits for the earlier requests that use it.
  *
  * Memory: bytes that came are given back to the stream (`SftpIo.consumed`) when their request is done. No request is
@@ -65,7 +65,8 @@ export class SftpSession {
   readonly #packets = new PacketStream();
   /** What the stream was told last of a packet that is not whole. */
   #unfinishedBytes = 0;
-  readonly #lane = new Turnstile();
+  /** Held by everything but READs and WRITEs, which their handle's lock orders. */
+  readonly #lock = new GroupLock();
   readonly #slots: Slot[] = [];
   #state: 'awaiting-init' | 'open' | 'closed' = 'awaiting-init';
   #endReceived = false;
@@ -278,11 +279,11 @@ export class SftpSession {
     this.#budget.take(slot.readBytes);
     this.#writeBytes += writeBytes;
     this.#underWay += 1;
-    const turns: Turn[] = (plan.handles ?? []).map((handle) => ({ turnstile: handle.turns, kind: plan.io ?? 'alone' }));
-    if (plan.io === undefined) turns.push({ turnstile: this.#lane, kind: plan.onlyLooks === true ? 'read' : 'alone' });
-    enterAll(turns, () => {
+    const locks: LockRequest[] = (plan.handles ?? []).map(({ lock }) => ({ lock, mode: plan.io ?? 'exclusive' }));
+    if (plan.io === undefined) locks.push({ lock: this.#lock, mode: plan.onlyLooks === true ? 'read' : 'exclusive' });
+    acquireAll(locks, () => {
       void this.#run(slot, plan).then((reply) => {
-        for (const { turnstile } of turns) turnstile.leave();
+        for (const { lock } of locks) lock.release();
         this.#writeBytes -= writeBytes;
         this.#answer(slot, reply, writeBytes);
         this.#underWay -= 1;

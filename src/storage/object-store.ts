@@ -1,12 +1,16 @@
 /**
  * What a store gives to the layers above: files and directories by path. `local`, `s3` and `memory` implement it and
  * pass one suite of tests (test/storage/contract). docs/extending.md says how to add one.
- *
- * A store path has segments that are separated by single `/`. It has no `/` at its ends. No segment is empty, `.` or
- * `..`, and none has a NUL. '' is the root. The vfs makes only such paths. A store checks them again, because a path that
- * leaves the store is the worst fault that it could have.
  */
-export type StorePath = string;
+
+declare const storePath: unique symbol;
+
+/**
+ * A store path has no leading or trailing `/`; its segments are separated by single `/`, none of them `.`, `..`
+ * or empty, without NUL; '' is the root. Only store-path.ts makes them, so that nothing else becomes one by mistake; a store
+ * checks them again, since a path that escapes is the worst bug that it could have.
+ */
+export type StorePath = string & { readonly [storePath]: true };
 
 export type EntryKind = 'file' | 'directory' | 'symlink' | 'other';
 

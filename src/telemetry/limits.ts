@@ -14,11 +14,15 @@ export const METRICS_CONNECTIONS = 64;
 
 /** The head of a request for metrics: no client of this port sends more than some hundred bytes. */
 export const METRICS_HEADER_BYTES = 4096;
+
+/** Its fields: browsers, Prometheus and proxies send one or two dozen. */
 export const METRICS_HEADERS = 50;
 
-/** For the head of a request. */
+/** For the head of a request, which comes in one packet: a client that takes longer is slow on purpose. */
 export const METRICS_HEADERS_MS = 5000;
+
+/** So often Node looks for connections that have had their time: a second more does not count. */
 export const METRICS_CHECK_MS = 1000;
 
-/** For a whole connection, whatever it does. */
+/** For a whole connection, whatever it does: Prometheus waits ten seconds for an answer. */
 export const METRICS_CONNECTION_MS = 15_000;

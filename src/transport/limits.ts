@@ -1,4 +1,8 @@
-/** Every bound of the transport, with its reason. Bytes and seconds unless said otherwise. KEXINIT's: negotiation/limits.ts. */
+/**
+ * Every bound of the transport, with its reason. Bytes and seconds unless said otherwise. KEXINIT's: negotiation/limits.ts.
+ *
+ * One with `least`, `most` and `default` is a setting: config/schema.ts takes all three from here.
+ */
 
 /** RFC 4253 §4.2: the identification line, CR LF included. */
 export const MAX_VERSION_LINE_BYTES = 255;
@@ -24,10 +28,20 @@ export const MAX_PACKETS_PER_KEY = 0x8000_0000;
 export const MAX_QUEUED_DURING_KEX_BYTES = 8 * 1024 * 1024;
 
 /**
- * Key exchanges that a client may begin in a minute, unless configured otherwise; faster ones wait. Each costs up to some
- * 10 ms of computing, 100 with the largest classical groups. At 128 MiB/s this allows one every 64 MiB.
+ * `rekey.bytes`: data under one key, either way. RFC 4253 §9 recommends a gigabyte. Under 64 KiB a connection would do little
+ * else; 64 GiB are the 2^32 blocks that RFC 4344 §3.2 allows a cipher with blocks of 16 bytes.
  */
-export const DEFAULT_REKEYS_PER_MINUTE = 120;
+export const REKEY_BYTES = { least: 64 * 1024, most: 64 * 1024 ** 3, default: 1024 ** 3 } as const;
+
+/** `rekey.seconds`: the age of a key. RFC 4253 §9 recommends an hour. More than 0, fractions too. */
+export const REKEY_SECONDS = { most: 7 * 24 * 3600, default: 3600 } as const;
+
+/**
+ * `limits.rekeysPerMinute`: key exchanges that the client of a connection may begin; faster ones wait. Each costs up to some
+ * 10 ms of computing, 100 with the largest classical groups: it multiplies with the connections. At 128 MiB/s the default
+ * allows one every 64 MiB.
+ */
+export const REKEYS_PER_MINUTE = { least: 1, most: 6000, default: 120 } as const;
 
 /** A peer that began a key exchange and does not end it holds our replies back: so long, then disconnect. */
 export const KEX_TIMEOUT_SECONDS = 120;

@@ -3,7 +3,7 @@ import { asDisconnect } from './as-disconnect.ts';
 import { DISCONNECT_REASON, SshDisconnect, unexpectedMessage } from './disconnect.ts';
 import type { ExchangeResult, ExchangeStep } from './key-exchange.ts';
 import {
-  DEFAULT_REKEYS_PER_MINUTE,
+  REKEYS_PER_MINUTE,
   KEX_TIMEOUT_SECONDS,
   MAX_PACKETS_PER_KEY,
   MAX_QUEUED_DURING_KEX_BYTES,
@@ -63,7 +63,7 @@ export class SessionKeys {
   constructor(options: TransportOptions, connection: KeyedConnection) {
     this.#options = options;
     this.#connection = connection;
-    this.#allowance = new RekeyAllowance(options.rekey.perMinute ?? DEFAULT_REKEYS_PER_MINUTE);
+    this.#allowance = new RekeyAllowance(options.rekey.perMinute ?? REKEYS_PER_MINUTE.default);
   }
 
   /** H of the first key exchange (RFC 4253 §7.2). Throws before there is one. */

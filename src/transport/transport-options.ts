@@ -8,7 +8,7 @@ export interface RekeyLimits {
   /** Bytes in one direction. */
   readonly bytes: number;
   readonly seconds: number;
-  /** Of a server: exchanges that a client may begin; DEFAULT_REKEYS_PER_MINUTE where it is left out. */
+  /** Of a server: exchanges that a client may begin; the default of REKEYS_PER_MINUTE where it is left out. */
   readonly perMinute?: number;
 }
 

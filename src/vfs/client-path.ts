@@ -65,9 +65,3 @@ export function parentOf(path: ClientPath): ClientPath {
 export function lastSegment(path: ClientPath): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
-
-/** Whether `path` is `ancestor` or below it, segment by segment: `/u/bobby` is not within `/u/bob`. */
-export function isWithin(path: string, ancestor: string): boolean {
-  if (ancestor === '/') return true;
-  return path.startsWith(ancestor) && (path.length === ancestor.length || path[ancestor.length] === '/');
-}

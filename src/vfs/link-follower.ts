@@ -5,8 +5,16 @@ import { LinkTrail, type Words } from './link-trail.ts';
 import type { Location, MountTable } from './mount-table.ts';
 import { NotAllowed } from './permissions.ts';
 
+/** Whether an operation follows a link at the end of its path too. */
+export interface LinkOptions {
+  readonly followSymlinks: boolean;
+}
+
+const FOLLOW: LinkOptions = { followSymlinks: true };
+const STAY: LinkOptions = { followSymlinks: false };
+
 /** What is at a path of the view. Throws SymbolicLinkMet for a link above, and with `followSymlinks` for one there. */
-export type Look = (path: ClientPath, options: { readonly followSymlinks: boolean }) => Promise<Entry>;
+export type Look = (path: ClientPath, options: LinkOptions) => Promise<Entry>;
 
 /**
  * Follows symbolic links for a view, and nobody else does: a store says where it met one, its target is made a path of
@@ -27,11 +35,10 @@ export class LinkFollower {
 
   /**
    * Runs `action` with `path`, and again with where the path leads whenever a store has met a link on it.
-   * `followLast`: whether the operation follows a link at the end of the path too.
    */
   async follow<T>(
     path: ClientPath,
-    followLast: boolean,
+    options: LinkOptions,
     action: (at: ClientPath) => Promise<T>,
     trail?: LinkTrail,
   ): Promise<T> {
@@ -43,7 +50,7 @@ export class LinkFollower {
       } catch (error) {
         if (!this.#mayMeetLinks) throw error;
         links ??= this.#newTrail();
-        const next = await this.#whereItLeads(at, followLast, error, links);
+        const next = await this.#whereItLeads(at, options, error, links);
         if (next === undefined) throw error;
         at = next;
       }
@@ -59,13 +66,13 @@ export class LinkFollower {
     if (this.#mayMeetLinks && storeOf(this.#mounts.locate(one)) !== storeOf(this.#mounts.locate(other))) {
       // The same path may be in both stores: whose link was met has to be known before.
       const [realOne, realOther] = [
-        await this.#real(one, false, 'of a link'),
-        await this.#real(other, false, 'of a link'),
+        await this.#real(one, STAY, 'of a link'),
+        await this.#real(other, STAY, 'of a link'),
       ];
       await action(realOne, realOther);
       return;
     }
-    await this.follow(one, false, (realOne) => this.follow(other, false, (realOther) => action(realOne, realOther)));
+    await this.follow(one, STAY, (realOne) => this.follow(other, STAY, (realOther) => action(realOne, realOther)));
   }
 
   /**
@@ -75,13 +82,13 @@ export class LinkFollower {
   async realpath(start: ClientPath, path: string): Promise<ClientPath | undefined> {
     if (!this.#mayMeetLinks) return undefined;
     const trail = this.#newTrail();
-    return await this.#real(await trail.lead(start, path), true, 'of a client', trail);
+    return await this.#real(await trail.lead(start, path), FOLLOW, 'of a client', trail);
   }
 
   /** Undefined where `error` has nothing to do with a link on `path`. */
   async #whereItLeads(
     path: ClientPath,
-    followLast: boolean,
+    options: LinkOptions,
     error: unknown,
     trail: LinkTrail,
   ): Promise<ClientPath | undefined> {
@@ -92,37 +99,37 @@ export class LinkFollower {
     }
     // What is not allowed here may be allowed where a link on the way leads.
     if (!(error instanceof NotAllowed) || error.path !== path) return undefined;
-    const real = await this.#real(path, followLast, 'of a link', trail).catch(() => path);
+    const real = await this.#real(path, options, 'of a link', trail).catch(() => path);
     return real === path ? undefined : real;
   }
 
   /**
-   * `path` without links; a link at its end is followed with `followLast` only. What a link leads to may be missing, the
+   * `path` without links; a link at its end is followed with `followSymlinks` only. What a link leads to may be missing, the
    * directory that it would be in must be there.
    */
-  async #real(path: ClientPath, followLast: boolean, words: Words, trail?: LinkTrail): Promise<ClientPath> {
+  async #real(path: ClientPath, options: LinkOptions, words: Words, trail?: LinkTrail): Promise<ClientPath> {
     const look = async (at: ClientPath): Promise<ClientPath> => {
       try {
-        await this.#look(at, { followSymlinks: followLast });
+        await this.#look(at, options);
       } catch (error) {
         if (!isMissing(error) || at === ROOT) throw error;
         if (words === 'of a link') await this.#mustBeDirectory(parentOf(at));
       }
       return at;
     };
-    return await this.follow(path, followLast, look, trail);
+    return await this.follow(path, options, look, trail);
   }
 
   #newTrail(): LinkTrail {
     return new LinkTrail(this.#mounts, async (path, words, trail) => {
-      const real = await this.#real(path, true, words, trail);
+      const real = await this.#real(path, FOLLOW, words, trail);
       if (words === 'of a link') await this.#mustBeDirectory(real);
       return real;
     });
   }
 
   async #mustBeDirectory(path: ClientPath): Promise<void> {
-    const { kind } = await this.#look(path, { followSymlinks: false });
+    const { kind } = await this.#look(path, STAY);
     if (kind !== 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
   }
 }

@@ -1,4 +1,5 @@
 import { StorageError } from '../storage/object-store.ts';
+import { joinStorePath, STORE_ROOT } from '../storage/store-path.ts';
 import type { SymbolicLinkMet } from '../storage/symbolic-link.ts';
 import { joinPath, parentOf, ROOT, type ClientPath } from './client-path.ts';
 import type { MountTable, StoreLocation } from './mount-table.ts';
@@ -13,6 +14,12 @@ const MAX_LOOKUPS = 100;
  * A client's path stays in the root, and what is missing is passed letter by letter: it asks where it would be.
  */
 export type Words = 'of a link' | 'of a client';
+
+interface Start {
+  readonly at: ClientPath;
+  /** No link is on the way to it. */
+  readonly isReal: boolean;
+}
 
 /** The directory at a path with every link followed, on the same trail. */
 export type RealDirectory = (path: ClientPath, words: Words, trail: LinkTrail) => Promise<ClientPath>;
@@ -46,13 +53,13 @@ export class LinkTrail {
     const rest = met.path.slice(met.link.length);
     const link = clientPath.slice(0, clientPath.length - rest.length) as ClientPath;
     const steps = `${met.target}${rest}`.split('/');
-    if (!met.target.startsWith('/')) return await this.#walk(parentOf(link), steps, true, 'of a link');
+    if (!met.target.startsWith('/')) return await this.#walk({ at: parentOf(link), isReal: true }, steps, 'of a link');
     // Up to the first `..` it is a place in the store; that goes back from where the view shows the place.
     const up = steps.indexOf('..');
     const head = steps.slice(0, up === -1 ? undefined : up).filter((step) => step !== '' && step !== '.');
-    const start = this.#mounts.clientPathOf(directory, head.join('/'));
+    const start = this.#mounts.clientPathOf(directory, joinStorePath(STORE_ROOT, head.join('/')));
     if (start === undefined) throw leadsOutside();
-    return up === -1 ? start : await this.#walk(start, steps.slice(up), false, 'of a link');
+    return up === -1 ? start : await this.#walk({ at: start, isReal: false }, steps.slice(up), 'of a link');
   }
 
   /**
@@ -60,22 +67,21 @@ export class LinkTrail {
    * from where that name leads.
    */
   async lead(start: ClientPath, path: string): Promise<ClientPath> {
-    return await this.#walk(path.startsWith('/') ? ROOT : start, path.split('/'), false, 'of a client');
+    const at = path.startsWith('/') ? ROOT : start;
+    return await this.#walk({ at, isReal: false }, path.split('/'), 'of a client');
   }
 
-  /** `isReal`: no link is on the way to `start`. */
-  async #walk(start: ClientPath, steps: readonly string[], isReal: boolean, words: Words): Promise<ClientPath> {
-    let at = start;
-    let real = isReal;
+  async #walk(start: Start, steps: readonly string[], words: Words): Promise<ClientPath> {
+    let { at, isReal } = start;
     for (const step of steps) {
       if (step === '' || step === '.') continue;
       if (step !== '..') {
         at = joinPath(at, step);
-        real = false;
+        isReal = false;
         continue;
       }
-      if (!real && at !== ROOT) at = await this.#real(at, words);
-      real = true;
+      if (!isReal && at !== ROOT) at = await this.#real(at, words);
+      isReal = true;
       if (at === ROOT && words === 'of a link') throw leadsOutside();
       at = parentOf(at);
     }

@@ -1,5 +1,6 @@
 import { StorageError, type ObjectStore, type StorePath } from '../storage/object-store.ts';
-import { isWithin, normalizePath, ROOT, type ClientPath } from './client-path.ts';
+import { isInside, joinStorePath } from '../storage/store-path.ts';
+import { normalizePath, ROOT, type ClientPath } from './client-path.ts';
 import type { PermissionSet } from './permissions.ts';
 
 /** One directory (or file) of a store, shown to the user at `entry`. */
@@ -60,9 +61,9 @@ export class MountTable {
   locate(clientPath: ClientPath): Location {
     for (const directory of this.#directories) {
       const { entry } = directory;
-      if (!isWithin(clientPath, entry)) continue;
+      if (!isInside<string>(clientPath, entry)) continue;
       const rest = clientPath.slice(entry === '/' ? 1 : entry.length + 1);
-      const path = rest === '' || directory.path === '' ? directory.path + rest : `${directory.path}/${rest}`;
+      const path = joinStorePath(directory.path, rest);
       return { kind: 'store', clientPath, directory, path, isMountPoint: rest === '' };
     }
     if (clientPath === ROOT || this.hasEntriesBelow(clientPath)) return { kind: 'virtual', clientPath };
@@ -78,7 +79,7 @@ export class MountTable {
       .filter((other) => other !== directory && other.store === directory.store)
       .toSorted((a, b) => b.path.length - a.path.length);
     for (const { entry, path } of [directory, ...others]) {
-      if (path !== '' && !isWithin(storePath, path)) continue;
+      if (!isInside(storePath, path)) continue;
       const rest = path === '' ? `/${storePath}` : storePath.slice(path.length);
       const clientPath = normalizePath(entry + rest, ROOT);
       const location = this.locate(clientPath);
@@ -105,5 +106,5 @@ export class MountTable {
 }
 
 function isBelow(entry: string, ancestor: ClientPath): boolean {
-  return entry.length > ancestor.length && isWithin(entry, ancestor);
+  return entry.length > ancestor.length && isInside<string>(entry, ancestor);
 }

@@ -1,4 +1,5 @@
 import { StorageError } from '../storage/object-store.ts';
+import { joinStorePath, STORE_ROOT } from '../storage/store-path.ts';
 import { normalizePath, ROOT } from './client-path.ts';
 import type { MountTable, StoreLocation } from './mount-table.ts';
 
@@ -19,7 +20,8 @@ export function storeLinkTarget(target: string, link: StoreLocation, mounts: Mou
 /** The way back. A target that the user does not see is shown as if the view ended there. */
 export function clientLinkTarget(target: string, link: StoreLocation, mounts: MountTable): string {
   if (!target.startsWith('/') || isWholeStore(link, mounts)) return target;
-  return mounts.clientPathOf(link.directory, normalizePath(target, ROOT).slice(1)) ?? '/';
+  const inStore = joinStorePath(STORE_ROOT, normalizePath(target, ROOT).slice(1));
+  return mounts.clientPathOf(link.directory, inStore) ?? '/';
 }
 
 function isWholeStore({ directory }: StoreLocation, mounts: MountTable): boolean {

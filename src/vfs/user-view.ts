@@ -13,7 +13,8 @@ import {
 } from '../storage/object-store.ts';
 import { SessionStore } from '../storage/registry/session-store.ts';
 import { StoreRegistry } from '../storage/registry/store-registry.ts';
-import { isWithin, lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
+import { isInside, joinStorePath, STORE_ROOT } from '../storage/store-path.ts';
+import { lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
 import { openStream, type DirectoryStream } from './directory-stream.ts';
 import { LinkFollower } from './link-follower.ts';
 import { MountTable, type Location, type LogicalDirectory, type StoreLocation } from './mount-table.ts';
@@ -94,7 +95,7 @@ export class UserView {
     for (const { store, path } of this.#mounts.directories) {
       const segments = path === '' ? [] : path.split('/');
       for (let depth = 1; depth <= segments.length; depth += 1) {
-        const directory = segments.slice(0, depth).join('/');
+        const directory = joinStorePath(STORE_ROOT, segments.slice(0, depth).join('/'));
         try {
           await store.stat(directory, { followSymlinks: true });
         } catch (error) {
@@ -109,12 +110,12 @@ export class UserView {
   }
 
   async stat(path: ClientPath, options: { readonly followSymlinks: boolean }): Promise<Entry> {
-    return await this.#links.follow(path, options.followSymlinks, (at) => this.#lookAt(at, options));
+    return await this.#links.follow(path, options, (at) => this.#lookAt(at, options));
   }
 
   /** Starts a listing; its first entries are `.` and `..`. */
   async openDirectory(path: ClientPath): Promise<DirectoryStream> {
-    return await this.#links.follow(path, true, async (at) => {
+    return await this.#links.follow(path, { followSymlinks: true }, async (at) => {
       const location = this.#mounts.locate(at);
       this.#require('list', location);
       const self = await this.#lookAt(at, { followSymlinks: true });
@@ -134,7 +135,7 @@ export class UserView {
   }
 
   async openRead(path: ClientPath): Promise<ReadHandle> {
-    return await this.#links.follow(path, true, async (at) => {
+    return await this.#links.follow(path, { followSymlinks: true }, async (at) => {
       const location = this.#locateStored(at);
       this.#require('read', location);
       const file = await location.directory.store.openRead(location.path);
@@ -146,7 +147,7 @@ export class UserView {
   async openWrite(path: ClientPath, options: OpenWriteOptions): Promise<WriteHandle> {
     // O_EXCL does not follow a link, not even one that leads to nothing.
     const followSymlinks = !(options.create && options.exclusive);
-    return await this.#links.follow(path, followSymlinks, async (at) => {
+    return await this.#links.follow(path, { followSymlinks }, async (at) => {
       const location = this.#locateWritable(at, 'write');
       if (options.read) this.#require('read', location);
       const file = await location.directory.store.openWrite(location.path, options);
@@ -156,14 +157,14 @@ export class UserView {
   }
 
   async remove(path: ClientPath): Promise<void> {
-    await this.#links.follow(path, false, async (at) => {
+    await this.#links.follow(path, { followSymlinks: false }, async (at) => {
       const location = this.#locateMovable(at, 'delete');
       await location.directory.store.remove(location.path);
     });
   }
 
   async mkdir(path: ClientPath, attributes: AttributeChange): Promise<void> {
-    await this.#links.follow(path, false, async (at) => {
+    await this.#links.follow(path, { followSymlinks: false }, async (at) => {
       if (this.#isFixed(at)) throw new StorageError('exists', 'The directory exists already.');
       const location = this.#locateWritable(at, 'mkdir');
       await location.directory.store.mkdir(location.path, attributes);
@@ -171,7 +172,7 @@ export class UserView {
   }
 
   async rmdir(path: ClientPath): Promise<void> {
-    await this.#links.follow(path, false, async (at) => {
+    await this.#links.follow(path, { followSymlinks: false }, async (at) => {
       const location = this.#locateMovable(at, 'delete');
       await location.directory.store.rmdir(location.path);
     });
@@ -187,7 +188,7 @@ export class UserView {
       const source = this.#locateMovable(realFrom, 'rename');
       const target = this.#locateMovable(realTo, 'rename');
       if (options.overwrite) this.#require('write', target);
-      if (realFrom !== realTo && isWithin(realTo, realFrom)) {
+      if (realFrom !== realTo && isInside(realTo, realFrom)) {
         await this.#lookAt(realFrom, { followSymlinks: false });
         throw new StorageError('failure', 'A directory cannot move into itself.');
       }
@@ -204,21 +205,21 @@ export class UserView {
     change: AttributeChange,
     options: { readonly followSymlinks: boolean },
   ): Promise<void> {
-    await this.#links.follow(path, options.followSymlinks, async (at) => {
+    await this.#links.follow(path, options, async (at) => {
       const location = this.#locateWritable(at, 'setAttributes');
       await location.directory.store.setAttributes(location.path, change, options);
     });
   }
 
   async truncate(path: ClientPath, size: number, signal?: AbortSignal): Promise<void> {
-    await this.#links.follow(path, true, async (at) => {
+    await this.#links.follow(path, { followSymlinks: true }, async (at) => {
       const location = this.#locateWritable(at, 'write');
       await location.directory.store.truncate(location.path, size, signal);
     });
   }
 
   async statistics(path: ClientPath): Promise<StoreStatistics> {
-    return await this.#links.follow(path, true, async (at) => {
+    return await this.#links.follow(path, { followSymlinks: true }, async (at) => {
       const location = this.#mounts.locate(at);
       const below = location.kind === 'store' ? location : this.#anyBelow(at);
       return await below.directory.store.statistics(below.path);
@@ -243,14 +244,14 @@ export class UserView {
 
   /** `target` is kept as it is given where it is relative; an absolute one begins at the view's root. */
   async symlink(target: string, link: ClientPath): Promise<void> {
-    await this.#links.follow(link, false, async (at) => {
+    await this.#links.follow(link, { followSymlinks: false }, async (at) => {
       const location = this.#locateWritable(at, 'write');
       await location.directory.store.symlink(storeLinkTarget(target, location, this.#mounts), location.path);
     });
   }
 
   async readlink(path: ClientPath): Promise<string> {
-    return await this.#links.follow(path, false, async (at) => {
+    return await this.#links.follow(path, { followSymlinks: false }, async (at) => {
       const location = this.#locateStored(at);
       const target = await location.directory.store.readlink(location.path);
       return clientLinkTarget(target, location, this.#mounts);
@@ -292,7 +293,7 @@ export class UserView {
   }
 
   #anyBelow(path: ClientPath): StoreLocation {
-    const directory = this.#mounts.directories.find(({ entry }) => isWithin(entry, path));
+    const directory = this.#mounts.directories.find(({ entry }) => isInside<string>(entry, path));
     if (directory === undefined) throw new StorageError('not-found', 'No such file or directory.');
     return { kind: 'store', clientPath: path, directory, path: directory.path, isMountPoint: true };
   }

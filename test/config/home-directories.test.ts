@@ -9,6 +9,7 @@ import type { Config } from '../../src/config/schema.ts';
 import { ConfigError } from '../../src/policy/config-error.ts';
 import { viewOf } from '../../src/server/user-views.ts';
 import { MemoryStore } from '../../src/storage/memory/memory-store.ts';
+import { storePath } from '../storage/store-path.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'latticeport-homes-'));
 afterAll(() => {
@@ -50,7 +51,7 @@ describe('a home', () => {
     await Promise.all([alice.prepare(), bob.prepare()]);
     await alice.mkdir(alice.resolve('/mine'), {});
     await expect(bob.stat(bob.resolve('/mine'), { followSymlinks: true })).rejects.toMatchObject({ code: 'not-found' });
-    expect((await store.stat('alice/mine', { followSymlinks: true })).kind).toBe('directory');
+    expect((await store.stat(storePath('alice/mine'), { followSymlinks: true })).kind).toBe('directory');
   });
 
   test('and entries may have a slash too many', () => {

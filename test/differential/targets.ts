@@ -13,6 +13,7 @@ import { openDescriptorsUnder, partFiles } from '../storage/local-fixture.ts';
 import { Link } from './link.ts';
 import { makeFolder, resetFolder, type InitialTree } from './oracle.ts';
 import type { Target } from './target.ts';
+import { storePath } from '../storage/store-path.ts';
 
 /** A session in this process: what the server runs on every channel, without SSH. */
 export async function connectInProcess(view: UserView): Promise<Link> {
@@ -24,7 +25,11 @@ export async function connectInProcess(view: UserView): Promise<Link> {
 }
 
 export function viewOf(store: ObjectStore, path: string): UserView {
-  return new UserView({ directories: [{ entry: '/', store, path }], permissions: READ_WRITE, userName: 'tester' });
+  return new UserView({
+    directories: [{ entry: '/', store, path: storePath(path) }],
+    permissions: READ_WRITE,
+    userName: 'tester',
+  });
 }
 
 /** Puts the tree into an empty directory, by SFTP. */
@@ -129,7 +134,7 @@ export async function s3Target(endpoint: string, nodes = 1): Promise<Target> {
       sequences += 1;
       const directory = `sequence ${sequences}`;
       const [first] = stores[partialUploads];
-      await first?.mkdir(directory, {});
+      await first?.mkdir(storePath(directory), {});
       views = stores[partialUploads].map((store) => viewOf(store, directory));
       const link = await connectInProcess(next());
       await putTree(link, tree);

@@ -19,6 +19,8 @@ import { GEX_METHOD_NAME, KEX_METHOD_NAMES } from '../../src/crypto/kex/kex-cons
 import { MemoryStore } from '../../src/storage/memory/memory-store.ts';
 import { READ_ONLY, READ_WRITE } from '../../src/vfs/permissions.ts';
 import { UserView } from '../../src/vfs/user-view.ts';
+import { STORE_ROOT } from '../../src/storage/store-path.ts';
+import { storePath } from '../storage/store-path.ts';
 import { describeStoreContract } from '../storage/contract/store-contract.ts';
 import { shout } from './shout-extension.ts';
 import { TinyStore } from './tiny-store.ts';
@@ -144,8 +146,8 @@ describeStoreContract(
   },
   async ({ partialUploads }) => {
     const memory = new MemoryStore({ partialUploads });
-    await memory.mkdir('shelf', {});
-    const store = new TinyStore(memory, 'shelf');
+    await memory.mkdir(storePath('shelf'), {});
+    const store = new TinyStore(memory, storePath('shelf'));
     return {
       store,
       cleanup: () => store.close(),
@@ -167,7 +169,7 @@ describe('over SFTP', () => {
   test('an extension in the table is advertised, dispatched, and held to what its row says', async () => {
     const { SftpTestClient, statusOf } = await withExtension();
     const view = (permissions: typeof READ_WRITE) =>
-      new UserView({ directories: [{ entry: '/', store: new MemoryStore(), path: '' }], permissions });
+      new UserView({ directories: [{ entry: '/', store: new MemoryStore(), path: STORE_ROOT }], permissions });
     const client = await SftpTestClient.connect(view(READ_WRITE));
     expect([...client.extensions].at(-1)).toEqual(['shout@example.org', '1']);
     const answer = await client.extended('shout@example.org', (writer) => writer.string('hello'));
@@ -185,10 +187,10 @@ describe('over SFTP', () => {
   test('the tiny store is served like any other', async () => {
     const { SftpTestClient } = await withExtension();
     const memory = new MemoryStore();
-    await memory.mkdir('shelf', {});
-    const store = new TinyStore(memory, 'shelf');
+    await memory.mkdir(storePath('shelf'), {});
+    const store = new TinyStore(memory, storePath('shelf'));
     const client = await SftpTestClient.connect(
-      new UserView({ directories: [{ entry: '/', store, path: '' }], permissions: READ_WRITE }),
+      new UserView({ directories: [{ entry: '/', store, path: STORE_ROOT }], permissions: READ_WRITE }),
     );
     // A new file that is still open has its name already, and its handle follows a rename.
     const handle = await client.open('/a', 0x02 | 0x08 | 0x10);

@@ -9,6 +9,7 @@ import type { SshWriter } from '../../src/wire/writer.ts';
 import { MemoryStore } from '../../src/storage/memory/memory-store.ts';
 import type { StoreCapabilities } from '../../src/storage/object-store.ts';
 import { attributesBytes, SftpTestClient, statusOf } from './sftp-test-client.ts';
+import { storePath } from '../storage/store-path.ts';
 
 class LinkingStore extends MemoryStore {
   override readonly capabilities: StoreCapabilities = {
@@ -71,7 +72,7 @@ async function ask(
 ): Promise<{ code: number; store: MemoryStore }> {
   const store = new LinkingStore();
   const permissions = new Set(PERMISSIONS);
-  const view = new UserView({ directories: [{ entry: '/', store, path: '' }], permissions });
+  const view = new UserView({ directories: [{ entry: '/', store, path: storePath('') }], permissions });
   const maker = await SftpTestClient.connect(view);
   await maker.put('/file', Buffer.from('content'));
   await maker.mkdir('/empty');
@@ -125,9 +126,9 @@ describe('the request table', () => {
   test.each(ROWS.filter(({ writes }) => writes === true))('$name is refused in read-only mode', async ({ name }) => {
     const { code, store } = await ask(name, { session: { readOnly: true } });
     expect(code).toBe(DENIED);
-    expect(await store.stat('file', { followSymlinks: true })).toMatchObject({ attributes: { size: 7 } });
-    expect(await store.stat('empty', { followSymlinks: true })).toMatchObject({ kind: 'directory' });
-    await expect(store.stat('new', { followSymlinks: true })).rejects.toMatchObject({ code: 'not-found' });
+    expect(await store.stat(storePath('file'), { followSymlinks: true })).toMatchObject({ attributes: { size: 7 } });
+    expect(await store.stat(storePath('empty'), { followSymlinks: true })).toMatchObject({ kind: 'directory' });
+    await expect(store.stat(storePath('new'), { followSymlinks: true })).rejects.toMatchObject({ code: 'not-found' });
   });
 
   test.each(ROWS.filter(({ writes }) => writes === false))('$name is allowed in read-only mode', async ({ name }) => {
@@ -148,7 +149,7 @@ describe('OPEN', () => {
     ['TRUNC', TRUNC | READ],
   ])('with %s is refused in read-only mode and without the permission to write', async (_name, flags) => {
     const store = new MemoryStore();
-    const directories = [{ entry: '/', store, path: '' }];
+    const directories = [{ entry: '/', store, path: storePath('') }];
     await (
       await SftpTestClient.connect(new UserView({ directories, permissions: READ_WRITE }))
     ).put('/a', Buffer.from('x'));
@@ -161,7 +162,7 @@ describe('OPEN', () => {
   });
 
   test('with READ needs the permission to read; a user who may only write uploads all the same', async () => {
-    const directories = [{ entry: '/', store: new MemoryStore(), path: '' }];
+    const directories = [{ entry: '/', store: new MemoryStore(), path: storePath('') }];
     const client = await SftpTestClient.connect(
       new UserView({ directories, permissions: new Set<Permission>(['write']) }),
     );
@@ -173,7 +174,7 @@ describe('OPEN', () => {
 
   test('a read-only user reads and lists, and changes nothing', async () => {
     const store = new MemoryStore();
-    const directories = [{ entry: '/', store, path: '' }];
+    const directories = [{ entry: '/', store, path: storePath('') }];
     await (
       await SftpTestClient.connect(new UserView({ directories, permissions: READ_WRITE }))
     ).put('/a', Buffer.from('x'));

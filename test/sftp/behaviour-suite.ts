@@ -7,6 +7,7 @@ import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { READ_ONLY, READ_WRITE } from '../../src/vfs/permissions.ts';
 import { UserView } from '../../src/vfs/user-view.ts';
 import { attributesBytes, expectOk, SftpTestClient, type Attributes } from './sftp-test-client.ts';
+import { storePath } from '../storage/store-path.ts';
 
 const { READ, WRITE, APPEND, CREAT, TRUNC, EXCL } = SSH_FXF;
 const MIB = 1024 * 1024;
@@ -32,7 +33,7 @@ export function describeBehaviour(name: string, open: () => Promise<BehaviourSto
     beforeEach(async () => {
       home += 1;
       const view = new UserView({
-        directories: [{ entry: '/', store: opened.store, path: `home-${home}` }],
+        directories: [{ entry: '/', store: opened.store, path: storePath(`home-${home}`) }],
         permissions: READ_WRITE,
       });
       await view.prepare();
@@ -41,7 +42,10 @@ export function describeBehaviour(name: string, open: () => Promise<BehaviourSto
 
     const connect = (permissions = READ_WRITE): Promise<SftpTestClient> =>
       SftpTestClient.connect(
-        new UserView({ directories: [{ entry: '/', store: opened.store, path: `home-${home}` }], permissions }),
+        new UserView({
+          directories: [{ entry: '/', store: opened.store, path: storePath(`home-${home}`) }],
+          permissions,
+        }),
       );
     const names = async (path: string): Promise<string[]> =>
       (await client.list(path)).map((entry) => entry.name).sort();
@@ -61,7 +65,7 @@ export function describeBehaviour(name: string, open: () => Promise<BehaviourSto
     });
 
     test('no path leads out of the home', async () => {
-      await opened.store.mkdir(`home-${home}-beside`, {});
+      await opened.store.mkdir(storePath(`home-${home}-beside`), {});
       for (const path of ['/../home-1', '../..', `/../home-${home}-beside`, '/a/../../../etc/passwd']) {
         expect(await client.realpath(path)).not.toContain('..');
         await expect(client.open(path, READ)).rejects.toMatchObject({ name: 'Error' });

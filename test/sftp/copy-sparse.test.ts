@@ -8,6 +8,7 @@ import { UserView } from '../../src/vfs/user-view.ts';
 import type { LocalFixture } from '../storage/local-fixture.ts';
 import { openLocal, partFiles } from '../storage/local-fixture.ts';
 import { SftpTestClient } from './sftp-test-client.ts';
+import { storePath } from '../storage/store-path.ts';
 
 const MIB = 1024 * 1024;
 const TIB = 1024 ** 4;
@@ -18,7 +19,10 @@ let client: SftpTestClient;
 
 beforeEach(async () => {
   fixture = await openLocal({ maxSparseBytes: Infinity });
-  const view = new UserView({ directories: [{ entry: '/', store: fixture.store, path: '' }], permissions: READ_WRITE });
+  const view = new UserView({
+    directories: [{ entry: '/', store: fixture.store, path: storePath('') }],
+    permissions: READ_WRITE,
+  });
   client = await SftpTestClient.connect(view);
 });
 

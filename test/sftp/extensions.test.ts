@@ -9,6 +9,7 @@ import { MemoryStore } from '../../src/storage/memory/memory-store.ts';
 import type { StoreCapabilities } from '../../src/storage/object-store.ts';
 import { memoryView } from './memory-view.ts';
 import { SftpTestClient } from './sftp-test-client.ts';
+import { storePath } from '../storage/store-path.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
 const text = (value: string): string => {
@@ -87,7 +88,7 @@ describe('SSH_FXP_VERSION', () => {
 
   test('has hardlink where a store can do it', async () => {
     const view = new UserView({
-      directories: [{ entry: '/', store: new LinkingStore(), path: '' }],
+      directories: [{ entry: '/', store: new LinkingStore(), path: storePath('') }],
       permissions: READ_WRITE,
     });
     const client = await SftpTestClient.connect(view);
@@ -132,7 +133,9 @@ test('fsync@openssh.com of a file open for writing, and for reading, where every
 
 test('statvfs@openssh.com answers eleven numbers', async () => {
   const { view, store } = await withFiles();
-  const { blockSize, totalBlocks, freeBlocks, totalFiles, freeFiles, maxNameBytes } = await store.statistics('');
+  const { blockSize, totalBlocks, freeBlocks, totalFiles, freeFiles, maxNameBytes } = await store.statistics(
+    storePath(''),
+  );
   const u64 = (value: number): string => value.toString(16).padStart(16, '0');
   const answer = (flags: string): Buffer =>
     framed(
@@ -155,7 +158,7 @@ test('fstatvfs@openssh.com takes a handle', async () => {
 
 test('hardlink@openssh.com takes the old path and then the new one', async () => {
   const store = new LinkingStore();
-  const view = new UserView({ directories: [{ entry: '/', store, path: '' }], permissions: READ_WRITE });
+  const view = new UserView({ directories: [{ entry: '/', store, path: storePath('') }], permissions: READ_WRITE });
   const { ask } = await wire(view);
   expect(await ask(extended('hardlink@openssh.com', '00000002 2f61 00000002 2f62'))).toEqual(STATUS_OK);
   expect(store.links).toEqual(['b = a']);
@@ -182,7 +185,7 @@ test('lsetstat@openssh.com sets times', async () => {
 
 describe('expand-path@openssh.com', () => {
   const view = new UserView({
-    directories: [{ entry: '/', store: new MemoryStore(), path: '' }],
+    directories: [{ entry: '/', store: new MemoryStore(), path: storePath('') }],
     home: '/home/tester',
     userName: 'tester',
     permissions: READ_WRITE,

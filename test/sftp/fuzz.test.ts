@@ -8,6 +8,7 @@ import { UserView } from '../../src/vfs/user-view.ts';
 import { cut, generator, mutate, SEED } from '../fuzz/mutation.ts';
 import { recordSftp } from '../fuzz/sftp-recording.ts';
 import { randomRuns, timeoutFor } from '../random-runs.ts';
+import { storePath } from '../storage/store-path.ts';
 
 const MUTATIONS = randomRuns(12_000);
 
@@ -27,7 +28,10 @@ describe(`mutated requests (FUZZ_SEED=${SEED})`, () => {
       let succeeded = 0;
       for (let run = 0; run < MUTATIONS; run += 1) {
         const store = new MemoryStore();
-        const view = new UserView({ directories: [{ entry: '/', store, path: '' }], permissions: READ_WRITE });
+        const view = new UserView({
+          directories: [{ entry: '/', store, path: storePath('') }],
+          permissions: READ_WRITE,
+        });
         const internal: unknown[] = [];
         let consumed = 0;
         let sent = 0;

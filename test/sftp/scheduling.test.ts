@@ -7,6 +7,7 @@ import type { MemoryOperation } from '../../src/storage/memory/memory-store.ts';
 import { SshReader } from '../../src/wire/reader.ts';
 import { memoryView } from './memory-view.ts';
 import { SftpTestClient } from './sftp-test-client.ts';
+import { storePath } from '../storage/store-path.ts';
 
 const { READ, WRITE, CREAT } = SSH_FXF;
 
@@ -84,7 +85,7 @@ describe('order', () => {
     void client.read(reading, 0, 3).then((data) => reads.push(String(data)));
     await quiet();
     // The lane is one by one: mkdir has not run. The READ has run; its answer waits for that of RENAME.
-    await expect(store.stat('later', { followSymlinks: true })).rejects.toMatchObject({ code: 'not-found' });
+    await expect(store.stat(storePath('later'), { followSymlinks: true })).rejects.toMatchObject({ code: 'not-found' });
     expect(reads).toEqual([]);
     expect(client.session.requestsInFlight).toBe(3);
     gate.openForAll();
@@ -132,7 +133,7 @@ describe('order', () => {
     const closing = client.close(handle);
     const listing = client.stat('/a');
     await quiet();
-    await expect(store.stat('a', { followSymlinks: true })).rejects.toMatchObject({ code: 'not-found' });
+    await expect(store.stat(storePath('a'), { followSymlinks: true })).rejects.toMatchObject({ code: 'not-found' });
     gate.openForAll();
     await Promise.all([...writes, closing]);
     expect(await listing).toMatchObject({ size: 9 });
@@ -169,7 +170,7 @@ describe('order', () => {
     gate.openForAll();
     await Promise.all([before, cutting, writing, client.close(handle)]);
     expect(await looking).toMatchObject({ size: 5 });
-    expect(await store.stat('a', { followSymlinks: true })).toMatchObject({ attributes: { size: 2 } });
+    expect(await store.stat(storePath('a'), { followSymlinks: true })).toMatchObject({ attributes: { size: 2 } });
   });
 
   test('on one handle READ sees the WRITEs before it, and WRITE waits for the READs before it', async () => {

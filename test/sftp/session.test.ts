@@ -4,6 +4,7 @@ import { SSH_FX, SSH_FXF, SSH_FXP } from '../../src/sftp/protocol.ts';
 import { StorageError } from '../../src/storage/object-store.ts';
 import { memoryView } from './memory-view.ts';
 import { attributesBytes, packetBytes, SftpTestClient, statusOf } from './sftp-test-client.ts';
+import { storePath } from '../storage/store-path.ts';
 
 const { READ, WRITE, APPEND, CREAT, TRUNC, EXCL } = SSH_FXF;
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
@@ -309,8 +310,8 @@ describe('listings', () => {
 
   test('of 10,000 names come in packets of bounded size, every name once', async () => {
     const { client, store } = await connected();
-    await store.mkdir('big', {});
-    for (let index = 0; index < 10_000; index += 1) await store.mkdir(`big/directory-${index}`, {});
+    await store.mkdir(storePath('big'), {});
+    for (let index = 0; index < 10_000; index += 1) await store.mkdir(storePath(`big/directory-${index}`), {});
     const handle = await client.opendir('/big');
     const seen = new Set<string>();
     let pages = 0;
@@ -410,7 +411,7 @@ describe('the end', () => {
     await client.closed();
     expect(client.exitStatus).toBe(0);
     expect(store.openHandles).toBe(0);
-    expect(await store.stat('a', { followSymlinks: true })).toMatchObject({ attributes: { size: 400 } });
+    expect(await store.stat(storePath('a'), { followSymlinks: true })).toMatchObject({ attributes: { size: 400 } });
   });
 
   test.each(['store', 'discard'] as const)(
@@ -437,7 +438,7 @@ describe('the end', () => {
         },
         'end',
       ]);
-      const stored = store.stat('a', { followSymlinks: true });
+      const stored = store.stat(storePath('a'), { followSymlinks: true });
       if (partialUploads === 'store') expect(await stored).toMatchObject({ attributes: { size: 3 } });
       else await expect(stored).rejects.toMatchObject({ code: 'not-found' });
     },
@@ -468,7 +469,7 @@ describe('the end', () => {
     await aborted;
     expect(store.openHandles).toBe(0);
     expect(client.exitStatus).toBeUndefined();
-    await expect(store.stat('never', { followSymlinks: true })).rejects.toMatchObject({ code: 'not-found' });
+    await expect(store.stat(storePath('never'), { followSymlinks: true })).rejects.toMatchObject({ code: 'not-found' });
     client.session.drained();
     client.session.end();
     client.session.receive(Buffer.from('more'));
@@ -482,7 +483,7 @@ describe('the end', () => {
     void client.write(handle, 0, 'abc');
     void client.close(handle);
     await client.session.abort('connection lost');
-    expect(await store.stat('a', { followSymlinks: true })).toMatchObject({ attributes: { size: 3 } });
+    expect(await store.stat(storePath('a'), { followSymlinks: true })).toMatchObject({ attributes: { size: 3 } });
   });
 
   test('what came before that CLOSE is carried out too: half a file is never committed', async () => {
@@ -494,7 +495,7 @@ describe('the end', () => {
     void client.write(handle, 11, 'second half');
     void client.close(handle);
     await client.session.abort('connection lost');
-    expect(await store.stat('a', { followSymlinks: true })).toMatchObject({ attributes: { size: 22 } });
+    expect(await store.stat(storePath('a'), { followSymlinks: true })).toMatchObject({ attributes: { size: 22 } });
   });
 
   test('EOF in the middle of a packet ends the session all the same', async () => {

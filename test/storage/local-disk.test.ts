@@ -18,6 +18,7 @@ import {
 } from './contract/store-driver.ts';
 import { openLocal } from './local-fixture.ts';
 import type { LocalFixture } from './local-fixture.ts';
+import { storePath } from './store-path.ts';
 
 const isRoot = process.getuid?.() === 0;
 const NOBODY = 65534;
@@ -66,7 +67,7 @@ describe('LocalStore on its disk', () => {
 
   beforeEach(async () => {
     fixture = await openLocal();
-    driver = new StoreDriver(fixture, '');
+    driver = new StoreDriver(fixture, storePath(''));
   });
 
   afterEach(async () => {
@@ -99,13 +100,13 @@ describe('LocalStore on its disk', () => {
       const resumed = await driver.openWrite('small/f', KEEP);
       await expectError(writeAt(resumed, 600_000, 'more'), 'no-space');
       await expectError(resumed.close(), 'no-space');
-      await expectError(driver.store.copyFile('small/f', 'small/copy'), 'no-space');
-      await expectError(driver.store.truncate('small/f', 599_999), 'no-space');
+      await expectError(driver.store.copyFile(storePath('small/f'), storePath('small/copy')), 'no-space');
+      await expectError(driver.store.truncate(storePath('small/f'), 599_999), 'no-space');
 
       expectSameBytes(await driver.get('small/f'), old);
       expect(await driver.names('small')).toEqual(['f']);
       expect(await readdir(onDisk('small'))).toEqual(['f']);
-      await driver.store.remove('small/f');
+      await driver.store.remove(storePath('small/f'));
       await driver.put('small/f', pattern(900_000));
     } finally {
       unmount(onDisk('small'));
@@ -116,7 +117,7 @@ describe('LocalStore on its disk', () => {
     const { dev } = await stat(fixture.root);
     const resolver = new PathResolver(fixture.root, fixture.root, pinByDescriptor, dev);
     const near = async (path: string): Promise<boolean> => {
-      const { directory } = await resolver.located(path);
+      const { directory } = await resolver.located(storePath(path));
       directory.release();
       return directory.near;
     };
@@ -158,7 +159,7 @@ describe('LocalStore on its disk', () => {
       await expectError(driver.rename('d', 'other/d'), 'unsupported');
       expect(await driver.text('d/x')).toBe('kept');
       expect(await driver.names('other')).toEqual([]);
-      await expectError(driver.store.hardlink('f', 'other/h'), 'unsupported');
+      await expectError(driver.store.hardlink(storePath('f'), storePath('other/h')), 'unsupported');
     } finally {
       unmount(onDisk('other'));
     }
@@ -248,13 +249,13 @@ describe('LocalStore on its disk', () => {
     execFileSync('mkfifo', [onDisk('pipe')]);
     const [entry] = await driver.list();
     expect(entry?.kind).toBe('other');
-    await expectError(driver.store.openRead('pipe'), 'unsupported');
+    await expectError(driver.store.openRead(storePath('pipe')), 'unsupported');
     await expectError(driver.openWrite('pipe'), 'unsupported');
     await expectError(driver.openWrite('pipe', KEEP), 'unsupported');
-    await expectError(driver.store.truncate('pipe', 0), 'unsupported');
-    await expectError(driver.store.copyFile('pipe', 'copy'), 'unsupported');
+    await expectError(driver.store.truncate(storePath('pipe'), 0), 'unsupported');
+    await expectError(driver.store.copyFile(storePath('pipe'), storePath('copy')), 'unsupported');
     await driver.rename('pipe', 'renamed pipe');
-    await driver.store.remove('renamed pipe');
+    await driver.store.remove(storePath('renamed pipe'));
   });
 
   test('an upload is not seen under its name before it is whole, and its mode is that of open(2)', async () => {
@@ -270,7 +271,7 @@ describe('LocalStore on its disk', () => {
     await driver.put('f', 'old');
     await link(onDisk('f'), join(fixture.parent, 'backup'));
     await driver.put('f', 'new');
-    await driver.store.truncate('f', 1);
+    await driver.store.truncate(storePath('f'), 1);
     expect(await readFile(join(fixture.parent, 'backup'), 'utf8')).toBe('old');
     expect(await driver.text('f')).toBe('n');
   });
@@ -278,7 +279,7 @@ describe('LocalStore on its disk', () => {
   test('a big copy over a file keeps the mode of that file', async () => {
     await driver.put('big', pattern(2 << 20), { attributes: { mode: 0o600 } });
     await driver.put('target', 'x', { attributes: { mode: 0o644 } });
-    await driver.store.copyFile('big', 'target');
+    await driver.store.copyFile(storePath('big'), storePath('target'));
     expectSameBytes(await driver.get('target'), pattern(2 << 20));
     expect((await driver.stat('target')).attributes.mode & 0o7777).toBe(0o644);
   });
@@ -310,7 +311,7 @@ describe('LocalStore on its disk', () => {
       };
       const rename = async (): Promise<void> => {
         for (let turn = 0; turn < round % 7; turn += 1) await new Promise(setImmediate);
-        await driver.store.rename('a', 'b', { overwrite: true }).catch((error: unknown) => {
+        await driver.store.rename(storePath('a'), storePath('b'), { overwrite: true }).catch((error: unknown) => {
           expect(error).toMatchObject({ code: 'not-found' });
         });
       };
@@ -327,7 +328,7 @@ describe('LocalStore on its disk', () => {
 
   test('a file that another program makes longer or shorter can be read on', async () => {
     await writeFile(onDisk('log'), 'one\n');
-    const handle = await driver.store.openRead('log');
+    const handle = await driver.store.openRead(storePath('log'));
     expect((await handle.read(0, 100)).toString()).toBe('one\n');
     await writeFile(onDisk('log'), 'two\n', { flag: 'a' });
     expect((await handle.read(4, 100)).toString()).toBe('two\n');
@@ -342,7 +343,7 @@ describe('LocalStore on its disk', () => {
     await handle.truncate(size);
     await writeAt(handle, size - 4, 'tail');
     await handle.close();
-    await driver.store.copyFile('sparse', 'copy');
+    await driver.store.copyFile(storePath('sparse'), storePath('copy'));
     const resumed = await driver.openWrite('sparse', KEEP);
     await writeAt(resumed, size, 'more');
     await resumed.close();
@@ -361,22 +362,22 @@ describe('LocalStore on its disk', () => {
     await inParallel(names, 20, async (name) => {
       await driver.put(name, name);
       await driver.get(name);
-      await driver.store.copyFile(name, `d/${name}`);
+      await driver.store.copyFile(storePath(name), storePath(`d/${name}`));
       await expectError(driver.rename(name, `d/${name}`), 'exists');
       await expectError(driver.openWrite(`no/${name}`), 'not-found');
       await expectError(driver.openWrite(`${name}/x`), 'not-a-directory');
       await expectError(driver.openWrite(name, { exclusive: true }), 'exists');
       await expectError(driver.openWrite('d'), 'is-a-directory');
-      await expectError(driver.store.openRead('d'), 'is-a-directory');
+      await expectError(driver.store.openRead(storePath('d')), 'is-a-directory');
       await expectError(driver.list(name), 'not-a-directory');
-      await expectError(driver.store.statistics('missing'), 'not-found');
-      for await (const page of driver.store.list('')) if (page.length > 0) break;
+      await expectError(driver.store.statistics(storePath('missing')), 'not-found');
+      for await (const page of driver.store.list(storePath(''))) if (page.length > 0) break;
       const abandoned = await driver.openWrite(name, { ...KEEP, read: true });
       await abandoned.read(0, 10);
       await abandoned.abandon();
       await driver.rename(name, `renamed ${name}`);
-      await driver.store.setAttributes(`renamed ${name}`, { mtime: 5 }, { followSymlinks: true });
-      await driver.store.remove(`renamed ${name}`);
+      await driver.store.setAttributes(storePath(`renamed ${name}`), { mtime: 5 }, { followSymlinks: true });
+      await driver.store.remove(storePath(`renamed ${name}`));
     });
     expect(await driver.names()).toEqual(['d']);
     expect(await driver.names('d')).toHaveLength(300);
@@ -384,7 +385,7 @@ describe('LocalStore on its disk', () => {
 
   test('close of a reader waits for reads in flight', async () => {
     await driver.put('f', pattern(4_000_000));
-    const handle = await driver.store.openRead('f');
+    const handle = await driver.store.openRead(storePath('f'));
     const reads = Array.from({ length: 16 }, (_, index) => handle.read(index * 250_000, 250_000));
     await handle.close();
     expectSameBytes(Buffer.concat(await Promise.all(reads)), pattern(4_000_000));
@@ -397,7 +398,7 @@ describe('LocalStore on its disk', () => {
   });
 
   async function readAndClose(name: string, offset: number, length: number): Promise<Buffer> {
-    const handle = await driver.store.openRead(name);
+    const handle = await driver.store.openRead(storePath(name));
     try {
       return await handle.read(offset, length);
     } finally {

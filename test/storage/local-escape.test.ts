@@ -10,12 +10,13 @@ import { UserView } from '../../src/vfs/user-view.ts';
 import { expectError, listAll, readToEnd, writeAt, writeOptions } from './contract/store-driver.ts';
 import { openLocal } from './local-fixture.ts';
 import type { LocalFixture } from './local-fixture.ts';
+import { storePath } from './store-path.ts';
 
 const FOLLOW = { followSymlinks: true };
 
 /** The whole store as a user sees it: where links are followed. */
 function following(store: ObjectStore): ObjectStore {
-  const view = new UserView({ directories: [{ entry: '/', store, path: '' }], permissions: READ_WRITE });
+  const view = new UserView({ directories: [{ entry: '/', store, path: storePath('') }], permissions: READ_WRITE });
   const at = (path: string) => `/${path}` as ClientPath;
   return {
     kind: store.kind,
@@ -45,7 +46,7 @@ function following(store: ObjectStore): ObjectStore {
 }
 
 async function contentOf(store: ObjectStore, path: string): Promise<string> {
-  const handle = await store.openRead(path);
+  const handle = await store.openRead(storePath(path));
   try {
     return (await readToEnd(handle)).toString();
   } finally {
@@ -54,7 +55,7 @@ async function contentOf(store: ObjectStore, path: string): Promise<string> {
 }
 
 async function put(store: ObjectStore, path: string, text: string): Promise<void> {
-  const handle = await store.openWrite(path, writeOptions());
+  const handle = await store.openWrite(storePath(path), writeOptions());
   await writeAt(handle, 0, text);
   await handle.close();
 }
@@ -100,26 +101,26 @@ for (const [title, variant] of Object.entries(variants)) {
       expect(await contentOf(store, 'd/up')).toBe('inside');
       expect(await contentOf(store, 'chain')).toBe('inside');
       expect(await contentOf(store, 'self/self/d/f')).toBe('inside');
-      expect((await store.stat('chain', FOLLOW)).kind).toBe('file');
-      expect((await store.stat('chain', { followSymlinks: false })).kind).toBe('symlink');
-      expect((await store.stat('self', FOLLOW)).kind).toBe('directory');
-      expect((await listAll(store, 'relative')).map((entry) => entry.name).sort()).toEqual(['f', 'up']);
+      expect((await store.stat(storePath('chain'), FOLLOW)).kind).toBe('file');
+      expect((await store.stat(storePath('chain'), { followSymlinks: false })).kind).toBe('symlink');
+      expect((await store.stat(storePath('self'), FOLLOW)).kind).toBe('directory');
+      expect((await listAll(store, storePath('relative'))).map((entry) => entry.name).sort()).toEqual(['f', 'up']);
     });
 
     test('a write through a link changes its target, and the link stays', async () => {
       await link('d/f', 'link');
       await put(store, 'link', 'written');
       expect(await contentOf(store, 'd/f')).toBe('written');
-      expect((await store.stat('link', { followSymlinks: false })).kind).toBe('symlink');
+      expect((await store.stat(storePath('link'), { followSymlinks: false })).kind).toBe('symlink');
       await link('d/new', 'dangling');
-      await expectError(store.openRead('dangling'), 'not-found');
+      await expectError(store.openRead(storePath('dangling')), 'not-found');
       await put(store, 'dangling', 'made');
       expect(await contentOf(store, 'd/new')).toBe('made');
-      await expectError(store.openWrite('link', writeOptions({ exclusive: true })), 'exists');
-      await store.remove('link');
+      await expectError(store.openWrite(storePath('link'), writeOptions({ exclusive: true })), 'exists');
+      await store.remove(storePath('link'));
       expect(await contentOf(store, 'd/f')).toBe('written');
-      await store.rename('dangling', 'd/moved', { overwrite: false });
-      expect(await store.readlink('d/moved')).toBe('d/new');
+      await store.rename(storePath('dangling'), storePath('d/moved'), { overwrite: false });
+      expect(await store.readlink(storePath('d/moved'))).toBe('d/new');
     });
 
     const escapes: readonly (readonly [string, (outside: string, root: string) => string])[] = [
@@ -137,40 +138,43 @@ for (const [title, variant] of Object.entries(variants)) {
       const [denied, answered]: [Promise<unknown>[], Promise<unknown>[]] = [[], []];
       for (const path of ['out', 'out/secret', 'out/new', 'out/f', 'out/missing/deep']) {
         denied.push(
-          store.stat(path, FOLLOW),
-          store.openRead(path),
-          listAll(store, path),
-          store.setAttributes(path, { mode: 0o777, mtime: 1 }, FOLLOW),
-          store.truncate(path, 0),
-          store.statistics(path),
-          store.copyFile(path, 'copy'),
+          store.stat(storePath(path), FOLLOW),
+          store.openRead(storePath(path)),
+          listAll(store, storePath(path)),
+          store.setAttributes(storePath(path), { mode: 0o777, mtime: 1 }, FOLLOW),
+          store.truncate(storePath(path), 0),
+          store.statistics(storePath(path)),
+          store.copyFile(storePath(path), storePath('copy')),
         );
         if (path !== 'out') {
           denied.push(
-            store.openWrite(path, writeOptions()),
-            store.openWrite(path, writeOptions({ exclusive: true })),
-            store.mkdir(path, {}),
-            store.rmdir(path),
-            store.remove(path),
-            store.rename('d/f', path, { overwrite: true }),
-            store.rename(path, 'copy', { overwrite: true }),
-            store.copyFile('d/f', path),
-            store.hardlink('d/f', path),
-            store.hardlink(path, 'copy'),
-            store.symlink('x', path),
-            store.readlink(path),
-            store.stat(path, { followSymlinks: false }),
+            store.openWrite(storePath(path), writeOptions()),
+            store.openWrite(storePath(path), writeOptions({ exclusive: true })),
+            store.mkdir(storePath(path), {}),
+            store.rmdir(storePath(path)),
+            store.remove(storePath(path)),
+            store.rename(storePath('d/f'), storePath(path), { overwrite: true }),
+            store.rename(storePath(path), storePath('copy'), { overwrite: true }),
+            store.copyFile(storePath('d/f'), storePath(path)),
+            store.hardlink(storePath('d/f'), storePath(path)),
+            store.hardlink(storePath(path), storePath('copy')),
+            store.symlink('x', storePath(path)),
+            store.readlink(storePath(path)),
+            store.stat(storePath(path), { followSymlinks: false }),
           );
         }
       }
-      answered.push(store.openWrite('out', writeOptions()), store.copyFile('d/f', 'out'));
+      answered.push(
+        store.openWrite(storePath('out'), writeOptions()),
+        store.copyFile(storePath('d/f'), storePath('out')),
+      );
       for (const call of denied) await expectError(call, 'permission-denied');
       for (const call of answered) await expectError(call, 'permission-denied', 'is-a-directory');
-      expect((await listAll(store, '')).map((entry) => entry.name).sort()).toEqual(['d', 'out']);
+      expect((await listAll(store, storePath(''))).map((entry) => entry.name).sort()).toEqual(['d', 'out']);
       // The link itself can be seen and taken away.
-      expect((await store.stat('out', { followSymlinks: false })).kind).toBe('symlink');
-      await store.rename('out', 'renamed', { overwrite: false });
-      await store.remove('renamed');
+      expect((await store.stat(storePath('out'), { followSymlinks: false })).kind).toBe('symlink');
+      await store.rename(storePath('out'), storePath('renamed'), { overwrite: false });
+      await store.remove(storePath('renamed'));
     });
 
     test('what lies outside gives the same answer whether it is there or not', async () => {
@@ -178,12 +182,12 @@ for (const [title, variant] of Object.entries(variants)) {
       for (const target of [outside, `${outside}/secret`, `${outside}/missing`, '/no/such/thing', '/etc/passwd']) {
         await link(target, 'probe');
         for (const path of ['probe', 'probe/secret', 'probe/x/y']) {
-          const error: unknown = await store.stat(path, FOLLOW).catch((reason: unknown) => reason);
+          const error: unknown = await store.stat(storePath(path), FOLLOW).catch((reason: unknown) => reason);
           expect(error).toBeInstanceOf(StorageError);
           const { code, message, detail } = error as StorageError;
           answers.push({ code, message, detail });
         }
-        await store.remove('probe');
+        await store.remove(storePath('probe'));
       }
       expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
     });
@@ -193,28 +197,31 @@ for (const [title, variant] of Object.entries(variants)) {
       await link('a', 'b');
       await link('loop/x', 'loop');
       for (const path of ['a', 'loop', 'loop/y', 'a/y']) {
-        await expectError(store.openRead(path), 'failure');
-        await expectError(store.openWrite(path, writeOptions()), 'failure');
+        await expectError(store.openRead(storePath(path)), 'failure');
+        await expectError(store.openWrite(storePath(path), writeOptions()), 'failure');
       }
     });
 
     test('attributes of a link itself', async () => {
       await link(`${outside}/secret`, 'out');
-      await store.setAttributes('out', { mtime: 1_000_000_000 }, { followSymlinks: false });
-      expect((await store.stat('out', { followSymlinks: false })).attributes.mtime).toBe(1_000_000_000);
-      await expectError(store.setAttributes('out', { mode: 0o777 }, { followSymlinks: false }), 'unsupported');
+      await store.setAttributes(storePath('out'), { mtime: 1_000_000_000 }, { followSymlinks: false });
+      expect((await store.stat(storePath('out'), { followSymlinks: false })).attributes.mtime).toBe(1_000_000_000);
+      await expectError(
+        store.setAttributes(storePath('out'), { mode: 0o777 }, { followSymlinks: false }),
+        'unsupported',
+      );
     });
 
     test('readlink tells targets inside the root as the client sees them', async () => {
       await link(join(fixture.root, 'd', 'f'), 'absolute');
       await link('d/f', 'relative');
-      expect(await store.readlink('absolute')).toBe('/d/f');
-      expect(await store.readlink('relative')).toBe('d/f');
-      await expectError(store.readlink('d/f'), 'failure');
-      await expectError(store.readlink('missing'), 'not-found');
-      await expectError(store.symlink('', 'empty'), 'invalid-name');
-      await expectError(store.symlink('a\0b', 'nul'), 'invalid-name');
-      await expectError(store.symlink('x'.repeat(5000), 'long'), 'invalid-name');
+      expect(await store.readlink(storePath('absolute'))).toBe('/d/f');
+      expect(await store.readlink(storePath('relative'))).toBe('d/f');
+      await expectError(store.readlink(storePath('d/f')), 'failure');
+      await expectError(store.readlink(storePath('missing')), 'not-found');
+      await expectError(store.symlink('', storePath('empty')), 'invalid-name');
+      await expectError(store.symlink('a\0b', storePath('nul')), 'invalid-name');
+      await expectError(store.symlink('x'.repeat(5000), storePath('long')), 'invalid-name');
     });
 
     test('a root whose name begins like another is not mixed up with it', async () => {
@@ -223,7 +230,8 @@ for (const [title, variant] of Object.entries(variants)) {
       await writeFile(join(sibling, 'f'), "bobby's");
       await link('../rootby', 'relative');
       await link(sibling, 'absolute');
-      for (const path of ['relative/f', 'absolute/f']) await expectError(store.openRead(path), 'permission-denied');
+      for (const path of ['relative/f', 'absolute/f'])
+        await expectError(store.openRead(storePath(path)), 'permission-denied');
     });
 
     test('a root that is a link itself, and links that use its name', async () => {
@@ -246,9 +254,9 @@ for (const [title, variant] of Object.entries(variants)) {
       expect(await contentOf(all, path(`root/top${outside}/secret`))).toBe('secret');
       await put(all, path('root/d/g'), 'written');
       expect(await readFile(join(fixture.root, 'd', 'g'), 'utf8')).toBe('written');
-      await all.rename(path('root/d/g'), path('root/g'), { overwrite: false });
-      expect((await listAll(all, '')).map((entry) => entry.name)).toContain('etc');
-      expect((await all.stat('', FOLLOW)).kind).toBe('directory');
+      await all.rename(storePath(path('root/d/g')), storePath(path('root/g')), { overwrite: false });
+      expect((await listAll(all, storePath(''))).map((entry) => entry.name)).toContain('etc');
+      expect((await all.stat(storePath(''), FOLLOW)).kind).toBe('directory');
       await all.close();
     });
 
@@ -291,11 +299,12 @@ for (const [title, variant] of Object.entries(variants)) {
             expect(await contentOf(store, 'work/secret')).toBe('inside');
           });
           await attempt(() => put(store, `work/new ${user} ${round}`, 'x'));
-          await attempt(() => store.mkdir(`work/dir ${user} ${round}`, {}));
+          await attempt(() => store.mkdir(storePath(`work/dir ${user} ${round}`), {}));
           await attempt(async () => {
-            for (const entry of await listAll(store, 'work')) expect(entry.name).toMatch(/^(secret|new|dir)/);
+            for (const entry of await listAll(store, storePath('work')))
+              expect(entry.name).toMatch(/^(secret|new|dir)/);
           });
-          await attempt(() => store.setAttributes('work/secret', { mode: 0o600 }, FOLLOW));
+          await attempt(() => store.setAttributes(storePath('work/secret'), { mode: 0o600 }, FOLLOW));
         }
       };
       await Promise.all([

@@ -10,6 +10,7 @@ import { isAbandonedPart, isReservedName, newPartName } from '../../src/storage/
 import { expectError, listAll, writeAt, writeOptions } from './contract/store-driver.ts';
 import { openLocal, partFiles } from './local-fixture.ts';
 import type { LocalFixture } from './local-fixture.ts';
+import { storePath } from './store-path.ts';
 
 const MACHINE = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 const NOBODY_HAS_THIS_PID = 2 ** 31 - 2;
@@ -71,30 +72,30 @@ describe('temporary files of LocalStore', () => {
   });
 
   test('are not listed, not reached by name, link or rename, and do not keep a name from anybody', async () => {
-    const handle = await store.openWrite('d/f', writeOptions());
+    const handle = await store.openWrite(storePath('d/f'), writeOptions());
     await writeAt(handle, 0, 'under way');
     const [part = ''] = await partFiles(fixture.root);
     expect(part).not.toBe('');
-    expect(await listAll(store, 'd')).toEqual([]);
+    expect(await listAll(store, storePath('d'))).toEqual([]);
     const path = `d/${part}`;
-    await expectError(store.stat(path, { followSymlinks: true }), 'invalid-name');
-    await expectError(store.stat(path, { followSymlinks: false }), 'invalid-name');
-    await expectError(store.openRead(path), 'invalid-name');
-    await expectError(store.openWrite(path, writeOptions()), 'invalid-name');
-    await expectError(store.remove(path), 'invalid-name');
-    await expectError(store.rename(path, 'd/stolen', { overwrite: true }), 'invalid-name');
-    await expectError(store.rename('d', path, { overwrite: true }), 'invalid-name');
-    await expectError(store.copyFile(path, 'd/stolen'), 'invalid-name');
-    await expectError(store.hardlink(path, 'd/stolen'), 'invalid-name');
-    await expectError(store.mkdir(path, {}), 'invalid-name');
-    await expectError(store.mkdir(`${path}/x`, {}), 'invalid-name');
-    await store.symlink(part, 'd/link');
+    await expectError(store.stat(storePath(path), { followSymlinks: true }), 'invalid-name');
+    await expectError(store.stat(storePath(path), { followSymlinks: false }), 'invalid-name');
+    await expectError(store.openRead(storePath(path)), 'invalid-name');
+    await expectError(store.openWrite(storePath(path), writeOptions()), 'invalid-name');
+    await expectError(store.remove(storePath(path)), 'invalid-name');
+    await expectError(store.rename(storePath(path), storePath('d/stolen'), { overwrite: true }), 'invalid-name');
+    await expectError(store.rename(storePath('d'), storePath(path), { overwrite: true }), 'invalid-name');
+    await expectError(store.copyFile(storePath(path), storePath('d/stolen')), 'invalid-name');
+    await expectError(store.hardlink(storePath(path), storePath('d/stolen')), 'invalid-name');
+    await expectError(store.mkdir(storePath(path), {}), 'invalid-name');
+    await expectError(store.mkdir(storePath(`${path}/x`), {}), 'invalid-name');
+    await store.symlink(part, storePath('d/link'));
     // The store follows no link; the view, which does, asks for the name that it leads to.
-    await expectError(store.openRead('d/link'), 'permission-denied');
-    await store.remove('d/link');
-    await expectError(store.rmdir('d'), 'not-empty');
+    await expectError(store.openRead(storePath('d/link')), 'permission-denied');
+    await store.remove(storePath('d/link'));
+    await expectError(store.rmdir(storePath('d')), 'not-empty');
     await handle.close();
-    expect((await listAll(store, 'd')).map((entry) => entry.name)).toEqual(['f']);
+    expect((await listAll(store, storePath('d'))).map((entry) => entry.name)).toEqual(['f']);
     expect(await partFiles(fixture.root)).toEqual([]);
   });
 
@@ -112,15 +113,15 @@ describe('temporary files of LocalStore', () => {
     await LocalStore.open(fixture.root, { onEvent: (event, fields) => events.push([event, fields]) });
     expect(await partFiles(fixture.root)).toEqual([]);
     expect(events).toEqual([['leftovers-removed', { count: 1 }]]);
-    expect(await listAll(store, 'd')).toEqual([]);
+    expect(await listAll(store, storePath('d'))).toEqual([]);
   });
 
   test('that a crash left go when their directory is listed or removed', async () => {
     await writeFile(join(fixture.root, 'd', deadPart()), 'left');
-    expect(await listAll(store, 'd')).toEqual([]);
+    expect(await listAll(store, storePath('d'))).toEqual([]);
     expect(await partFiles(fixture.root)).toEqual([]);
     await writeFile(join(fixture.root, 'd', deadPart()), 'left');
-    await store.rmdir('d');
+    await store.rmdir(storePath('d'));
     expect(await readdir(fixture.root)).toEqual([]);
   });
 

@@ -9,6 +9,7 @@ import { UserView } from '../../src/vfs/user-view.ts';
 import { expectError, writeAt, writeOptions } from './contract/store-driver.ts';
 import type { LocalFixture } from './local-fixture.ts';
 import { openLocal, partFiles } from './local-fixture.ts';
+import { storePath } from './store-path.ts';
 
 const MIB = 1024 * 1024;
 const TIB = 1024 ** 4;
@@ -44,10 +45,10 @@ test('a size, or an offset, that leaves out more than is allowed is refused; the
   await fixture.cleanup();
   await begin({ maxSparseBytes: 10 * MIB });
   await writeFile(join(fixture.root, 'a'), 'old');
-  await expectError(store.truncate('a', 8 * TIB), 'too-large');
-  await store.truncate('a', 6 * MIB);
-  await expectError(store.truncate('a', 12 * MIB), 'too-large');
-  const handle = await store.openWrite('a', KEEP);
+  await expectError(store.truncate(storePath('a'), 8 * TIB), 'too-large');
+  await store.truncate(storePath('a'), 6 * MIB);
+  await expectError(store.truncate(storePath('a'), 12 * MIB), 'too-large');
+  const handle = await store.openWrite(storePath('a'), KEEP);
   await expectError(writeAt(handle, 8 * TIB, 'far'), 'too-large');
   await writeAt(handle, 7 * MIB, 'near');
   await handle.close();
@@ -55,9 +56,9 @@ test('a size, or an offset, that leaves out more than is allowed is refused; the
 });
 
 test('by default 8 TiB are too much, and a size set before 60 GiB are written is not', async () => {
-  await store.openWrite('a', writeOptions()).then((handle) => handle.close());
-  await expectError(store.truncate('a', 8 * TIB), 'too-large');
-  await store.truncate('a', 60 * 1024 * MIB);
+  await store.openWrite(storePath('a'), writeOptions()).then((handle) => handle.close());
+  await expectError(store.truncate(storePath('a'), 8 * TIB), 'too-large');
+  await store.truncate(storePath('a'), 60 * 1024 * MIB);
   expect(await size('a')).toBe(60 * 1024 * MIB);
 });
 
@@ -65,14 +66,14 @@ test('a file with larger holes than are allowed is not copied for a change; zero
   await fixture.cleanup();
   await begin({ maxSparseBytes: 20 * MIB });
   await hollow('a');
-  const handle = await store.openWrite('a', KEEP);
+  const handle = await store.openWrite(storePath('a'), KEEP);
   await expectError(writeAt(handle, 0, 'y'), 'too-large');
   await expectError(handle.close(), 'too-large');
-  await expectError(store.copyFile('a', 'copy'), 'too-large');
+  await expectError(store.copyFile(storePath('a'), storePath('copy')), 'too-large');
   expect(await size('a')).toBe(8 * TIB);
 
   await writeFile(join(fixture.root, 'zeros'), Buffer.alloc(40 * MIB));
-  await store.truncate('zeros', 40 * MIB + 1);
+  await store.truncate(storePath('zeros'), 40 * MIB + 1);
   expect(await size('zeros')).toBe(40 * MIB + 1);
 });
 
@@ -83,7 +84,7 @@ test('a copy of the old bytes ends when its handle is given up', async () => {
   await fixture.cleanup();
   await begin(ENDLESS);
   await hollow('a');
-  const handle = await store.openWrite('a', KEEP);
+  const handle = await store.openWrite(storePath('a'), KEEP);
   const written = writeAt(handle, 0, 'y');
   const failed = expectError(written, 'failure');
   expect(await handle.abandon()).toBe('discarded');
@@ -95,7 +96,7 @@ test('and when a close that waits for it is told to stop', async () => {
   await fixture.cleanup();
   await begin(ENDLESS);
   await hollow('a');
-  const handle = await store.openWrite('a', KEEP);
+  const handle = await store.openWrite(storePath('a'), KEEP);
   const written = expectError(writeAt(handle, 0, 'y'), 'failure');
   const closed = expectError(handle.close(), 'failure');
   handle.stopCopying?.();
@@ -104,7 +105,7 @@ test('and when a close that waits for it is told to stop', async () => {
 
 test('a short copy is finished though nobody waits for it', async () => {
   await writeFile(join(fixture.root, 'a'), 'old bytes');
-  const handle = await store.openWrite('a', KEEP);
+  const handle = await store.openWrite(storePath('a'), KEEP);
   const written = writeAt(handle, 0, 'new');
   expect(await handle.abandon()).toBe('stored');
   await written;
@@ -112,16 +113,16 @@ test('a short copy is finished though nobody waits for it', async () => {
 });
 
 test.each<[string, (signal: AbortSignal) => Promise<void>]>([
-  ['truncate', (signal) => store.truncate('a', 8 * TIB - 1, signal)],
-  ['copyFile', (signal) => store.copyFile('a', 'b', signal)],
+  ['truncate', (signal) => store.truncate(storePath('a'), 8 * TIB - 1, signal)],
+  ['copyFile', (signal) => store.copyFile(storePath('a'), storePath('b'), signal)],
   [
     'a move to another store',
     async (signal) => {
       const other = await openLocal();
       const view = new UserView({
         directories: [
-          { entry: '/here', store, path: '' },
-          { entry: '/there', store: other.store, path: '' },
+          { entry: '/here', store, path: storePath('') },
+          { entry: '/there', store: other.store, path: storePath('') },
         ],
         permissions: READ_WRITE,
       });
@@ -143,5 +144,5 @@ test.each<[string, (signal: AbortSignal) => Promise<void>]>([
   stop.abort(over);
   await acting;
   expect(await size('a')).toBe(8 * TIB);
-  await expectError(store.stat('b', { followSymlinks: true }), 'not-found');
+  await expectError(store.stat(storePath('b'), { followSymlinks: true }), 'not-found');
 });

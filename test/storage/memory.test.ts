@@ -3,6 +3,7 @@ import { StorageError } from '../../src/storage/object-store.ts';
 import { MemoryStore } from '../../src/storage/memory/memory-store.ts';
 import { describeStoreContract } from './contract/store-contract.ts';
 import { expectError, listAll, writeAt, writeOptions } from './contract/store-driver.ts';
+import { storePath } from './store-path.ts';
 
 describeStoreContract(
   'memory',
@@ -39,7 +40,7 @@ describe('MemoryStore', () => {
   test('is full at its capacity, and has room again after a removal', async () => {
     const store = new MemoryStore({ capacity: 1000 });
     const put = async (path: string, size: number) => {
-      const handle = await store.openWrite(path, writeOptions());
+      const handle = await store.openWrite(storePath(path), writeOptions());
       try {
         await writeAt(handle, 0, 'x'.repeat(size));
       } catch (error) {
@@ -51,8 +52,8 @@ describe('MemoryStore', () => {
     await put('a', 600);
     await expectError(put('b', 600), 'no-space');
     await expectError(put('c', 1001), 'too-large');
-    expect((await listAll(store, '')).map((entry) => entry.name)).toEqual(['a']);
-    await store.remove('a');
+    expect((await listAll(store, storePath(''))).map((entry) => entry.name)).toEqual(['a']);
+    await store.remove(storePath('a'));
     await put('b', 600);
     expect(store.openHandles).toBe(0);
   });
@@ -67,7 +68,7 @@ describe('MemoryStore', () => {
             })
           : undefined,
     });
-    const handle = await store.openWrite('f', writeOptions());
+    const handle = await store.openWrite(storePath('f'), writeOptions());
     await writeAt(handle, 0, 'x');
     let closed = false;
     const closing = handle.close().then(() => {
@@ -75,9 +76,9 @@ describe('MemoryStore', () => {
     });
     while (release === undefined) await new Promise((resolve) => setImmediate(resolve));
     expect(closed).toBe(false);
-    await expectError(store.stat('f', { followSymlinks: true }), 'not-found');
+    await expectError(store.stat(storePath('f'), { followSymlinks: true }), 'not-found');
     release();
     await closing;
-    expect((await store.stat('f', { followSymlinks: true })).attributes.size).toBe(1);
+    expect((await store.stat(storePath('f'), { followSymlinks: true })).attributes.size).toBe(1);
   });
 });

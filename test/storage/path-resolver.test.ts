@@ -7,6 +7,7 @@ import { PathResolver } from '../../src/storage/local/path-resolver.ts';
 import { SymbolicLinkMet } from '../../src/storage/symbolic-link.ts';
 import { openLocal } from './local-fixture.ts';
 import type { LocalFixture } from './local-fixture.ts';
+import { storePath } from './store-path.ts';
 
 let fixture: LocalFixture;
 /** What was opened: paths in one call, and names in a directory one by one. */
@@ -40,16 +41,20 @@ function resolver(): PathResolver {
 
 test('a path without links is opened in one go, however deep', async () => {
   const paths = resolver();
-  for (const place of [await paths.place('a/b/c/f'), await paths.located('a/b/c/f'), await paths.followed('a/b/c/f')]) {
+  for (const place of [
+    await paths.place(storePath('a/b/c/f')),
+    await paths.located(storePath('a/b/c/f')),
+    await paths.followed(storePath('a/b/c/f')),
+  ]) {
     place.directory.release();
   }
-  (await paths.directory('a/b/c')).release();
+  (await paths.directory(storePath('a/b/c'))).release();
   expect(opened).toEqual(Array.from({ length: 4 }, () => join(fixture.root, 'a/b/c')));
 });
 
 test('with a link on it, it is opened name by name up to the link, which is met', async () => {
   const met: unknown = await resolver()
-    .place('a/link/c/f')
+    .place(storePath('a/link/c/f'))
     .catch((error: unknown) => error);
   expect(met).toBeInstanceOf(SymbolicLinkMet);
   expect(met).toMatchObject({ path: 'a/link/c/f', link: 'a/link', target: 'b', code: 'permission-denied' });

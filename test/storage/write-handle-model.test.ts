@@ -4,6 +4,7 @@ import { MemoryStore } from '../../src/storage/memory/memory-store.ts';
 import type { OpenedStore } from './contract/store-driver.ts';
 import { StoreDriver, writeOptions } from './contract/store-driver.ts';
 import { openLocal } from './local-fixture.ts';
+import { storePath } from './store-path.ts';
 
 /** Sizes round those at which a copy or a read takes another step would take too long; the order is what counts here. */
 const MAX_SIZE = 5000;
@@ -104,7 +105,7 @@ describe.each(stores)('a write handle of %s agrees with a plain model', (_, open
   });
 
   test('whatever is called, and in flight at the same time', async () => {
-    const driver = new StoreDriver(opened, '');
+    const driver = new StoreDriver(opened, storePath(''));
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ step, wait: fc.boolean() }), { minLength: 1, maxLength: 25 }),
@@ -114,10 +115,10 @@ describe.each(stores)('a write handle of %s agrees with a plain model', (_, open
         fc.constantFrom('close' as const, 'abandon' as const),
         async (steps, present, truncate, append, end) => {
           const initial = Buffer.alloc(present ?? 0, 'o');
-          if (present === null) await driver.store.remove('f').catch(() => undefined);
+          if (present === null) await driver.store.remove(storePath('f')).catch(() => undefined);
           else await driver.put('f', initial);
           const model = new FileModel(truncate ? Buffer.alloc(0) : initial);
-          const handle = await driver.store.openWrite('f', writeOptions({ truncate, append, read: true }));
+          const handle = await driver.store.openWrite(storePath('f'), writeOptions({ truncate, append, read: true }));
           let mark = 96;
           let changed = false;
           const pending: Promise<void>[] = [];

@@ -11,6 +11,7 @@ import type { Permission } from '../../src/vfs/permissions.ts';
 import { UserView } from '../../src/vfs/user-view.ts';
 import { openLocal } from '../storage/local-fixture.ts';
 import type { LocalFixture } from '../storage/local-fixture.ts';
+import { storePath } from '../storage/store-path.ts';
 
 const NEW: OpenWriteOptions = {
   create: true,
@@ -47,12 +48,12 @@ function viewOf(directories: readonly Omit<LogicalDirectory, 'store'>[]): UserVi
   });
 }
 
-const homeOf = (path: string): UserView => viewOf([{ entry: '/', path }]);
+const homeOf = (path: string): UserView => viewOf([{ entry: '/', path: storePath(path) }]);
 
 const logical = (): UserView =>
   viewOf([
-    { entry: '/own', path: 'log' },
-    { entry: '/shared', path: 'shared', permissions: READ_ONLY },
+    { entry: '/own', path: storePath('log') },
+    { entry: '/shared', path: storePath('shared'), permissions: READ_ONLY },
   ]);
 
 async function get(view: UserView, path: string): Promise<string> {
@@ -225,8 +226,8 @@ for (const [title, variant] of Object.entries(variants)) {
       test('an open file has the permissions of where it is, not of the name that it was opened by', async () => {
         const noAttributes = new Set<Permission>(PERMISSIONS.filter((permission) => permission !== 'setAttributes'));
         const view = viewOf([
-          { entry: '/own', path: 'log' },
-          { entry: '/drop', path: 'shared', permissions: noAttributes },
+          { entry: '/own', path: storePath('log') },
+          { entry: '/drop', path: storePath('shared'), permissions: noAttributes },
         ]);
         await view.symlink('../drop/doc', view.resolve('/own/doc'));
         const at = view.resolve('/own/doc');
@@ -259,8 +260,8 @@ for (const [title, variant] of Object.entries(variants)) {
         await link(onDisk('log', 'sub', 'f'), 'log', 'to hidden');
         await link(onDisk('shared', 'doc'), 'log', 'to doc');
         const view = viewOf([
-          { entry: '/', path: 'log' },
-          { entry: '/sub', path: 'shared' },
+          { entry: '/', path: storePath('log') },
+          { entry: '/sub', path: storePath('shared') },
         ]);
         expect(await get(view, '/to doc')).toBe('shared');
         expect(await view.readlink(view.resolve('/to doc'))).toBe('/sub/doc');
@@ -270,14 +271,14 @@ for (const [title, variant] of Object.entries(variants)) {
 
       test('a link met on one of two paths in two stores is not taken for the other’s', async () => {
         const other = new MemoryStore();
-        await other.mkdir('d', {});
+        await other.mkdir(storePath('d'), {});
         await mkdir(onDisk('log', 'real'));
         await writeFile(onDisk('log', 'real', 'f'), 'moved');
         await link('real', 'log', 'd');
         const view = new UserView({
           directories: [
-            { entry: '/from', store: fixture.store, path: 'log' },
-            { entry: '/to', store: other, path: '' },
+            { entry: '/from', store: fixture.store, path: storePath('log') },
+            { entry: '/to', store: other, path: storePath('') },
           ],
           permissions: READ_WRITE,
         });
@@ -370,7 +371,7 @@ for (const [title, variant] of Object.entries(variants)) {
         }
         await expect(view.realpath('/own/out')).rejects.toMatchObject(denied);
         const home = new UserView({
-          directories: [{ entry: '/', store: fixture.store, path: 'log' }],
+          directories: [{ entry: '/', store: fixture.store, path: storePath('log') }],
           home: '/l',
           permissions: READ_WRITE,
         });
@@ -413,8 +414,8 @@ for (const [title, variant] of Object.entries(variants)) {
         };
         const own = homeOf('log');
         const view = viewOf([
-          { entry: '/own', path: 'log' },
-          { entry: '/bobs', path: 'bob', permissions: READ_ONLY },
+          { entry: '/own', path: storePath('log') },
+          { entry: '/bobs', path: storePath('bob'), permissions: READ_ONLY },
         ]);
         const use = async (): Promise<void> => {
           for (let round = 0; round < 150; round += 1) {

@@ -5,6 +5,7 @@ import type { ClientPath } from '../../src/vfs/client-path.ts';
 import type { LogicalDirectory } from '../../src/vfs/mount-table.ts';
 import { PERMISSIONS, READ_ONLY, READ_WRITE } from '../../src/vfs/permissions.ts';
 import { UserView, type UserViewOptions } from '../../src/vfs/user-view.ts';
+import { storePath } from '../storage/store-path.ts';
 
 const NEW: OpenWriteOptions = {
   create: true,
@@ -49,13 +50,13 @@ const missing = { code: 'not-found' };
 describe('a home', () => {
   test('is all that there is: no path leads out of it', async () => {
     const store = new MemoryStore();
-    const outside = viewOf([{ entry: '/', store, path: '' }]);
-    await store.mkdir('u', {});
-    await store.mkdir('u/bob', {});
-    await store.mkdir('u/bobby', {});
+    const outside = viewOf([{ entry: '/', store, path: storePath('') }]);
+    await store.mkdir(storePath('u'), {});
+    await store.mkdir(storePath('u/bob'), {});
+    await store.mkdir(storePath('u/bobby'), {});
     await put(outside, '/secret', 's');
     await put(outside, '/u/bobby/theirs', 't');
-    const bob = viewOf([{ entry: '/', store, path: 'u/bob' }]);
+    const bob = viewOf([{ entry: '/', store, path: storePath('u/bob') }]);
     await put(bob, '/mine', 'm');
     expect(await get(bob, '/../../../mine')).toBe('m');
     for (const path of ['/../../secret', '../../secret', '/../bobby/theirs', '/u/bobby/theirs', '/..\\secret']) {
@@ -66,7 +67,7 @@ describe('a home', () => {
   });
 
   test('below the root is where relative paths begin', async () => {
-    const view = viewOf([{ entry: '/', store: new MemoryStore(), path: '' }], { home: '/home/u' });
+    const view = viewOf([{ entry: '/', store: new MemoryStore(), path: storePath('') }], { home: '/home/u' });
     expect(view.resolve('')).toBe('/home/u');
     expect(view.resolve('a/../b')).toBe('/home/u/b');
     expect(view.resolve('../..')).toBe('/');
@@ -75,7 +76,7 @@ describe('a home', () => {
 
   test('that the store does not have yet is an empty directory, and is made by prepare', async () => {
     const store = new MemoryStore();
-    const view = viewOf([{ entry: '/', store, path: 'new/user' }]);
+    const view = viewOf([{ entry: '/', store, path: storePath('new/user') }]);
     expect(await view.stat(at(view, '/'), { followSymlinks: true })).toMatchObject({ kind: 'directory' });
     expect(await names(view, '/')).toEqual(['.', '..']);
     await Promise.all([view.prepare(), view.prepare()]);
@@ -85,7 +86,7 @@ describe('a home', () => {
 
   test('cannot be removed, renamed or replaced', async () => {
     const store = new MemoryStore();
-    const view = viewOf([{ entry: '/', store, path: '' }]);
+    const view = viewOf([{ entry: '/', store, path: storePath('') }]);
     await put(view, '/a', 'x');
     await expect(view.remove(at(view, '/'))).rejects.toMatchObject(denied);
     await expect(view.rmdir(at(view, '/.'))).rejects.toMatchObject(denied);
@@ -95,7 +96,9 @@ describe('a home', () => {
   });
 
   test.each([['relative'], ['/nowhere']])('%s is no home', (home) => {
-    expect(() => viewOf([{ entry: '/a', store: new MemoryStore(), path: '' }], { home })).toThrow(RangeError);
+    expect(() => viewOf([{ entry: '/a', store: new MemoryStore(), path: storePath('') }], { home })).toThrow(
+      RangeError,
+    );
   });
 });
 
@@ -103,12 +106,12 @@ describe('logical directories', () => {
   async function three(): Promise<{ view: UserView; first: MemoryStore; second: MemoryStore }> {
     const first = new MemoryStore();
     const second = new MemoryStore();
-    await first.mkdir('in', {});
-    await first.mkdir('reports', {});
+    await first.mkdir(storePath('in'), {});
+    await first.mkdir(storePath('reports'), {});
     const view = viewOf([
-      { entry: '/inbox', store: first, path: 'in' },
-      { entry: '/partners/acme/reports', store: first, path: 'reports', permissions: READ_ONLY },
-      { entry: '/partners/other', store: second, path: '' },
+      { entry: '/inbox', store: first, path: storePath('in') },
+      { entry: '/partners/acme/reports', store: first, path: storePath('reports'), permissions: READ_ONLY },
+      { entry: '/partners/other', store: second, path: storePath('') },
     ]);
     return { view, first, second };
   }
@@ -139,15 +142,15 @@ describe('logical directories', () => {
     const { view, first, second } = await three();
     await put(view, '/inbox/a', 'A');
     await put(view, '/partners/other/b', 'B');
-    expect(await first.stat('in/a', { followSymlinks: true })).toMatchObject({ attributes: { size: 1 } });
-    expect(await second.stat('b', { followSymlinks: true })).toMatchObject({ attributes: { size: 1 } });
+    expect(await first.stat(storePath('in/a'), { followSymlinks: true })).toMatchObject({ attributes: { size: 1 } });
+    expect(await second.stat(storePath('b'), { followSymlinks: true })).toMatchObject({ attributes: { size: 1 } });
     expect(await names(view, '/inbox')).toEqual(['.', '..', 'a']);
     expect(await get(view, '/inbox/../partners/other/b')).toBe('B');
   });
 
   test('have their own permissions, never more than those of the user', async () => {
     const { view, first } = await three();
-    const file = await first.openWrite('reports/r', NEW);
+    const file = await first.openWrite(storePath('reports/r'), NEW);
     await file.write(0, [Buffer.from('R')]);
     await file.close();
     expect(await get(view, '/partners/acme/reports/r')).toBe('R');
@@ -158,7 +161,9 @@ describe('logical directories', () => {
     await expect(view.rename(report, at(view, '/inbox/r'), { overwrite: false })).rejects.toMatchObject(denied);
     await put(view, '/inbox/x', 'X');
     await expect(view.rename(at(view, '/inbox/x'), report, { overwrite: true })).rejects.toMatchObject(denied);
-    const weak = viewOf([{ entry: '/', store: first, path: '', permissions: READ_WRITE }], { permissions: READ_ONLY });
+    const weak = viewOf([{ entry: '/', store: first, path: storePath(''), permissions: READ_WRITE }], {
+      permissions: READ_ONLY,
+    });
     await expect(weak.openWrite(at(weak, '/y'), NEW)).rejects.toMatchObject(denied);
   });
 
@@ -175,15 +180,15 @@ describe('logical directories', () => {
   test('overlap: the longest entry wins, and shadows what is in the store below it', async () => {
     const outer = new MemoryStore();
     const inner = new MemoryStore();
-    await outer.mkdir('a', {});
-    await outer.mkdir('a/b', {});
-    const all = viewOf([{ entry: '/', store: outer, path: '' }]);
+    await outer.mkdir(storePath('a'), {});
+    await outer.mkdir(storePath('a/b'), {});
+    const all = viewOf([{ entry: '/', store: outer, path: storePath('') }]);
     await put(all, '/a/b/hidden', 'h');
     await put(all, '/a/file', 'f');
     const view = viewOf([
-      { entry: '/', store: outer, path: '' },
-      { entry: '/a/b', store: inner, path: '' },
-      { entry: '/deep/er', store: inner, path: '' },
+      { entry: '/', store: outer, path: storePath('') },
+      { entry: '/a/b', store: inner, path: storePath('') },
+      { entry: '/deep/er', store: inner, path: storePath('') },
     ]);
     await put(view, '/a/b/shown', 's');
     expect(await names(view, '/a/b')).toEqual(['.', '..', 'shown']);
@@ -196,8 +201,8 @@ describe('logical directories', () => {
 
   test('may show a single file', async () => {
     const store = new MemoryStore();
-    await put(viewOf([{ entry: '/', store, path: '' }]), '/deep.txt', 'd');
-    const view = viewOf([{ entry: '/shown/as.txt', store, path: 'deep.txt' }]);
+    await put(viewOf([{ entry: '/', store, path: storePath('') }]), '/deep.txt', 'd');
+    const view = viewOf([{ entry: '/shown/as.txt', store, path: storePath('deep.txt') }]);
     expect(await get(view, '/shown/as.txt')).toBe('d');
     expect(await names(view, '/shown')).toEqual(['.', '..', 'as.txt']);
   });
@@ -217,13 +222,13 @@ describe('logical directories', () => {
     ],
   ])('%s is refused', (_what, pairs) => {
     const store = new MemoryStore();
-    const directories = pairs.map(([entry = '', path = '']) => ({ entry, store, path }));
+    const directories = pairs.map(([entry = '', path = '']) => ({ entry, store, path: storePath(path) }));
     expect(() => viewOf(directories)).toThrow(RangeError);
   });
 
   test('statistics of a virtual directory are those of a store below it', async () => {
     const { view, first } = await three();
-    expect(await view.statistics(at(view, '/'))).toEqual(await first.statistics(''));
+    expect(await view.statistics(at(view, '/'))).toEqual(await first.statistics(storePath('')));
   });
 
   test('capabilities are those that at least one store has', async () => {
@@ -246,8 +251,8 @@ describe('moving between stores', () => {
       },
     });
     const view = viewOf([
-      { entry: '/from', store: from, path: '' },
-      { entry: '/to', store: to, path: '' },
+      { entry: '/from', store: from, path: storePath('') },
+      { entry: '/to', store: to, path: storePath('') },
     ]);
     return { view, from, to };
   }
@@ -261,7 +266,7 @@ describe('moving between stores', () => {
     const moved = await view.openRead(at(view, '/to/b'));
     expect((await moved.read(0, 4_000_000)).toString()).toBe(text);
     expect((await moved.stat()).attributes).toMatchObject({ mode: 0o100640, mtime: 1_000_000_000 });
-    await expect(from.stat('a', { followSymlinks: true })).rejects.toMatchObject(missing);
+    await expect(from.stat(storePath('a'), { followSymlinks: true })).rejects.toMatchObject(missing);
     await moved.close();
   });
 
@@ -283,7 +288,7 @@ describe('moving between stores', () => {
       await put(view, '/from/a', 'A');
       await expect(view.rename(at(view, '/from/a'), at(view, '/to/b'), { overwrite: true })).rejects.toThrow();
       expect(await get(view, '/from/a')).toBe('A');
-      await expect(to.stat('b', { followSymlinks: true })).rejects.toMatchObject(missing);
+      await expect(to.stat(storePath('b'), { followSymlinks: true })).rejects.toMatchObject(missing);
       expect(from.openHandles + to.openHandles).toBe(0);
     }
   });
@@ -298,11 +303,11 @@ describe('moving between stores', () => {
 
   test('inside one store, across two mapped directories, is a rename of the store', async () => {
     const store = new MemoryStore();
-    await store.mkdir('x', {});
-    await store.mkdir('y', {});
+    await store.mkdir(storePath('x'), {});
+    await store.mkdir(storePath('y'), {});
     const view = viewOf([
-      { entry: '/a', store, path: 'x' },
-      { entry: '/b', store, path: 'y' },
+      { entry: '/a', store, path: storePath('x') },
+      { entry: '/b', store, path: storePath('y') },
     ]);
     await view.mkdir(at(view, '/a/d'), {});
     await put(view, '/a/d/f', 'F');
@@ -333,7 +338,7 @@ describe('symbolic links', () => {
 
   test('to an absolute path begin at the root of the view, whatever the store makes of it', async () => {
     const { store, made } = linking();
-    const view = viewOf([{ entry: '/home', store, path: 'u/bob' }]);
+    const view = viewOf([{ entry: '/home', store, path: storePath('u/bob') }]);
     await view.symlink('/home/target', at(view, '/home/link'));
     await view.symlink('../x', at(view, '/home/relative'));
     expect(made).toEqual(['u/bob/link -> /u/bob/target', 'u/bob/relative -> ../x']);
@@ -344,7 +349,7 @@ describe('symbolic links', () => {
 
   test('of a whole store are kept letter by letter', async () => {
     const { store, made } = linking();
-    const view = viewOf([{ entry: '/', store, path: '' }]);
+    const view = viewOf([{ entry: '/', store, path: storePath('') }]);
     await view.symlink('/a/../b//c', at(view, '/link'));
     expect(made).toEqual(['link -> /a/../b//c']);
   });
@@ -352,12 +357,12 @@ describe('symbolic links', () => {
 
 test('every permission that a view does not have is missed by some operation', async () => {
   const store = new MemoryStore();
-  const all = viewOf([{ entry: '/', store, path: '' }]);
+  const all = viewOf([{ entry: '/', store, path: storePath('') }]);
   await put(all, '/f', 'f');
   await all.mkdir(at(all, '/d'), {});
   for (const permission of PERMISSIONS) {
     const permissions = new Set(PERMISSIONS.filter((other) => other !== permission));
-    const view = viewOf([{ entry: '/', store, path: '' }], { permissions });
+    const view = viewOf([{ entry: '/', store, path: storePath('') }], { permissions });
     const attempt = {
       list: () => view.openDirectory(at(view, '/')),
       read: () => view.openRead(at(view, '/f')),

@@ -6,6 +6,7 @@ import { EXTENSIONS, REQUEST_NAMES } from '../../sftp/request-table.ts';
 import type { SftpSessionOptions } from '../../sftp/session.ts';
 import { LocalStore } from '../../storage/local/local-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { STORE_ROOT } from '../../storage/store-path.ts';
 import { READ_WRITE } from '../../vfs/permissions.ts';
 import { UserView } from '../../vfs/user-view.ts';
 import { CliError } from '../cli-error.ts';
@@ -86,7 +87,7 @@ async function serveAndClose(
 function localView(store: ObjectStore, home: string): UserView {
   if (!path.isAbsolute(home)) throw new CliError(`the start directory is not an absolute path: ${home}`);
   return new UserView({
-    directories: [{ entry: '/', store, path: '' }],
+    directories: [{ entry: '/', store, path: STORE_ROOT }],
     home,
     permissions: READ_WRITE,
     userName: userInfo().username,

@@ -1,6 +1,7 @@
+import type { StorePath } from '../../storage/object-store.ts';
 import type { NameChange } from '../../storage/registry/other-processes.ts';
 import { PathLanes } from '../../storage/registry/path-lanes.ts';
-import { isWithin } from '../../storage/store-path.ts';
+import { isInside } from '../../storage/store-path.ts';
 import type { LaneOrder, LaneRequest } from './lane-messages.ts';
 
 /** The names of one store: who is at work on which, and who has which files open for writing. */
@@ -8,12 +9,12 @@ interface StoreNames {
   readonly key: string;
   readonly lanes: PathLanes;
   /** By worker and path: how many versions are open. */
-  readonly open: Map<number, Map<string, number>>;
+  readonly open: Map<number, Map<StorePath, number>>;
 }
 
 interface Pass {
   readonly names: StoreNames;
-  readonly paths: readonly string[];
+  readonly paths: readonly StorePath[];
   readonly leave: () => void;
 }
 
@@ -113,7 +114,7 @@ export class LaneKeeper {
   #ask(
     worker: number,
     order:
-      | { readonly kind: 'publish'; readonly store: string; readonly paths: readonly string[] }
+      | { readonly kind: 'publish'; readonly store: string; readonly paths: readonly StorePath[] }
       | { readonly kind: 'happened'; readonly store: string; readonly change: NameChange },
   ): Promise<void> {
     this.#lastOrder += 1;
@@ -128,10 +129,10 @@ export class LaneKeeper {
     });
   }
 
-  #count(worker: number, store: string, path: string, by: 1 | -1): void {
+  #count(worker: number, store: string, path: StorePath, by: 1 | -1): void {
     if (this.#gone.has(worker)) return;
     const { open } = this.#names(store);
-    const own = open.get(worker) ?? new Map<string, number>();
+    const own = open.get(worker) ?? new Map<StorePath, number>();
     open.set(worker, own);
     const count = (own.get(path) ?? 0) + by;
     if (count > 0) own.set(path, count);
@@ -148,11 +149,11 @@ export class LaneKeeper {
 }
 
 /** The other workers that have files open at the paths or under them. */
-function sharers({ open }: StoreNames, worker: number, paths: readonly string[]): number[] {
+function sharers({ open }: StoreNames, worker: number, paths: readonly StorePath[]): number[] {
   const found: number[] = [];
   for (const [other, own] of open) {
     if (other === worker || own.size === 0) continue;
-    if ([...own.keys()].some((name) => paths.some((path) => isWithin(path, name)))) found.push(other);
+    if ([...own.keys()].some((name) => paths.some((path) => isInside(name, path)))) found.push(other);
   }
   return found;
 }

@@ -1,6 +1,7 @@
 import type { LanePass, NameChange, OtherProcesses, ThisProcess } from '../../storage/registry/other-processes.ts';
 import type { StoreRegistry } from '../../storage/registry/store-registry.ts';
 import { ALONE } from '../../storage/registry/other-processes.ts';
+import type { StorePath } from '../../storage/object-store.ts';
 import type { LaneOrder, LaneRequest } from './lane-messages.ts';
 
 /** Whoever makes the names of a store one for several processes. `store` is the same text in each of them. */
@@ -29,7 +30,7 @@ export class WorkerLanes implements OtherProcesses {
     this.#self = self;
   }
 
-  async enter(paths: readonly string[], { publish }: { readonly publish: boolean }): Promise<LanePass> {
+  async enter(paths: readonly StorePath[], { publish }: { readonly publish: boolean }): Promise<LanePass> {
     if (this.#alone) return ALONE.enter(paths, { publish });
     this.#lastId += 1;
     const id = this.#lastId;
@@ -46,11 +47,11 @@ export class WorkerLanes implements OtherProcesses {
     };
   }
 
-  opened(path: string): void {
+  opened(path: StorePath): void {
     if (!this.#alone) this.#send({ kind: 'opened', store: this.#store, path });
   }
 
-  ended(path: string): void {
+  ended(path: StorePath): void {
     if (!this.#alone) this.#send({ kind: 'ended', store: this.#store, path });
   }
 

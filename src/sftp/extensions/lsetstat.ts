@@ -14,5 +14,5 @@ export const lsetstat: ExtensionRow = {
   permission: 'setAttributes',
   writes: true,
   available: () => true,
-  prepare: (context, reader) => prepareSetstat(context, reader, false),
+  prepare: (context, reader) => prepareSetstat(context, reader, { followSymlinks: false }),
 };

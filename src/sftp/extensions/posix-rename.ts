@@ -14,5 +14,5 @@ export const posixRename: ExtensionRow = {
   permission: 'rename',
   writes: true,
   available: () => true,
-  prepare: (context, reader) => prepareRename(context, reader, true),
+  prepare: (context, reader) => prepareRename(context, reader, { overwrite: true }),
 };

@@ -6,12 +6,12 @@ import type { Plan } from '../request.ts';
 import { setPathAttributes } from './set-attributes.ts';
 
 /** §6.8: string path. Follows symbolic links. */
-export const stat = statRow('stat', true);
+export const stat = statRow('stat', { followSymlinks: true });
 
 /** §6.8: string path. Does not follow a symbolic link. */
-export const lstat = statRow('lstat', false);
+export const lstat = statRow('lstat', { followSymlinks: false });
 
-function statRow(name: string, followSymlinks: boolean): PlainRow {
+function statRow(name: string, options: { readonly followSymlinks: boolean }): PlainRow {
   return {
     packet: 'plain',
     name,
@@ -22,7 +22,7 @@ function statRow(name: string, followSymlinks: boolean): PlainRow {
       return {
         onlyLooks: true,
         handles: context.handles.writersAt(path),
-        run: async () => ({ kind: 'attributes', entry: await context.view.stat(path, { followSymlinks }) }),
+        run: async () => ({ kind: 'attributes', entry: await context.view.stat(path, options) }),
       };
     },
   };
@@ -34,11 +34,15 @@ export const setstat: PlainRow = {
   name: 'setstat',
   permission: 'setAttributes',
   writes: true,
-  prepare: (context, reader) => prepareSetstat(context, reader, true),
+  prepare: (context, reader) => prepareSetstat(context, reader, { followSymlinks: true }),
 };
 
 /** Also the extension lsetstat, which differs in the link only. */
-export function prepareSetstat(context: RequestContext, reader: SshReader, followSymlinks: boolean): Plan {
+export function prepareSetstat(
+  context: RequestContext,
+  reader: SshReader,
+  options: { readonly followSymlinks: boolean },
+): Plan {
   const path = readPath(context, reader);
   const requested = readAttributes(reader, context.owners);
   return {
@@ -46,7 +50,7 @@ export function prepareSetstat(context: RequestContext, reader: SshReader, follo
     handles: context.handles.writersAt(path),
     action: () => ({ kind: 'setstat', path, ...requested }),
     run: async () => {
-      await setPathAttributes(context, path, requested, { followSymlinks });
+      await setPathAttributes(context, path, requested, options);
       return OK;
     },
   };
@@ -77,11 +81,15 @@ export const rename: PlainRow = {
   name: 'rename',
   permission: 'rename',
   writes: true,
-  prepare: (context, reader) => prepareRename(context, reader, false),
+  prepare: (context, reader) => prepareRename(context, reader, { overwrite: false }),
 };
 
 /** Also the extension posix-rename, which overwrites. */
-export function prepareRename(context: RequestContext, reader: SshReader, overwrite: boolean): Plan {
+export function prepareRename(
+  context: RequestContext,
+  reader: SshReader,
+  { overwrite }: { readonly overwrite: boolean },
+): Plan {
   const path = readPath(context, reader);
   const target = readPath(context, reader);
   return {

@@ -1,4 +1,8 @@
-/** Bounds of the local store, each with its reason. Bytes. */
+/**
+ * Bounds of the local store, each with its reason. Bytes.
+ *
+ * One with `least`, `most` and `default` is a setting: config/schema.ts takes all three from here.
+ */
 
 /**
  * One step of a copy: long enough that the threads' hand-over does not count, short enough that other transfers get
@@ -13,8 +17,8 @@ export const CLONE_FROM_BYTES = 1024 * 1024;
 export const COPY_ANYWAY_BYTES = 8 * 1024 * 1024;
 
 /**
- * What a file may have of holes, unless configured otherwise. They cost its user nothing, and whoever copies the file reads
+ * `maxSparseBytes`: what a file may have of holes. They cost its user nothing, and whoever copies the file reads
  * them all (Node cannot ask where they are): 64 GiB take some ten seconds of a core. Clients that set a file's size before
- * they fill it need as much as their largest file.
+ * they fill it need as much as their largest file. Not bounded above but by the file system.
  */
-export const DEFAULT_MAX_SPARSE_BYTES = 64 * 1024 * 1024 * 1024;
+export const MAX_SPARSE_BYTES = { least: 0, most: Number.MAX_SAFE_INTEGER, default: 64 * 1024 ** 3 } as const;

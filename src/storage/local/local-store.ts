@@ -16,7 +16,7 @@ import type {
   StoreStatistics,
   WriteHandle,
 } from '../object-store.ts';
-import { isWithin } from '../store-path.ts';
+import { isInside } from '../store-path.ts';
 import { FileCopier } from './copy-bytes.ts';
 import { closeDescriptor } from './descriptor.ts';
 import { descriptorsWork, pinByDescriptor, pinByPath } from './directory-ref.ts';
@@ -25,7 +25,7 @@ import { answersFromMemory } from './file-system-type.ts';
 import { applyToEntry } from './local-attributes.ts';
 import { checkRegular, entryOf } from './local-entry.ts';
 import { listDirectory } from './local-listing.ts';
-import { DEFAULT_MAX_SPARSE_BYTES } from './limits.ts';
+import { MAX_SPARSE_BYTES } from './limits.ts';
 import { LocalReadHandle } from './local-read-handle.ts';
 import { isNotEmpty, renameEntry } from './local-rename.ts';
 import { LocalWriteHandle } from './local-write-handle.ts';
@@ -123,7 +123,7 @@ export class LocalStore implements ObjectStore {
           root: real,
           sync: options.fsync !== 'never',
           partialUploads: options.partialUploads ?? 'store',
-          maxSparseBytes: options.maxSparseBytes ?? DEFAULT_MAX_SPARSE_BYTES,
+          maxSparseBytes: options.maxSparseBytes ?? MAX_SPARSE_BYTES.default,
           byDescriptor,
           nearDevice,
         },
@@ -232,7 +232,7 @@ export class LocalStore implements ObjectStore {
       if (source.stats === undefined) throw notFound();
       if (from === to) return;
       if (to === '') throw exists();
-      if (source.stats.isDirectory() && isWithin(from, to)) {
+      if (source.stats.isDirectory() && isInside(to, from)) {
         throw new StorageError('failure', 'A directory cannot be moved into itself');
       }
       await this.#place(to, (target) =>

@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type { AttributeChange, Entry, OpenWriteOptions, StorePath, WriteHandle } from '../object-store.ts';
+import { STORE_ROOT } from '../store-path.ts';
 import type { FileCopier } from './copy-bytes.ts';
 import {
   byteLength,
@@ -19,7 +20,7 @@ import { GatheredWrites } from './gathered-writes.ts';
 import { applyToDescriptor } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
 import { lstatOrUndefined, type Located } from './path-resolver.ts';
-import { RangeQueue } from './range-queue.ts';
+import { RangeLock } from './range-lock.ts';
 import { isSameVersion, isUnchanged, TemporaryFile, type Target } from './temporary-file.ts';
 
 /** What a write handle starts from. The handle releases the directory and closes the base. */
@@ -83,7 +84,7 @@ export class LocalWriteHandle implements WriteHandle {
   /** It has, or is about to: nothing is gathered any more. */
   #visible = false;
   /** Everything that uses a descriptor runs in here, so that closing can wait for it. */
-  readonly #ranges = new RangeQueue();
+  readonly #ranges = new RangeLock();
   readonly #gathered = new GatheredWrites();
   /** Ends a copy of the old bytes that nobody waits for any more. */
   readonly #givenUp = new AbortController();
@@ -389,7 +390,7 @@ export class LocalWriteHandle implements WriteHandle {
   async #create(directory: DirectoryRef, mode: number): Promise<TemporaryFile> {
     if (!this.#detached) return TemporaryFile.create(directory, mode);
     // Its own directory may be gone.
-    const root = await this.#upload.locate('');
+    const root = await this.#upload.locate(STORE_ROOT);
     try {
       return await TemporaryFile.createNameless(root.directory, mode);
     } finally {

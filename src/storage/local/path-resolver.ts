@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import { lstat, readlink } from 'node:fs/promises';
 import { StorageError } from '../object-store.ts';
 import type { StorePath } from '../object-store.ts';
-import { checkStorePath, joinStorePath, nameOf, parentOf } from '../store-path.ts';
+import { checkStorePath, isInside, joinStorePath, nameOf, parentOf, STORE_ROOT } from '../store-path.ts';
 import { SymbolicLinkMet } from '../symbolic-link.ts';
 import { pinInPlace } from './directory-ref.ts';
 import type { DirectoryRef, PinDirectory } from './directory-ref.ts';
@@ -99,7 +99,7 @@ export class PathResolver {
     for (const root of this.#rootNames) {
       if (root === '/') return target;
       if (target === root) return '/';
-      if (target.startsWith(`${root}/`)) return target.slice(root.length);
+      if (isInside(target, root)) return target.slice(root.length);
     }
     return undefined;
   }
@@ -165,7 +165,7 @@ export class PathResolver {
    */
   async #descend(path: StorePath, asked: StorePath): Promise<DirectoryRef> {
     let directory = await this.#pin(this.#root);
-    let at = '';
+    let at = STORE_ROOT;
     for (const name of path === '' ? [] : path.split('/')) {
       const parent = directory;
       at = joinStorePath(at, name);

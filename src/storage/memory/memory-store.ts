@@ -11,7 +11,7 @@ import type {
   StoreStatistics,
   WriteHandle,
 } from '../object-store.ts';
-import { checkStorePath, isWithin } from '../store-path.ts';
+import { checkStorePath, isInside } from '../store-path.ts';
 import { MemoryWriteHandle } from './memory-write-handle.ts';
 import {
   changed,
@@ -228,7 +228,7 @@ export class MemoryStore implements ObjectStore {
     const node = getNode(this.#root, from);
     if (from === to) return;
     if (to === '') throw exists();
-    if (node.kind === 'directory' && isWithin(from, to)) {
+    if (node.kind === 'directory' && isInside(to, from)) {
       throw new StorageError('failure', 'A directory cannot be moved into itself');
     }
     const target = findPlace(this.#root, to);

@@ -1,5 +1,5 @@
 import type { StorePath } from '../object-store.ts';
-import { isWithin } from '../store-path.ts';
+import { isInside } from '../store-path.ts';
 import type { FollowingReadHandle } from './following-read-handle.ts';
 import type { OpenVersion } from './open-version.ts';
 
@@ -51,7 +51,7 @@ class ByName<T extends Named> {
   within(path: StorePath): T[] {
     if (this.#entries.size === 0) return [];
     const found: T[] = [];
-    for (const [name, entries] of this.#entries) if (isWithin(path, name)) found.push(...entries);
+    for (const [name, entries] of this.#entries) if (isInside(name, path)) found.push(...entries);
     return found;
   }
 }

@@ -1,4 +1,5 @@
 import type { ObjectStore, ReadHandle, StorePath } from '../object-store.ts';
+import { movedPath } from '../store-path.ts';
 import { StorageError } from '../object-store.ts';
 import type { NamesInUse } from './names-in-use.ts';
 import type { OpenFiles, SessionKey } from './open-files.ts';
@@ -71,7 +72,7 @@ export class VersionLife {
   async #followRename(from: StorePath, to: StorePath, by: SessionKey | OpenVersion | undefined): Promise<void> {
     await this.#takeName(to);
     for (const version of this.#files.versions.within(from)) {
-      const path = to + version.path.slice(from.length);
+      const path = movedPath(version.path, from, to);
       if (typeof by !== 'symbol' || !version.hasWriterOf(by)) version.disturbed = true;
       this.#files.versions.move(version, path);
       if (version.outdated) continue;
@@ -82,7 +83,7 @@ export class VersionLife {
       }
     }
     for (const reader of this.#files.readers.within(from)) {
-      const path = to + reader.path.slice(from.length);
+      const path = movedPath(reader.path, from, to);
       this.#files.readers.move(reader, path);
       await reader.inner.moved?.(path).catch(() => undefined);
     }

@@ -6,10 +6,21 @@ import type { MemoryBudget } from '../flow/memory-budget.ts';
 import type { StorageClassOptions } from './api/object-fields.ts';
 import { DEFAULT_RETRY, type RequestTry, type RetryOptions } from './api/retry.ts';
 import type { ChecksumMode, S3Credentials } from './api/s3-client.ts';
+import {
+  CLAIM_LEASE_MS,
+  LIST_REQUESTS,
+  MAX_SPARSE_BYTES,
+  PART_BYTES,
+  PARTS_IN_FLIGHT,
+  READ_AHEAD_BUDGET_BYTES,
+  READ_AHEAD_BYTES,
+  READ_AHEAD_IN_FLIGHT,
+  RENAME_CONCURRENCY,
+  RENAME_MAX_ENTRIES,
+  UPLOAD_BUDGET_BYTES,
+} from './limits.ts';
 import type { PartBuffers } from './upload/part-buffers.ts';
 import type { SpoolOptions } from './upload/spool.ts';
-
-const MIB = 1024 ** 2;
 
 /** What a disconnect leaves of an upload. */
 export type PartialUploadPolicy = 'store' | 'discard';
@@ -25,8 +36,6 @@ export interface RenameOptions {
   readonly concurrency: number;
 }
 
-export const DEFAULT_RENAME: RenameOptions = { maxEntries: 100_000, concurrency: 16 };
-
 /** When what processes have left is looked for. */
 export interface SweepOptions {
   /** Between two sweeps; the first is at start. Milliseconds. */
@@ -40,7 +49,10 @@ export interface SweepOptions {
 
 export const DEFAULT_SWEEP: SweepOptions = { intervalMs: 3_600_000, leaseMs: 300_000 };
 
-/** What the `s3` store is opened with. Sizes are bytes, times milliseconds; what is left out has the default named. */
+/**
+ * What the `s3` store is opened with. Sizes are bytes, times milliseconds. What is left out has the default named, or that of
+ * limits.ts.
+ */
 export interface S3StoreOptions extends StorageClassOptions {
   readonly bucket: string;
   /** Everything that the store shows and writes is under it. Default '': the whole bucket. */
@@ -60,23 +72,23 @@ export interface S3StoreOptions extends StorageClassOptions {
   /** Without a byte from the store a request is broken off and tried again. Default 30,000. */
   readonly idleTimeoutMs?: number;
 
-  /** The first thousand parts of an upload; 5 MiB to 5 GiB. Default 8 MiB. */
+  /** The first thousand parts of an upload; 5 MiB to 5 GiB. */
   readonly partBytes?: number;
-  /** For each upload. Default 4. */
+  /** For each upload. */
   readonly partsInFlight?: number;
   /**
-   * Memory of all uploads. Default 256 MiB, at least 2 1/2 parts. Stores of one process share it if they are given
+   * Memory of all uploads, at least 2 1/2 parts. Stores of one process share it if they are given
    * the same `uploadBuffers` instead.
    */
   readonly uploadBudgetBytes?: number;
   readonly uploadBuffers?: PartBuffers;
-  /** Requests ahead of sequential readers. Default 4 MiB each, 3 in flight, 128 MiB for all. */
+  /** Requests ahead of sequential readers. */
   readonly readAhead?: Partial<ReadAheadOptions> & { readonly budgetBytes?: number };
   /** Instead of `readAhead.budgetBytes`, shared by stores of one process. */
   readonly readBudget?: MemoryBudget;
   /** Local disk for files that are not written in order. Without it such writes are refused. */
   readonly spool?: SpoolOptions;
-  /** Zeros that are stored for one file for bytes that no client has sent. Default 1 GiB. */
+  /** Zeros that are stored for one file for bytes that no client has sent. */
   readonly maxSparseBytes?: number;
   /** `store`: the bytes received as the file; `discard`: the old file. Default 'store'. */
   readonly partialUploads?: PartialUploadPolicy;
@@ -87,18 +99,15 @@ export interface S3StoreOptions extends StorageClassOptions {
    * is not known yet. `upload`: when an object was stored, which needs no request.
    */
   readonly listTimes?: ListedTimes;
-  /** Requests in flight for the entries of one listing. Default 64. */
+  /** Requests in flight for the entries of one listing. */
   readonly listRequests?: number;
-  /**
-   * A claim of another process on a name that has not been renewed for so long is taken over. Milliseconds; default
-   * 15,000.
-   */
+  /** A claim of another process on a name that has not been renewed for so long is taken over. Milliseconds. */
   readonly claimLeaseMs?: number;
   /** What an object shows that says nothing else. Default 0644, 0755, 0, 0. */
   readonly attributeDefaults?: Partial<AttributeDefaults>;
   /** What statvfs says: S3 has no figures of its own. */
   readonly statistics?: Partial<StoreStatistics>;
-  /** Limits of renaming directories. Default 100,000 entries, 16 copies in flight. */
+  /** Limits of renaming directories. */
   readonly rename?: Partial<RenameOptions>;
   /**
    * Ends multipart uploads that a crash has left, at start and then on a schedule: every hour by default. `false` also
@@ -149,19 +158,24 @@ export interface ResolvedOptions {
 
 export function resolveOptions(options: S3StoreOptions): ResolvedOptions {
   return {
-    partBytes: options.partBytes ?? 8 * MIB,
-    partsInFlight: options.partsInFlight ?? 4,
-    uploadBudgetBytes: options.uploadBudgetBytes ?? 256 * MIB,
-    maxSparseBytes: options.maxSparseBytes ?? 1024 * MIB,
+    partBytes: options.partBytes ?? PART_BYTES.default,
+    partsInFlight: options.partsInFlight ?? PARTS_IN_FLIGHT.default,
+    uploadBudgetBytes: options.uploadBudgetBytes ?? UPLOAD_BUDGET_BYTES.default,
+    maxSparseBytes: options.maxSparseBytes ?? MAX_SPARSE_BYTES.default,
     partialUploads: options.partialUploads ?? 'store',
     setStat: options.setStat ?? 'store',
     listTimes: options.listTimes ?? 'stored',
-    listRequests: options.listRequests ?? 64,
-    claimLeaseMs: options.claimLeaseMs ?? 15_000,
+    listRequests: options.listRequests ?? LIST_REQUESTS,
+    claimLeaseMs: options.claimLeaseMs ?? CLAIM_LEASE_MS,
     attributeDefaults: { ...DEFAULT_ATTRIBUTES, ...options.attributeDefaults },
     statistics: { ...STATISTICS, ...options.statistics },
-    readAhead: { rangeBytes: 4 * MIB, inFlight: 3, budgetBytes: 128 * MIB, ...options.readAhead },
-    rename: { ...DEFAULT_RENAME, ...options.rename },
+    readAhead: {
+      rangeBytes: READ_AHEAD_BYTES.default,
+      inFlight: READ_AHEAD_IN_FLIGHT.default,
+      budgetBytes: READ_AHEAD_BUDGET_BYTES.default,
+      ...options.readAhead,
+    },
+    rename: { maxEntries: RENAME_MAX_ENTRIES.default, concurrency: RENAME_CONCURRENCY.default, ...options.rename },
     sweep: options.sweep === false ? false : { ...DEFAULT_SWEEP, ...options.sweep },
     retry: { ...DEFAULT_RETRY, ...options.retry },
     events: options.events ?? (() => undefined),

@@ -2,6 +2,7 @@
 import { expect, test } from '@jest/globals';
 import { LaneKeeper } from '../../../src/server/workers/lane-keeper.ts';
 import type { LaneOrder } from '../../../src/server/workers/lane-messages.ts';
+import { storePath } from '../../storage/store-path.ts';
 
 const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
@@ -11,7 +12,7 @@ function keeper(): { keeper: LaneKeeper; sent: (LaneOrder & { worker: number })[
 }
 
 const enter = (id: number, paths: string[], publish = false) =>
-  ({ kind: 'enter', id, store: 's', paths, publish }) as const;
+  ({ kind: 'enter', id, store: 's', paths: paths.map(storePath), publish }) as const;
 
 test('a path is held by one worker at a time; one that dies lets go', async () => {
   const { keeper: lanes, sent } = keeper();
@@ -28,7 +29,7 @@ test('a path is held by one worker at a time; one that dies lets go', async () =
 
 test('whoever has files open there is asked to publish first, told after, and not waited for once gone', async () => {
   const { keeper: lanes, sent } = keeper();
-  lanes.received(1, { kind: 'opened', store: 's', path: 'd/a' });
+  lanes.received(1, { kind: 'opened', store: 's', path: storePath('d/a') });
   lanes.received(2, enter(1, ['d'], true));
   await settled();
   expect(sent).toMatchObject([{ worker: 1, kind: 'publish', paths: ['d'] }]);
@@ -37,7 +38,7 @@ test('whoever has files open there is asked to publish first, told after, and no
   lanes.received(1, { kind: 'done', order: asked.order });
   await settled();
   expect(sent.at(-1)).toEqual({ worker: 2, kind: 'entered', id: 1, shared: true });
-  lanes.received(2, { kind: 'tell', id: 1, change: { kind: 'renamed', from: 'd', to: 'e' } });
+  lanes.received(2, { kind: 'tell', id: 1, change: { kind: 'renamed', from: storePath('d'), to: storePath('e') } });
   await settled();
   expect(sent.at(-1)).toMatchObject({ worker: 1, kind: 'happened', change: { kind: 'renamed' } });
   lanes.ended(1);

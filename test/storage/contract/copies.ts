@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { StorageError } from '../../../src/storage/object-store.ts';
 import type { ContractContext } from './store-contract.ts';
 import { expectError, expectSameBytes, pattern } from './store-driver.ts';
+import { storePath } from '../store-path.ts';
 
 export function describeCopies(context: ContractContext): void {
   describe('copying inside the store', () => {
@@ -78,7 +79,7 @@ export function describeCopies(context: ContractContext): void {
       const { driver } = context;
       for (const path of ['', driver.directory]) {
         const { blockSize, totalBlocks, freeBlocks, totalFiles, freeFiles, maxNameBytes } =
-          await driver.store.statistics(path);
+          await driver.store.statistics(storePath(path));
         expect(blockSize).toBeGreaterThan(0);
         expect(totalBlocks).toBeGreaterThanOrEqual(freeBlocks);
         expect(totalFiles).toBeGreaterThanOrEqual(freeFiles);

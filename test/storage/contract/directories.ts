@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ContractContext } from './store-contract.ts';
 import { expectError, inParallel, listAll } from './store-driver.ts';
+import { storePath } from '../store-path.ts';
 
 export function describeDirectories(context: ContractContext): void {
   describe('directories', () => {
@@ -36,7 +37,7 @@ export function describeDirectories(context: ContractContext): void {
       await driver.put('f', 'file');
       await expectError(driver.mkdir('d'), 'exists');
       await expectError(driver.mkdir('f'), 'exists');
-      await expectError(driver.store.mkdir('', {}), 'exists');
+      await expectError(driver.store.mkdir(storePath(''), {}), 'exists');
       expect(await driver.text('f')).toBe('file');
     });
 
@@ -68,17 +69,17 @@ export function describeDirectories(context: ContractContext): void {
       const opened = await context.open({ partialUploads: 'store' });
       try {
         const { store } = opened;
-        expect((await store.stat('', { followSymlinks: true })).kind).toBe('directory');
-        expect(await listAll(store, '')).toEqual([]);
-        await expectError(store.rmdir(''), 'permission-denied', 'failure');
-        await expectError(store.remove(''), 'is-a-directory');
-        await store.mkdir('top', {});
-        expect((await listAll(store, '')).map(({ name, kind }) => ({ name, kind }))).toEqual([
+        expect((await store.stat(storePath(''), { followSymlinks: true })).kind).toBe('directory');
+        expect(await listAll(store, storePath(''))).toEqual([]);
+        await expectError(store.rmdir(storePath('')), 'permission-denied', 'failure');
+        await expectError(store.remove(storePath('')), 'is-a-directory');
+        await store.mkdir(storePath('top'), {});
+        expect((await listAll(store, storePath(''))).map(({ name, kind }) => ({ name, kind }))).toEqual([
           { name: 'top', kind: 'directory' },
         ]);
-        await store.rmdir('top');
-        expect(await listAll(store, '')).toEqual([]);
-        expect((await store.stat('', { followSymlinks: true })).kind).toBe('directory');
+        await store.rmdir(storePath('top'));
+        expect(await listAll(store, storePath(''))).toEqual([]);
+        expect((await store.stat(storePath(''), { followSymlinks: true })).kind).toBe('directory');
       } finally {
         await opened.cleanup();
       }

@@ -3,6 +3,7 @@ import { StorageError } from '../../../src/storage/object-store.ts';
 import type { ContractContext } from './store-contract.ts';
 import type { OpenedStore } from './store-driver.ts';
 import { expectSameBytes, KEEP, pattern, StoreDriver, writeAt } from './store-driver.ts';
+import { storePath } from '../store-path.ts';
 
 export function describeInterruption(context: ContractContext): void {
   describe('interruption', () => {
@@ -13,7 +14,7 @@ export function describeInterruption(context: ContractContext): void {
     ) => {
       const opened = await context.open({ partialUploads });
       try {
-        await body(new StoreDriver(opened, ''), opened);
+        await body(new StoreDriver(opened, storePath('')), opened);
         expect((await opened.leftovers?.()) ?? []).toEqual([]);
       } finally {
         await opened.cleanup();

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ObjectStore, StorePath } from '../../../src/storage/object-store.ts';
 import type { ContractContext } from './store-contract.ts';
 import { expectError, listAll, writeOptions } from './store-driver.ts';
+import { storePath } from '../store-path.ts';
 
 const ODD_NAMES = [
   'with space',
@@ -38,25 +39,25 @@ const ODD_NAMES = [
 ];
 
 const HOSTILE_PATHS: readonly StorePath[] = [
-  '/',
-  '/a',
-  'a/',
-  '//',
-  'a//b',
-  '.',
-  '..',
-  './a',
-  '../x',
-  'a/..',
-  'a/.',
-  'a/../b',
-  'a/./b',
-  '../../../../../../etc/passwd',
-  'd/../../x',
-  'a\0b',
-  '\0',
-  'a/b\0/c',
-  'lone \ud800 surrogate',
+  storePath('/'),
+  storePath('/a'),
+  storePath('a/'),
+  storePath('//'),
+  storePath('a//b'),
+  storePath('.'),
+  storePath('..'),
+  storePath('./a'),
+  storePath('../x'),
+  storePath('a/..'),
+  storePath('a/.'),
+  storePath('a/../b'),
+  storePath('a/./b'),
+  storePath('../../../../../../etc/passwd'),
+  storePath('d/../../x'),
+  storePath('a\0b'),
+  storePath('\0'),
+  storePath('a/b\0/c'),
+  storePath('lone \ud800 surrogate'),
 ];
 
 /** Every operation that takes a path, with the path in each of its places. */
@@ -73,17 +74,17 @@ const OPERATIONS: readonly (readonly [
   ['remove', (store, path) => store.remove(path)],
   ['mkdir', (store, path) => store.mkdir(path, {})],
   ['rmdir', (store, path) => store.rmdir(path)],
-  ['rename from', (store, path, other) => store.rename(path, `${other}-target`, { overwrite: false })],
+  ['rename from', (store, path, other) => store.rename(path, storePath(`${other}-target`), { overwrite: false })],
   ['rename to', (store, path, other) => store.rename(other, path, { overwrite: true })],
   ['setAttributes', (store, path) => store.setAttributes(path, { mtime: 1 }, { followSymlinks: true })],
   ['truncate', (store, path) => store.truncate(path, 0)],
-  ['copyFile from', (store, path, other) => store.copyFile(path, `${other}-target`)],
+  ['copyFile from', (store, path, other) => store.copyFile(path, storePath(`${other}-target`))],
   ['copyFile to', (store, path, other) => store.copyFile(other, path)],
   ['statistics', (store, path) => store.statistics(path)],
 ];
 
 const LINK_OPERATIONS: typeof OPERATIONS = [
-  ['hardlink from', (store, path, other) => store.hardlink(path, `${other}-target`)],
+  ['hardlink from', (store, path, other) => store.hardlink(path, storePath(`${other}-target`))],
   ['hardlink to', (store, path, other) => store.hardlink(other, path)],
   ['symlink', (store, path) => store.symlink('x', path)],
   ['readlink', (store, path) => store.readlink(path)],

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { StorageError } from '../../../src/storage/object-store.ts';
 import type { ContractContext } from './store-contract.ts';
 import { expectError, KEEP, writeAt } from './store-driver.ts';
+import { storePath } from '../store-path.ts';
 
 export function describeOpening(context: ContractContext): void {
   describe('opening', () => {
@@ -81,10 +82,10 @@ export function describeOpening(context: ContractContext): void {
       const { driver } = context;
       await driver.mkdir('d');
       for (const path of [driver.at('d'), '']) {
-        await expectError(driver.store.openRead(path), 'is-a-directory');
+        await expectError(driver.store.openRead(storePath(path)), 'is-a-directory');
         for (const truncate of [true, false]) {
           const options = { create: true, exclusive: false, truncate, append: false, read: false, attributes: {} };
-          await expectError(driver.store.openWrite(path, options), 'is-a-directory');
+          await expectError(driver.store.openWrite(storePath(path), options), 'is-a-directory');
         }
       }
     });

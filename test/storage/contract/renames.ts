@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ContractContext } from './store-contract.ts';
 import { expectError, inParallel, pattern, expectSameBytes } from './store-driver.ts';
+import { storePath } from '../store-path.ts';
 
 export function describeRenames(context: ContractContext): void {
   describe('renaming', () => {
@@ -136,8 +137,16 @@ export function describeRenames(context: ContractContext): void {
       const { driver } = context;
       await driver.put('a', 'content');
       for (const overwrite of [false, true]) {
-        await expectError(driver.store.rename('', driver.at('r'), { overwrite }), 'permission-denied', 'failure');
-        await expectError(driver.store.rename(driver.at('a'), '', { overwrite }), 'exists', 'is-a-directory');
+        await expectError(
+          driver.store.rename(storePath(''), driver.at('r'), { overwrite }),
+          'permission-denied',
+          'failure',
+        );
+        await expectError(
+          driver.store.rename(driver.at('a'), storePath(''), { overwrite }),
+          'exists',
+          'is-a-directory',
+        );
       }
       expect(await driver.text('a')).toBe('content');
     });

@@ -13,6 +13,7 @@ import { describeVersions } from './versions.ts';
 import { describeWriting } from './writing.ts';
 import { StoreDriver } from './store-driver.ts';
 import type { OpenedStore, OpenStore, StoreTraits } from './store-driver.ts';
+import { storePath } from '../store-path.ts';
 
 export type { OpenedStore, OpenStore, StoreTraits } from './store-driver.ts';
 
@@ -46,8 +47,8 @@ export function describeStoreContract(name: string, traits: StoreTraits, open: O
       if (opened === undefined) throw new Error('the store did not open');
       counter += 1;
       const directory = `test ${counter}`;
-      await opened.store.mkdir(directory, {});
-      driver = new StoreDriver(opened, directory);
+      await opened.store.mkdir(storePath(directory), {});
+      driver = new StoreDriver(opened, storePath(directory));
     });
 
     afterEach(async () => {

@@ -10,6 +10,7 @@ import type {
   StorePath,
   WriteHandle,
 } from '../../../src/storage/object-store.ts';
+import { storePath } from '../store-path.ts';
 
 /** What differs between stores on purpose. Everything that is not here is the same on all of them. */
 export interface StoreTraits {
@@ -59,7 +60,7 @@ export class StoreDriver {
   }
 
   at(name: string): StorePath {
-    return this.directory === '' ? name : `${this.directory}/${name}`;
+    return this.directory === '' ? storePath(name) : storePath(`${this.directory}/${name}`);
   }
 
   openWrite(name: string, options: Partial<OpenWriteOptions> = {}): Promise<WriteHandle> {

@@ -10,6 +10,7 @@ import { S3Store } from '../../../src/storage/s3/s3-store.ts';
 import { radosgw } from '../../peers/s3-endpoints.ts';
 import { KEEP, StoreDriver, writeAt } from '../contract/store-driver.ts';
 import { TestBucket } from '../s3/s3-server.ts';
+import { storePath } from '../store-path.ts';
 
 interface Opened {
   readonly store: ObjectStore;
@@ -55,7 +56,7 @@ describe.each(stores)('%s', (name, open) => {
   let driver: StoreDriver;
   beforeAll(async () => {
     opened = await open();
-    driver = new StoreDriver(opened, '');
+    driver = new StoreDriver(opened, storePath(''));
   });
   afterAll(async () => {
     await opened.cleanup();
@@ -73,7 +74,7 @@ describe.each(stores)('%s', (name, open) => {
     for (const change of ['append', 'write behind', 'edit', 'extend', 'extend by path'] as const) {
       await driver.put('empty', '');
       if (change === 'extend by path') {
-        await driver.store.truncate('empty', 3);
+        await driver.store.truncate(storePath('empty'), 3);
         expect(await driver.text('empty')).toBe('\0\0\0');
         continue;
       }

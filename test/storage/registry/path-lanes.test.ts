@@ -1,10 +1,11 @@
 // The order in which operations on names run: who asks first is first, and directories wait for what is in them.
 import { expect, test } from '@jest/globals';
 import { PathLanes } from '../../../src/storage/registry/path-lanes.ts';
+import { storePath } from '../store-path.ts';
 
 /** Enters, and notes the name once inside; answers how to leave. */
 function entering(lanes: PathLanes, inside: string[], name: string, paths: string[]): Promise<() => void> {
-  return lanes.enter(paths).then((leave) => {
+  return lanes.enter(paths.map(storePath)).then((leave) => {
     inside.push(name);
     return leave;
   });

@@ -8,6 +8,7 @@ import { S3Store } from '../../../src/storage/s3/s3-store.ts';
 import { pattern, readToEnd, writeOptions } from '../contract/store-driver.ts';
 import { FaultProxy, type Fault, type SeenRequest } from '../fault-proxy/fault-proxy.ts';
 import { servers, TestBucket } from './s3-server.ts';
+import { storePath } from '../store-path.ts';
 
 const PART = 5 * 1024 ** 2;
 const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
@@ -56,7 +57,7 @@ interface Scenario {
 }
 
 async function upload(store: S3Store, path: string, bytes: Buffer, from = 0): Promise<void> {
-  const handle = await store.openWrite(path, writeOptions({ truncate: from === 0 }));
+  const handle = await store.openWrite(storePath(path), writeOptions({ truncate: from === 0 }));
   try {
     for (let at = from; at < bytes.length; at += 1024 ** 2) {
       await handle.write(at, [Buffer.from(bytes.subarray(at, at + 1024 ** 2))]);
@@ -87,7 +88,7 @@ const SCENARIOS: readonly Scenario[] = [
     name: 'a small exclusive upload',
     before: {},
     run: async (store) => {
-      const handle = await store.openWrite('f', writeOptions({ exclusive: true }));
+      const handle = await store.openWrite(storePath('f'), writeOptions({ exclusive: true }));
       try {
         await handle.write(0, [Buffer.from(SMALL)]);
         await handle.close();
@@ -117,7 +118,7 @@ const SCENARIOS: readonly Scenario[] = [
     name: 'an upload whose first part is changed last',
     before: { 'home/f': OLD },
     run: async (store) => {
-      const handle = await store.openWrite('f', writeOptions());
+      const handle = await store.openWrite(storePath('f'), writeOptions());
       try {
         await handle.write(0, [Buffer.alloc(10)]);
         for (let at = 10; at < NEW.length; at += 1024 ** 2) {
@@ -136,7 +137,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a change of size by path',
     before: { 'home/f': SMALL },
-    run: async (store) => store.truncate('f', 1000),
+    run: async (store) => store.truncate(storePath('f'), 1000),
     after: { 'home/f': SMALL.subarray(0, 1000) },
     allowed: oneOf('home/f', SMALL, SMALL.subarray(0, 1000)),
   },
@@ -144,7 +145,7 @@ const SCENARIOS: readonly Scenario[] = [
     name: 'a download',
     before: { 'home/f': NEW },
     run: async (store) => {
-      const handle = await store.openRead('f');
+      const handle = await store.openRead(storePath('f'));
       try {
         expect(digest(await readToEnd(handle))).toBe(digest(NEW));
       } finally {
@@ -157,21 +158,21 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a new directory',
     before: {},
-    run: async (store) => store.mkdir('d', { mode: 0o750 }),
+    run: async (store) => store.mkdir(storePath('d'), { mode: 0o750 }),
     after: { 'home/d/': Buffer.alloc(0) },
     allowed: oneOf('home/d/', undefined, Buffer.alloc(0)),
   },
   {
     name: 'the rename of a file',
     before: { 'home/f': OLD, 'home/g': SMALL },
-    run: async (store) => store.rename('f', 'g', { overwrite: true }),
+    run: async (store) => store.rename(storePath('f'), storePath('g'), { overwrite: true }),
     after: { 'home/g': OLD },
     allowed: (found) => oneOf('home/g', OLD, SMALL)(found) && [...found.values()].includes(digest(OLD)),
   },
   {
     name: 'the rename of a directory',
     before: TREE,
-    run: async (store) => store.rename('from', 'to', { overwrite: false }),
+    run: async (store) => store.rename(storePath('from'), storePath('to'), { overwrite: false }),
     // The directory has its marker then, if it had none before.
     after: {
       'home/to/': Buffer.alloc(0),
@@ -318,7 +319,7 @@ describeWithServer('s3 that misbehaves', () => {
       if (operation === 'GetObject') ranges.push(operation);
       return ranges.length === 1 ? { kind: 'cut-answer', bytes: 300_000 } : undefined;
     };
-    const handle = await store.openRead('f');
+    const handle = await store.openRead(storePath('f'));
     expect(digest(await readToEnd(handle))).toBe(digest(bytes));
     await handle.close();
     await store.close();
@@ -331,7 +332,7 @@ describeWithServer('s3 that misbehaves', () => {
     const store = await openStore(events);
     await store.sweep();
     proxy.decide = () => ({ kind: 'refuse', status: 503, code: 'SlowDown' });
-    await expect(store.openWrite('f', writeOptions())).rejects.toMatchObject({
+    await expect(store.openWrite(storePath('f'), writeOptions())).rejects.toMatchObject({
       code: 'unavailable',
       message: 'The storage is overloaded; please try again later.',
     });
@@ -352,7 +353,7 @@ describeWithServer('s3 that misbehaves', () => {
       completed = index;
       return { kind: 'refuse', status: 403, code: 'AccessDenied' };
     };
-    const handle = await store.openWrite('f', writeOptions());
+    const handle = await store.openWrite(storePath('f'), writeOptions());
     await handle.write(0, [Buffer.from(NEW)]);
     await handle.write(0, [Buffer.from('header')]);
     await expect(handle.close()).rejects.toMatchObject({ code: 'permission-denied' });

@@ -9,6 +9,7 @@ import { UserView } from '../../../src/vfs/user-view.ts';
 import { SftpTestClient, statusOf } from '../../sftp/sftp-test-client.ts';
 import { expectSameBytes, KEEP, listAll, pattern, readToEnd, writeAt, writeOptions } from '../contract/store-driver.ts';
 import { servers, TestBucket } from './s3-server.ts';
+import { storePath } from '../store-path.ts';
 
 const PART = 5 * 1024 ** 2;
 const BYTES = pattern(2 * PART + 5_000, 61);
@@ -35,43 +36,43 @@ for (const { name, endpoint } of servers) {
     });
 
     const put = async (path: string): Promise<void> => {
-      const handle = await store.openWrite(path, writeOptions());
+      const handle = await store.openWrite(storePath(path), writeOptions());
       await handle.write(0, [Buffer.from(BYTES)]);
       await handle.close();
     };
 
     test('a reader reads on after SETSTAT and RENAME of its file', async () => {
       await put('read');
-      const handle = await store.openRead('read');
+      const handle = await store.openRead(storePath('read'));
       const pieces = [await handle.read(0, 100_000)];
-      await store.setAttributes('read', { mtime: 1_234_567_890 }, FOLLOW);
+      await store.setAttributes(storePath('read'), { mtime: 1_234_567_890 }, FOLLOW);
       pieces.push(await handle.read(100_000, 5_000_000));
-      await store.rename('read', 'moved', { overwrite: false });
+      await store.rename(storePath('read'), storePath('moved'), { overwrite: false });
       pieces.push(await readToEnd(handle, 255 * 1024, 5_100_000));
       expectSameBytes(Buffer.concat(pieces), BYTES);
       expect((await handle.stat()).attributes.mtime).toBe(1_234_567_890);
       await handle.setAttributes({ mode: 0o600 });
-      expect((await store.stat('moved', FOLLOW)).attributes.mode & 0o777).toBe(0o600);
+      expect((await store.stat(storePath('moved'), FOLLOW)).attributes.mode & 0o777).toBe(0o600);
       await handle.close();
     });
 
     test('a writer that keeps the bytes is committed over its base after SETSTAT of it', async () => {
       for (const at of [0, BYTES.length]) {
         await put('kept');
-        const handle = await store.openWrite('kept', writeOptions(KEEP));
-        await store.setAttributes('kept', { mtime: 1_234_567_890 }, FOLLOW);
+        const handle = await store.openWrite(storePath('kept'), writeOptions(KEEP));
+        await store.setAttributes(storePath('kept'), { mtime: 1_234_567_890 }, FOLLOW);
         await writeAt(handle, at, 'changed');
         await handle.close();
         const expected = at === 0 ? Buffer.from(BYTES) : Buffer.concat([BYTES, Buffer.alloc(7)]);
         expected.write('changed', at, 'latin1');
-        const reader = await store.openRead('kept');
+        const reader = await store.openRead(storePath('kept'));
         expectSameBytes(await readToEnd(reader), expected);
         await reader.close();
       }
     });
 
     test('what was sent away is not read before CLOSE, and says so', async () => {
-      const handle = await store.openWrite('sent', writeOptions());
+      const handle = await store.openWrite(storePath('sent'), writeOptions());
       await handle.write(0, [Buffer.from(BYTES)]);
       await expect(handle.read(0, 10)).rejects.toMatchObject({ code: 'unsupported', message: /on their way/ });
       expect(await handle.read(BYTES.length - 10, 100)).toEqual(BYTES.subarray(-10));
@@ -82,7 +83,7 @@ for (const { name, endpoint } of servers) {
     test.each([7, BYTES.length])(
       'copy-data of a whole file of %i bytes moves none through the server',
       async (size) => {
-        const directories = [{ entry: '/', store, path: '' }];
+        const directories = [{ entry: '/', store, path: storePath('') }];
         const client = await SftpTestClient.connect(new UserView({ directories, permissions: READ_WRITE }));
         await bucket.client.send(
           new PutObjectCommand({
@@ -107,7 +108,7 @@ for (const { name, endpoint } of servers) {
           expect(asked).toContain('CopyObject');
           expect(asked).not.toContain('GetObject');
           expect(asked).not.toContain('UploadPart');
-          const reader = await store.openRead('copy');
+          const reader = await store.openRead(storePath('copy'));
           expectSameBytes(await readToEnd(reader), BYTES.subarray(0, size));
           await reader.close();
         }
@@ -117,14 +118,14 @@ for (const { name, endpoint } of servers) {
 
     test('a copy whose original is replaced before CLOSE fails, and one that is written on has both', async () => {
       await put('original');
-      const source = await store.openRead('original');
-      const lost = await store.openWrite('copy', writeOptions());
+      const source = await store.openRead(storePath('original'));
+      const lost = await store.openWrite(storePath('copy'), writeOptions());
       expect(await lost.copyWhole?.(source)).toBe(BYTES.length);
-      const added = await store.openWrite('longer', writeOptions());
+      const added = await store.openWrite(storePath('longer'), writeOptions());
       await added.copyWhole?.(source);
       await writeAt(added, BYTES.length, 'more');
       await added.close();
-      const reader = await store.openRead('longer');
+      const reader = await store.openRead(storePath('longer'));
       expectSameBytes(await readToEnd(reader), Buffer.concat([BYTES, Buffer.from('more')]));
       await reader.close();
       await bucket.client.send(new PutObjectCommand({ Bucket: bucket.name, Key: 'original', Body: 'another' }));
@@ -135,21 +136,23 @@ for (const { name, endpoint } of servers) {
     test('a key of 1,024 bytes, of another program, is listed, read and removed', async () => {
       const key = 'k'.repeat(1024);
       await bucket.client.send(new PutObjectCommand({ Bucket: bucket.name, Key: key, Body: 'content' }));
-      expect((await listAll(store, '')).map((entry) => entry.name)).toContain(key);
-      expect((await store.stat(key, FOLLOW)).attributes.size).toBe(7);
-      const reader = await store.openRead(key);
+      expect((await listAll(store, storePath(''))).map((entry) => entry.name)).toContain(key);
+      expect((await store.stat(storePath(key), FOLLOW)).attributes.size).toBe(7);
+      const reader = await store.openRead(storePath(key));
       expect((await readToEnd(reader)).toString()).toBe('content');
       await reader.close();
-      await expect(store.mkdir(key, {})).rejects.toMatchObject({ code: 'invalid-name' });
-      await expect(store.rmdir(key)).rejects.toMatchObject({ code: 'not-a-directory' });
-      await expect(listAll(store, key)).rejects.toMatchObject({ code: 'not-a-directory' });
+      await expect(store.mkdir(storePath(key), {})).rejects.toMatchObject({ code: 'invalid-name' });
+      await expect(store.rmdir(storePath(key))).rejects.toMatchObject({ code: 'not-a-directory' });
+      await expect(listAll(store, storePath(key))).rejects.toMatchObject({ code: 'not-a-directory' });
       const short = 's'.repeat(1023);
-      await store.rename(key, short, { overwrite: false });
-      await expect(store.rename(short, key, { overwrite: false })).rejects.toMatchObject({ code: 'invalid-name' });
-      await store.remove(short);
+      await store.rename(storePath(key), storePath(short), { overwrite: false });
+      await expect(store.rename(storePath(short), storePath(key), { overwrite: false })).rejects.toMatchObject({
+        code: 'invalid-name',
+      });
+      await store.remove(storePath(short));
       await bucket.client.send(new PutObjectCommand({ Bucket: bucket.name, Key: key, Body: 'content' }));
-      await store.remove(key);
-      expect((await listAll(store, '')).map((entry) => entry.name)).not.toContain(key);
+      await store.remove(storePath(key));
+      expect((await listAll(store, storePath(''))).map((entry) => entry.name)).not.toContain(key);
     });
   });
 }

@@ -7,6 +7,7 @@ import type { OpenWriteOptions } from '../../../src/storage/object-store.ts';
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
 import { PartBuffers } from '../../../src/storage/s3/upload/part-buffers.ts';
 import { servers, TestBucket } from './s3-server.ts';
+import { storePath } from '../store-path.ts';
 
 const MIB = 1024 ** 2;
 const PART = 5 * MIB;
@@ -91,7 +92,7 @@ for (const { name, endpoint, missing } of servers) {
           await put('file', theirs);
         }
       };
-      const file = await store.openWrite('file', OVERWRITE);
+      const file = await store.openWrite(storePath('file'), OVERWRITE);
       for (let at = 0; at < 12 * MIB; at += MIB) await file.write(at, [Buffer.alloc(MIB, 'A')]);
       await file.write(0, [Buffer.from('header')]);
       await expect(file.close()).rejects.toMatchObject({ code: 'changed' });
@@ -108,7 +109,9 @@ for (const { name, endpoint, missing } of servers) {
         conditional = true;
         await put('to', Buffer.from('theirs'));
       };
-      const outcome = await store.rename('from', 'to', { overwrite: false }).catch((error: unknown) => error);
+      const outcome = await store
+        .rename(storePath('from'), storePath('to'), { overwrite: false })
+        .catch((error: unknown) => error);
       expect(conditional).toBe(true);
       if (outcome === undefined) {
         // This server's CopyObject does not know the condition: the last to write wins.
@@ -134,7 +137,7 @@ for (const { name, endpoint, missing } of servers) {
         replaced = true;
         await put('file', theirs);
       };
-      await expect(store.truncate('file', size)).rejects.toMatchObject({ code: 'changed' });
+      await expect(store.truncate(storePath('file'), size)).rejects.toMatchObject({ code: 'changed' });
       expect(replaced).toBe(true);
       expect((await get('file')).equals(theirs)).toBe(true);
       expect(await bucket.uploads()).toEqual([]);
@@ -143,7 +146,7 @@ for (const { name, endpoint, missing } of servers) {
     test('a changed file of one part whose bytes come from the stored one is not stored over a later one', async () => {
       await put('file', Buffer.alloc(6 * MIB, 1));
       const theirs = Buffer.alloc(2000, 'B');
-      const file = await store.openWrite('file', { ...OVERWRITE, truncate: false, read: true });
+      const file = await store.openWrite(storePath('file'), { ...OVERWRITE, truncate: false, read: true });
       await file.write(0, [Buffer.from('header')]);
       await file.truncate(5 * MIB);
       between = async (request) => {
@@ -161,7 +164,7 @@ for (const { name, endpoint, missing } of servers) {
       const signal = new AbortController().signal;
       const others = [await uploadBuffers.acquire(2 * PART, signal), await uploadBuffers.acquire(PART, signal)];
       await put('log', Buffer.from('before '));
-      const file = await small.openWrite('log', { ...OVERWRITE, truncate: false, append: true });
+      const file = await small.openWrite(storePath('log'), { ...OVERWRITE, truncate: false, append: true });
       await file.write(0, [Buffer.from('one ')]);
       const writes = [file.write(0, [Buffer.alloc(MIB, '2')]), file.write(0, [Buffer.from('three ')])];
       const outcomes = Promise.allSettled(writes);
@@ -178,7 +181,7 @@ for (const { name, endpoint, missing } of servers) {
       ['left so', 7 * MIB, 0],
       ['emptied and written on', 0, 18 * MIB],
     ])('a file cut off inside parts that were sent, then %s', async (_name, cut, more) => {
-      const file = await store.openWrite('file', OVERWRITE);
+      const file = await store.openWrite(storePath('file'), OVERWRITE);
       for (let at = 0; at < 16 * MIB; at += MIB) await file.write(at, [Buffer.alloc(MIB, 1)]);
       await file.truncate(cut);
       for (let at = cut; at < cut + more; at += MIB) await file.write(at, [Buffer.alloc(MIB, 2)]);
@@ -187,7 +190,7 @@ for (const { name, endpoint, missing } of servers) {
     });
 
     test.each([0, MIB, PART, PART + 1, 6 * MIB])('a file that was synced and then cut off at %i bytes', async (cut) => {
-      const file = await store.openWrite('file', OVERWRITE);
+      const file = await store.openWrite(storePath('file'), OVERWRITE);
       for (let at = 0; at < 6 * MIB; at += MIB) await file.write(at, [Buffer.alloc(MIB, 1)]);
       await file.write(6 * MIB, [Buffer.alloc(10, 1)]);
       await file.sync();

@@ -1,6 +1,7 @@
 // A process that does one large thing with a store, and then says how far its memory grew meanwhile.
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
 import type { S3StoreOptions } from '../../../src/storage/s3/s3-options.ts';
+import { storePath } from '../store-path.ts';
 
 export type ScaleJob =
   | { readonly kind: 'upload'; readonly bytes: number }
@@ -26,13 +27,13 @@ const [options, job] = JSON.parse(process.argv[2] ?? '') as [S3StoreOptions, Sca
 const store = await S3Store.open(options);
 
 async function upload(path: string, bytes: number): Promise<void> {
-  const handle = await store.openWrite(path, OPTIONS);
+  const handle = await store.openWrite(storePath(path), OPTIONS);
   for (let at = 0; at < bytes; at += WRITE) await handle.write(at, [chunk]);
   await handle.close();
 }
 
 async function download(path: string, bytes: number): Promise<number> {
-  const handle = await store.openRead(path);
+  const handle = await store.openRead(storePath(path));
   let next = 0;
   let amount = 0;
   const reader = async (): Promise<void> => {
@@ -50,7 +51,7 @@ async function download(path: string, bytes: number): Promise<number> {
 async function list(path: string, began: number, most = Infinity): Promise<{ amount: number; first: number }> {
   let amount = 0;
   let first = 0;
-  for await (const page of store.list(path)) {
+  for await (const page of store.list(storePath(path))) {
     if (amount === 0) first = (performance.now() - began) / 1000;
     amount += page.length;
     if (amount >= most) break;

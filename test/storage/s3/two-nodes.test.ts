@@ -6,6 +6,7 @@ import { StorageError, type WriteHandle } from '../../../src/storage/object-stor
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
 import { KEEP, listAll, pattern, readToEnd, writeAt, writeOptions } from '../contract/store-driver.ts';
 import { servers, TestBucket } from './s3-server.ts';
+import { storePath } from '../store-path.ts';
 
 const PART = 5 * 1024 ** 2;
 const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 4);
@@ -45,14 +46,14 @@ for (const { name, endpoint } of servers) {
       await handle.close();
     };
     const begin = async (store: S3Store, path: string, body: string | Buffer): Promise<WriteHandle> => {
-      const handle = await store.openWrite(path, writeOptions());
+      const handle = await store.openWrite(storePath(path), writeOptions());
       await writeAt(handle, 0, body);
       return handle;
     };
     const text = async (path: string): Promise<string | undefined> => {
       let handle;
       try {
-        handle = await two.openRead(path);
+        handle = await two.openRead(storePath(path));
       } catch (error) {
         if (error instanceof StorageError && ['not-found', 'is-a-directory'].includes(error.code)) return undefined;
         throw error;
@@ -63,7 +64,7 @@ for (const { name, endpoint } of servers) {
     };
     const isDirectory = async (path: string): Promise<boolean> => {
       try {
-        return (await two.stat(path, FOLLOW)).kind === 'directory';
+        return (await two.stat(storePath(path), FOLLOW)).kind === 'directory';
       } catch {
         return false;
       }
@@ -76,7 +77,7 @@ for (const { name, endpoint } of servers) {
         async () => {
           for (let i = 0; i < ROUNDS; i += 1) {
             const directory = `race-${(count += 1)}`;
-            await one.mkdir(directory, {});
+            await one.mkdir(storePath(directory), {});
             await round((file) => `${directory}/${file}`);
           }
         },
@@ -89,8 +90,8 @@ for (const { name, endpoint } of servers) {
       race(`${kind} of one file to two names: one has it`, async (at) => {
         await put(one, at('src'), 'content');
         const results = await Promise.all([
-          outcome(one.rename(at('src'), at('a'), { overwrite })),
-          outcome(two.rename(at('src'), at('b'), { overwrite })),
+          outcome(one.rename(storePath(at('src')), storePath(at('a')), { overwrite })),
+          outcome(two.rename(storePath(at('src')), storePath(at('b')), { overwrite })),
         ]);
         expect([...results].sort()).toEqual(['not-found', 'ok']);
         expect([await text(at('src')), await text(at('a')), await text(at('b'))]).toEqual(
@@ -103,8 +104,8 @@ for (const { name, endpoint } of servers) {
       await put(one, at('a'), 'of a');
       await put(one, at('b'), 'of b');
       const results = await Promise.all([
-        outcome(one.rename(at('a'), at('t'), { overwrite: false })),
-        outcome(two.rename(at('b'), at('t'), { overwrite: false })),
+        outcome(one.rename(storePath(at('a')), storePath(at('t')), { overwrite: false })),
+        outcome(two.rename(storePath(at('b')), storePath(at('t')), { overwrite: false })),
       ]);
       expect([...results].sort()).toEqual(['exists', 'ok']);
       const [first] = results;
@@ -117,8 +118,8 @@ for (const { name, endpoint } of servers) {
       await put(one, at('a'), 'of a');
       await put(one, at('b'), 'of b');
       const results = await Promise.all([
-        outcome(one.rename(at('a'), at('t'), { overwrite: true })),
-        outcome(two.rename(at('b'), at('t'), { overwrite: true })),
+        outcome(one.rename(storePath(at('a')), storePath(at('t')), { overwrite: true })),
+        outcome(two.rename(storePath(at('b')), storePath(at('t')), { overwrite: true })),
       ]);
       expect(results).toEqual(['ok', 'ok']);
       expect([await text(at('a')), await text(at('b'))]).toEqual([undefined, undefined]);
@@ -127,8 +128,8 @@ for (const { name, endpoint } of servers) {
 
     race('a file that another node moves back under its old name is read there', async (at) => {
       await put(one, at('b'), 'moved');
-      await two.rename(at('b'), at('a'), { overwrite: false });
-      await one.rename(at('a'), at('b'), { overwrite: false });
+      await two.rename(storePath(at('b')), storePath(at('a')), { overwrite: false });
+      await one.rename(storePath(at('a')), storePath(at('b')), { overwrite: false });
       expect(await text(at('b'))).toBe('moved');
       expect(await text(at('a'))).toBeUndefined();
     });
@@ -137,8 +138,8 @@ for (const { name, endpoint } of servers) {
       await put(one, at('a'), 'of a');
       await put(one, at('b'), 'of b');
       await Promise.all([
-        outcome(one.rename(at('a'), at('b'), { overwrite: true })),
-        outcome(two.rename(at('b'), at('a'), { overwrite: true })),
+        outcome(one.rename(storePath(at('a')), storePath(at('b')), { overwrite: true })),
+        outcome(two.rename(storePath(at('b')), storePath(at('a')), { overwrite: true })),
       ]);
       const left = [await text(at('a')), await text(at('b'))].filter((content) => content !== undefined);
       expect(left).toHaveLength(1);
@@ -146,15 +147,18 @@ for (const { name, endpoint } of servers) {
 
     race('two REMOVEs: one', async (at) => {
       await put(one, at('f'), 'content');
-      const results = await Promise.all([outcome(one.remove(at('f'))), outcome(two.remove(at('f')))]);
+      const results = await Promise.all([
+        outcome(one.remove(storePath(at('f')))),
+        outcome(two.remove(storePath(at('f')))),
+      ]);
       expect(results.sort()).toEqual(['not-found', 'ok']);
     });
 
     race('RENAME and REMOVE: one', async (at) => {
       await put(one, at('f'), 'content');
       const results = await Promise.all([
-        outcome(one.rename(at('f'), at('g'), { overwrite: false })),
-        outcome(two.remove(at('f'))),
+        outcome(one.rename(storePath(at('f')), storePath(at('g')), { overwrite: false })),
+        outcome(two.remove(storePath(at('f')))),
       ]);
       expect([...results].sort()).toEqual(['not-found', 'ok']);
       expect(await text(at('f'))).toBeUndefined();
@@ -162,19 +166,25 @@ for (const { name, endpoint } of servers) {
     });
 
     race('two MKDIRs: one', async (at) => {
-      const results = await Promise.all([outcome(one.mkdir(at('d'), {})), outcome(two.mkdir(at('d'), {}))]);
+      const results = await Promise.all([
+        outcome(one.mkdir(storePath(at('d')), {})),
+        outcome(two.mkdir(storePath(at('d')), {})),
+      ]);
       expect(results.sort()).toEqual(['exists', 'ok']);
     });
 
     race('MKDIR and RMDIR of one name: every answer is one that some order allows', async (at) => {
-      const [made] = await Promise.all([outcome(one.mkdir(at('d'), {})), outcome(two.rmdir(at('d')))]);
+      const [made] = await Promise.all([
+        outcome(one.mkdir(storePath(at('d')), {})),
+        outcome(two.rmdir(storePath(at('d')))),
+      ]);
       expect(made).toBe('ok');
     });
 
     for (const size of [7, PART + 5_000]) {
       race(`MKDIR and the CLOSE of a new file of ${size} bytes: one`, async (at) => {
         const file = await begin(one, at('d'), pattern(size));
-        const results = await Promise.all([outcome(file.close()), outcome(two.mkdir(at('d'), {}))]);
+        const results = await Promise.all([outcome(file.close()), outcome(two.mkdir(storePath(at('d')), {}))]);
         expect([
           ['ok', 'exists'],
           ['is-a-directory', 'ok'],
@@ -183,9 +193,9 @@ for (const { name, endpoint } of servers) {
       });
 
       race(`RMDIR and the CLOSE of a new file of ${size} bytes in it: one`, async (at) => {
-        await one.mkdir(at('d'), {});
+        await one.mkdir(storePath(at('d')), {});
         const file = await begin(one, at('d/f'), pattern(size));
-        const results = await Promise.all([outcome(file.close()), outcome(two.rmdir(at('d')))]);
+        const results = await Promise.all([outcome(file.close()), outcome(two.rmdir(storePath(at('d'))))]);
         expect([
           ['ok', 'not-empty'],
           ['not-found', 'ok'],
@@ -197,7 +207,7 @@ for (const { name, endpoint } of servers) {
         await put(one, at('a'), 'of a');
         const file = await begin(two, at('t'), pattern(size));
         const results = await Promise.all([
-          outcome(one.rename(at('a'), at('t'), { overwrite: false })),
+          outcome(one.rename(storePath(at('a')), storePath(at('t')), { overwrite: false })),
           outcome(file.close()),
         ]);
         expect(results[1]).toBe('ok');
@@ -209,11 +219,11 @@ for (const { name, endpoint } of servers) {
         await put(one, at('f'), 'old');
         const file = await begin(two, at('f'), pattern(size));
         const results = await Promise.all([
-          outcome(one.setAttributes(at('f'), { mtime: 1_234_567_890 }, FOLLOW)),
+          outcome(one.setAttributes(storePath(at('f')), { mtime: 1_234_567_890 }, FOLLOW)),
           outcome(file.close()),
         ]);
         expect(results).toEqual(['ok', 'ok']);
-        expect((await two.stat(at('f'), FOLLOW)).attributes.size).toBe(size);
+        expect((await two.stat(storePath(at('f')), FOLLOW)).attributes.size).toBe(size);
       });
     }
 
@@ -221,8 +231,8 @@ for (const { name, endpoint } of servers) {
       await put(one, at('f'), 'old');
       await put(one, at('new'), 'new');
       const results = await Promise.all([
-        outcome(one.setAttributes(at('f'), { mtime: 1_234_567_890 }, FOLLOW)),
-        outcome(two.rename(at('new'), at('f'), { overwrite: true })),
+        outcome(one.setAttributes(storePath(at('f')), { mtime: 1_234_567_890 }, FOLLOW)),
+        outcome(two.rename(storePath(at('new')), storePath(at('f')), { overwrite: true })),
       ]);
       expect(results).toEqual(['ok', 'ok']);
       expect([await text(at('f')), await text(at('new'))]).toEqual(['new', undefined]);
@@ -232,10 +242,10 @@ for (const { name, endpoint } of servers) {
       await put(one, at('f'), 'content');
       await put(one, at('g'), 'content');
       const results = await Promise.all([
-        outcome(one.setAttributes(at('f'), { mtime: 1_234_567_890 }, FOLLOW)),
-        outcome(two.remove(at('f'))),
-        outcome(one.setAttributes(at('g'), { mode: 0o600 }, FOLLOW)),
-        outcome(two.rename(at('g'), at('h'), { overwrite: false })),
+        outcome(one.setAttributes(storePath(at('f')), { mtime: 1_234_567_890 }, FOLLOW)),
+        outcome(two.remove(storePath(at('f')))),
+        outcome(one.setAttributes(storePath(at('g')), { mode: 0o600 }, FOLLOW)),
+        outcome(two.rename(storePath(at('g')), storePath(at('h')), { overwrite: false })),
       ]);
       expect([results[1], results[3]]).toEqual(['ok', 'ok']);
       expect([await text(at('f')), await text(at('g')), await text(at('h'))]).toEqual([
@@ -248,18 +258,18 @@ for (const { name, endpoint } of servers) {
     race('two SETSTATs of different attributes: both are kept', async (at) => {
       await put(one, at('f'), 'content');
       await Promise.all([
-        one.setAttributes(at('f'), { mtime: 1_234_567_890 }, FOLLOW),
-        two.setAttributes(at('f'), { mode: 0o600 }, FOLLOW),
+        one.setAttributes(storePath(at('f')), { mtime: 1_234_567_890 }, FOLLOW),
+        two.setAttributes(storePath(at('f')), { mode: 0o600 }, FOLLOW),
       ]);
-      const { mtime, mode } = (await two.stat(at('f'), FOLLOW)).attributes;
+      const { mtime, mode } = (await two.stat(storePath(at('f')), FOLLOW)).attributes;
       expect({ mtime, mode: mode & 0o777 }).toEqual({ mtime: 1_234_567_890, mode: 0o600 });
     });
 
     race('two that keep the bytes of one file: one is committed', async (at) => {
       await put(one, at('f'), '..........');
       const handles = [
-        await one.openWrite(at('f'), writeOptions(KEEP)),
-        await two.openWrite(at('f'), writeOptions(KEEP)),
+        await one.openWrite(storePath(at('f')), writeOptions(KEEP)),
+        await two.openWrite(storePath(at('f')), writeOptions(KEEP)),
       ];
       await Promise.all(handles.map(async (handle, index) => writeAt(handle, index * 9, String(index))));
       const results = await Promise.all(handles.map(async (handle) => outcome(handle.close())));
@@ -270,20 +280,22 @@ for (const { name, endpoint } of servers) {
     test('nothing is made in a directory that another node has removed or renamed', async () => {
       for (const size of [7, PART + 5_000]) {
         const directory = `gone-${(count += 1)}`;
-        await one.mkdir(directory, {});
+        await one.mkdir(storePath(directory), {});
         // The first node has seen both.
         await put(one, `${directory}/before`, 'x');
         const files = [
           await begin(one, `${directory}/new`, pattern(size)),
           await begin(one, `${directory}/before`, 'y'),
         ];
-        await two.rename(directory, `${directory}-moved`, { overwrite: false });
+        await two.rename(storePath(directory), storePath(`${directory}-moved`), { overwrite: false });
         for (const file of files) expect(await outcome(file.close())).toBe('not-found');
-        expect(await outcome(one.mkdir(`${directory}/sub`, {}))).toBe('not-found');
+        expect(await outcome(one.mkdir(storePath(`${directory}/sub`), {}))).toBe('not-found');
         await put(one, `f-${count}`, 'x');
-        expect(await outcome(one.rename(`f-${count}`, `${directory}/f`, { overwrite: false }))).toBe('not-found');
+        expect(
+          await outcome(one.rename(storePath(`f-${count}`), storePath(`${directory}/f`), { overwrite: false })),
+        ).toBe('not-found');
         expect(await isDirectory(directory)).toBe(false);
-        expect((await listAll(two, `${directory}-moved`)).map((entry) => entry.name)).toEqual(['before']);
+        expect((await listAll(two, storePath(`${directory}-moved`))).map((entry) => entry.name)).toEqual(['before']);
       }
       expect(await bucket.uploads()).toEqual([]);
     }, 60_000);
@@ -300,15 +312,15 @@ for (const { name, endpoint } of servers) {
         }),
       );
       const short = await S3Store.open(bucket.options({ prefix: 'home', sweep: false, claimLeaseMs: 3_000 }));
-      await short.rename('claimed', 'other', { overwrite: false });
+      await short.rename(storePath('claimed'), storePath('other'), { overwrite: false });
       expect([await text('claimed'), await text('other')]).toEqual([undefined, 'content']);
       await short.close();
     });
 
     test('claims do not stay', async () => {
       await put(one, 'f', 'content');
-      await one.rename('f', 'g', { overwrite: false });
-      await one.remove('g');
+      await one.rename(storePath('f'), storePath('g'), { overwrite: false });
+      await one.remove(storePath('g'));
       const deadline = Date.now() + 20_000;
       let left = await bucket.keys('home/.latticeport/claims/');
       while (left.length > 0 && Date.now() < deadline) left = await bucket.keys('home/.latticeport/claims/');

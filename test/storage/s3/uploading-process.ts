@@ -1,6 +1,7 @@
 // A process that uploads one file to a store and says so on standard output; it is there to be killed.
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
 import type { S3StoreOptions } from '../../../src/storage/s3/s3-options.ts';
+import { storePath } from '../store-path.ts';
 
 interface Job {
   readonly options: S3StoreOptions;
@@ -14,7 +15,7 @@ interface Job {
 
 const job = JSON.parse(process.argv[2] ?? '') as Job;
 const store = await S3Store.open(job.options);
-const handle = await store.openWrite(job.path, {
+const handle = await store.openWrite(storePath(job.path), {
   create: true,
   exclusive: false,
   truncate: true,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { StorageError, type StoreEventSink } from '../../object-store.ts';
+import { StorageError, type StoreEventSink, type StorePath } from '../../object-store.ts';
 import type { Clock } from '../../flow/clock.ts';
 import type { KeySpace } from '../mapping/keys.ts';
 import type { ObjectApi } from '../api/object-api.ts';
@@ -95,7 +95,7 @@ export class ClaimObjects {
   }
 
   /** Claims in a directory, however deep, of which `isOwn` knows nothing and which are not stale. */
-  async others(directory: string, isOwn: (key: string) => boolean): Promise<string[]> {
+  async others(directory: StorePath, isOwn: (key: string) => boolean): Promise<string[]> {
     const { objects, keys } = this.#options;
     const living: string[] = [];
     let token: string | undefined;

@@ -1,5 +1,5 @@
 import { StorageError, type StoreEventSink, type StorePath } from '../../object-store.ts';
-import { isWithin } from '../../store-path.ts';
+import { isInside } from '../../store-path.ts';
 import type { Clock } from '../../flow/clock.ts';
 import type { KeySpace } from '../mapping/keys.ts';
 import { claimKey } from './claim-keys.ts';
@@ -118,7 +118,7 @@ export class NameClaims {
       const own = new Set<string>();
       for (const [path, { key, held, users }] of this.#claims) {
         if (held !== undefined) own.add(key);
-        if (users > 0 && path !== directory && isWithin(directory, path)) return false;
+        if (users > 0 && path !== directory && isInside(path, directory)) return false;
       }
       if (!(await this.#isSupported())) return true;
       return (await this.#options.claims.others(directory, (key) => own.has(key))).length === 0;

@@ -1,3 +1,4 @@
+import { STORE_ROOT } from '../../store-path.ts';
 import { restoreObject, type CopyContext } from '../upload/copy.ts';
 import type { KeySpace } from '../mapping/keys.ts';
 import { SerialQueue } from '../../flow/serial-queue.ts';
@@ -65,7 +66,7 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     const { objects, keys, clock, claimObjects } = this.#context;
     // Those of dead processes go as they are seen.
-    await claimObjects.others('', () => false);
+    await claimObjects.others(STORE_ROOT, () => false);
     for (const { record, done } of this.#journal.left()) {
       if (await this.#undo(record, record.kind === 'upload' ? record.at : clock.now(), new Set())) done();
     }

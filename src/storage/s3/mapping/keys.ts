@@ -1,5 +1,5 @@
 import { StorageError, type StorePath } from '../../object-store.ts';
-import { checkStorePath } from '../../store-path.ts';
+import { checkStorePath, isInside, joinStorePath, STORE_ROOT } from '../../store-path.ts';
 
 /** S3's limit on a key, in bytes of UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects"). */
 export const MAX_KEY_BYTES = 1024;
@@ -64,7 +64,7 @@ export class KeySpace {
 
   /** The path of a file's key. */
   pathOf(key: string): StorePath {
-    return key.slice(this.prefix.length);
+    return joinStorePath(STORE_ROOT, key.slice(this.prefix.length));
   }
 
   /** A key among our own records. */
@@ -74,7 +74,7 @@ export class KeySpace {
 
   /** True for a directory prefix or key of our own records. */
   isReserved(key: string): boolean {
-    return key.startsWith(`${this.prefix}${RESERVED_NAME}/`) || key === `${this.prefix}${RESERVED_NAME}`;
+    return isInside(key, `${this.prefix}${RESERVED_NAME}`);
   }
 }
 
@@ -88,7 +88,7 @@ function checkPath(path: StorePath): StorePath {
   if (hasControlByte(path)) {
     throw new StorageError('invalid-name', 'The name has characters that the store cannot keep.');
   }
-  if (path === RESERVED_NAME || path.startsWith(`${RESERVED_NAME}/`)) {
+  if (isInside<string>(path, RESERVED_NAME)) {
     throw new StorageError('permission-denied', 'This name is reserved.');
   }
   return path;

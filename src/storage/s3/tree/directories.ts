@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { StorageError, type AttributeChange, type StorePath } from '../../object-store.ts';
-import { parentOf } from '../../store-path.ts';
+import { isInside, parentOf } from '../../store-path.ts';
 import { applyChange } from '../mapping/attributes.ts';
 import type { NameClaims } from '../claims/name-claims.ts';
 import type { Clock } from '../../flow/clock.ts';
@@ -173,8 +173,7 @@ export class Directories {
   /** A path is no longer known to be a directory, nor is anything under it. */
   forget(path: StorePath): void {
     for (const known of [this.#seen, this.#marked]) {
-      known.delete(path);
-      for (const other of known.keys()) if (other.startsWith(`${path}/`)) known.delete(other);
+      for (const other of known.keys()) if (isInside(other, path)) known.delete(other);
     }
   }
 

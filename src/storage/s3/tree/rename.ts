@@ -1,5 +1,5 @@
 import { StorageError, type StorePath } from '../../object-store.ts';
-import { isWithin } from '../../store-path.ts';
+import { isInside } from '../../store-path.ts';
 import type { HeldNames } from '../claims/name-claims.ts';
 import { copyObject } from '../upload/copy.ts';
 import { DirectoryRename, type DirectoryRenameContext } from './directory-rename.ts';
@@ -42,7 +42,7 @@ export async function rename(
     if (target === undefined && noParent !== undefined) throw noParent;
     held.check();
     if (source === undefined) {
-      if (isWithin(from, to)) throw new StorageError('failure', 'A directory cannot be moved into itself.');
+      if (isInside(to, from)) throw new StorageError('failure', 'A directory cannot be moved into itself.');
       if (target !== undefined) {
         throw new StorageError(options.overwrite ? 'not-a-directory' : 'exists', 'The target exists already.');
       }

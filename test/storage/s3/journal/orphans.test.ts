@@ -7,6 +7,7 @@ import { S3Store } from '../../../../src/storage/s3/s3-store.ts';
 import { writeOptions } from '../../contract/store-driver.ts';
 import { FaultProxy } from '../../fault-proxy/fault-proxy.ts';
 import { servers, TestBucket } from '../s3-server.ts';
+import { storePath } from '../../store-path.ts';
 
 const PART = 5 * 1024 ** 2;
 const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
@@ -69,7 +70,7 @@ const DEAD = { ...ownIdentity(), pid: 2 ** 22 + 1 };
       left -= 1;
       return { kind: 'reset-after' };
     };
-    const handle = await to.openWrite('f', writeOptions());
+    const handle = await to.openWrite(storePath('f'), writeOptions());
     await handle.write(0, [Buffer.alloc(PART + 1)]);
     await handle.close();
     expect(left).toBe(0);

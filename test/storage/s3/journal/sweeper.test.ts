@@ -8,6 +8,7 @@ import { S3Store } from '../../../../src/storage/s3/s3-store.ts';
 import { parseJournal } from '../../../../src/storage/s3/journal/upload-journal.ts';
 import { writeOptions } from '../../contract/store-driver.ts';
 import { servers, TestBucket } from '../s3-server.ts';
+import { storePath } from '../../store-path.ts';
 
 const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
 const PART = 5 * 1024 ** 2;
@@ -90,13 +91,13 @@ class HeldClock implements Clock {
   test('leaves alone what a living process has open', async () => {
     const first = await open();
     const second = await open();
-    const handle = await first.openWrite('f', writeOptions());
+    const handle = await first.openWrite(storePath('f'), writeOptions());
     await handle.write(0, [Buffer.alloc(PART + 1000)]);
     await handle.sync();
     await second.sweep();
     expect(await uploadKeys()).toEqual(['home/f']);
     await handle.close();
-    expect((await second.stat('f', { followSymlinks: true })).attributes.size).toBe(PART + 1000);
+    expect((await second.stat(storePath('f'), { followSymlinks: true })).attributes.size).toBe(PART + 1000);
   });
 
   test('takes a silent process of another machine for dead after the lease, by its own clock', async () => {
@@ -163,7 +164,7 @@ class HeldClock implements Clock {
   test('with sweep false no journal is written', async () => {
     const store = await S3Store.open(bucket.options({ prefix: 'home', partBytes: PART, sweep: false }));
     opened.push(store);
-    const handle = await store.openWrite('f', writeOptions());
+    const handle = await store.openWrite(storePath('f'), writeOptions());
     await handle.write(0, [Buffer.alloc(PART + 1)]);
     await handle.sync();
     const journals = async () => bucket.keys('home/.latticeport/uploads/');

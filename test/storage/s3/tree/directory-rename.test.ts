@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { S3Store } from '../../../../src/storage/s3/s3-store.ts';
 import { FaultProxy } from '../../fault-proxy/fault-proxy.ts';
 import { servers, TestBucket } from '../s3-server.ts';
+import { storePath } from '../../store-path.ts';
 
 /** Passes requests on, but for DeleteObjects, which `answer` answers from the request's body. */
 async function answerDeletes(
@@ -94,7 +95,9 @@ for (const { name, endpoint } of servers) {
       const interrupt = async () => {
         proxy.decide = ({ operation }) =>
           operation === 'DeleteObjects' ? { kind: 'refuse', status: 500, code: 'InternalError' } : undefined;
-        await expect(store.rename('from', 'to', { overwrite: false })).rejects.toMatchObject({ code: 'unavailable' });
+        await expect(store.rename(storePath('from'), storePath('to'), { overwrite: false })).rejects.toMatchObject({
+          code: 'unavailable',
+        });
         proxy.reset();
       };
       await interrupt();
@@ -103,11 +106,13 @@ for (const { name, endpoint } of servers) {
       await putInParts('to/a', 'content', { 'latticeport-upload': 'tag of a' });
       // Another program’s, by chance as long.
       await putInParts('to/b', 'CONTENT');
-      await expect(store.rename('from', 'to', { overwrite: false })).rejects.toMatchObject({ code: 'exists' });
+      await expect(store.rename(storePath('from'), storePath('to'), { overwrite: false })).rejects.toMatchObject({
+        code: 'exists',
+      });
       expect(await text('to/b')).toBe('CONTENT');
       expect(await bucket.keys('from/')).toEqual(['from/a', 'from/b']);
       await bucket.client.send(new DeleteObjectCommand({ Bucket: bucket.name, Key: 'to/b' }));
-      await store.rename('from', 'to', { overwrite: false });
+      await store.rename(storePath('from'), storePath('to'), { overwrite: false });
       expect(await bucket.keys('from/')).toEqual([]);
       expect([await text('to/a'), await text('to/b')]).toEqual(['content', 'content']);
     });
@@ -132,7 +137,7 @@ for (const { name, endpoint } of servers) {
       await put('from/a', 'a');
       await put('from/b', 'b');
       const store = await open(proxy.endpoint);
-      await store.rename('from', 'to', { overwrite: false });
+      await store.rename(storePath('from'), storePath('to'), { overwrite: false });
       expect(await bucket.keys('from/')).toEqual([]);
       expect([await text('to/a'), await text('to/b')]).toEqual(['a', 'a later version']);
     });
@@ -146,7 +151,7 @@ for (const { name, endpoint } of servers) {
       opened.push(proxy);
       await put('from/a', 'a');
       const store = await open(proxy.endpoint);
-      await store.rename('from', 'to', { overwrite: false });
+      await store.rename(storePath('from'), storePath('to'), { overwrite: false });
       expect(await bucket.keys('from/')).toEqual([]);
       expect(await text('to/a')).toBe('a');
     });

@@ -5,6 +5,7 @@ import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { S3Store } from '../../../../src/storage/s3/s3-store.ts';
 import { expectError, inParallel, listAll, readToEnd, writeAt, writeOptions } from '../../contract/store-driver.ts';
 import { servers, TestBucket } from '../s3-server.ts';
+import { storePath } from '../../store-path.ts';
 
 const PART = 5 * 1024 ** 2;
 
@@ -29,7 +30,7 @@ for (const { name, endpoint } of servers) {
     });
     beforeEach(async () => {
       directory = `d${(count += 1)}`;
-      await store.mkdir(directory, {});
+      await store.mkdir(storePath(directory), {});
       hidden.length = 0;
     });
 
@@ -41,13 +42,15 @@ for (const { name, endpoint } of servers) {
     const head = async (path: string) =>
       bucket.client.send(new HeadObjectCommand({ Bucket: bucket.name, Key: `home/${directory}/${path}` }));
     const put = async (path: string, body = 'x') => {
-      const handle = await store.openWrite(at(path), writeOptions());
+      const handle = await store.openWrite(storePath(at(path)), writeOptions());
       await writeAt(handle, 0, body);
       await handle.close();
     };
     const names = async (path = '') =>
-      (await listAll(store, path === '' ? directory : at(path))).map((entry) => `${entry.kind[0]} ${entry.name}`);
-    const kind = async (path: string) => (await store.stat(at(path), { followSymlinks: true })).kind;
+      (await listAll(store, storePath(path === '' ? directory : at(path)))).map(
+        (entry) => `${entry.kind[0]} ${entry.name}`,
+      );
+    const kind = async (path: string) => (await store.stat(storePath(at(path)), { followSymlinks: true })).kind;
 
     test('keys that are no paths are hidden, counted, and keep the directory from being removed', async () => {
       for (const key of ['/slash', 'a//b', './dot', '../dotdot', 'tab\tin it', 'a/./b', 'plain']) await putKey(key);
@@ -55,9 +58,9 @@ for (const { name, endpoint } of servers) {
       expect(hidden).toEqual([4]);
       // What is under `a` is only keys that are no paths.
       expect(await names('a')).toEqual([]);
-      await expectError(store.rmdir(at('a')), 'not-empty');
-      await store.remove(at('plain'));
-      await expectError(store.rmdir(directory), 'not-empty');
+      await expectError(store.rmdir(storePath(at('a'))), 'not-empty');
+      await store.remove(storePath(at('plain')));
+      await expectError(store.rmdir(storePath(directory)), 'not-empty');
     });
 
     test('a file beside a prefix of its name: the path is the file, listed once, and the rest keeps its own paths', async () => {
@@ -75,14 +78,14 @@ for (const { name, endpoint } of servers) {
       expect(listed).toHaveLength(1201);
       expect(listed.filter((entry) => entry.endsWith(' a'))).toEqual(['f a']);
       expect(await kind('a')).toBe('file');
-      const handle = await store.openRead(at('a'));
+      const handle = await store.openRead(storePath(at('a')));
       expect((await readToEnd(handle)).toString()).toBe('the file');
       await handle.close();
       expect(await kind('a/b')).toBe('file');
-      await expectError(store.rmdir(at('a')), 'not-a-directory');
-      await expectError(store.mkdir(at('a'), {}), 'exists');
+      await expectError(store.rmdir(storePath(at('a'))), 'not-a-directory');
+      await expectError(store.mkdir(storePath(at('a')), {}), 'exists');
       // With the file gone the directory comes to light.
-      await store.rename(at('a'), at('moved'), { overwrite: false });
+      await store.rename(storePath(at('a')), storePath(at('moved')), { overwrite: false });
       expect(await kind('a')).toBe('directory');
       expect(await names('a')).toEqual(['f b']);
     }, 180_000);
@@ -91,24 +94,24 @@ for (const { name, endpoint } of servers) {
       await putKey('implied/sub/f');
       expect([await kind('implied'), await kind('implied/sub')]).toEqual(['directory', 'directory']);
       expect(await names('implied')).toEqual(['d sub']);
-      await store.remove(at('implied/sub/f'));
+      await store.remove(storePath(at('implied/sub/f')));
       expect(await kind('implied/sub')).toBe('directory');
-      await store.rmdir(at('implied/sub'));
+      await store.rmdir(storePath(at('implied/sub')));
       expect(await kind('implied')).toBe('directory');
-      await store.rmdir(at('implied'));
-      await expectError(store.stat(at('implied'), { followSymlinks: true }), 'not-found');
+      await store.rmdir(storePath(at('implied')));
+      await expectError(store.stat(storePath(at('implied')), { followSymlinks: true }), 'not-found');
     });
 
     test('nor when two clients remove its last two files at once, or one is renamed away', async () => {
       await putKey('implied/f');
       await putKey('implied/g');
-      await Promise.all([store.remove(at('implied/f')), store.remove(at('implied/g'))]);
+      await Promise.all([store.remove(storePath(at('implied/f'))), store.remove(storePath(at('implied/g')))]);
       expect(await kind('implied')).toBe('directory');
       await putKey('other/f');
-      await store.rename(at('other/f'), at('f'), { overwrite: false });
+      await store.rename(storePath(at('other/f')), storePath(at('f')), { overwrite: false });
       expect(await kind('other')).toBe('directory');
       await putKey('third/sub/f');
-      await store.rename(at('third/sub'), at('sub'), { overwrite: false });
+      await store.rename(storePath(at('third/sub')), storePath(at('sub')), { overwrite: false });
       expect(await kind('third')).toBe('directory');
     });
 
@@ -120,10 +123,10 @@ for (const { name, endpoint } of servers) {
 
     test('attributes that rclone and s3fs wrote are seen, and ours are as they read them', async () => {
       await putKey('f', 'content', { mtime: '1354040105.5', mode: String(0o100600), uid: '12', colour: 'red' });
-      const { attributes } = await store.stat(at('f'), { followSymlinks: true });
+      const { attributes } = await store.stat(storePath(at('f')), { followSymlinks: true });
       expect(attributes).toMatchObject({ mtime: 1_354_040_105, mode: 0o100600, uid: 12, gid: 0 });
       await store.setAttributes(
-        at('f'),
+        storePath(at('f')),
         { mtime: 1_600_000_000, atime: 1_600_000_001, mode: 0o640 },
         { followSymlinks: true },
       );
@@ -142,7 +145,7 @@ for (const { name, endpoint } of servers) {
         ['large', PART + 100],
       ] as const) {
         const handle = await store.openWrite(
-          at(path),
+          storePath(at(path)),
           writeOptions({ attributes: { mtime: 1_500_000_000, mode: 0o600 } }),
         );
         await handle.write(0, [Buffer.alloc(size)]);
@@ -153,19 +156,19 @@ for (const { name, endpoint } of servers) {
 
     test('times that this process has set are in the listing too, until somebody else stores the file', async () => {
       const listed = async (file: string) => {
-        const entry = (await listAll(store, directory)).find(({ name: found }) => found === file);
+        const entry = (await listAll(store, storePath(directory))).find(({ name: found }) => found === file);
         return { mtime: entry?.attributes.mtime, mode: (entry?.attributes.mode ?? 0) & 0o777 };
       };
-      const handle = await store.openWrite(at('f'), writeOptions({ attributes: { mode: 0o600 } }));
+      const handle = await store.openWrite(storePath(at('f')), writeOptions({ attributes: { mode: 0o600 } }));
       await handle.write(0, [Buffer.from('x')]);
       await handle.setAttributes({ mtime: 1_400_000_000 });
       await handle.close();
       expect(await listed('f')).toEqual({ mtime: 1_400_000_000, mode: 0o600 });
-      await store.rename(at('f'), at('g'), { overwrite: false });
+      await store.rename(storePath(at('f')), storePath(at('g')), { overwrite: false });
       expect(await listed('g')).toEqual({ mtime: 1_400_000_000, mode: 0o600 });
-      await store.setAttributes(at('g'), { mtime: 1_500_000_000 }, { followSymlinks: true });
+      await store.setAttributes(storePath(at('g')), { mtime: 1_500_000_000 }, { followSymlinks: true });
       expect(await listed('g')).toEqual({ mtime: 1_500_000_000, mode: 0o600 });
-      const large = await store.openWrite(at('large'), writeOptions());
+      const large = await store.openWrite(storePath(at('large')), writeOptions());
       await large.write(0, [Buffer.alloc(PART + 1)]);
       await large.setAttributes({ mtime: 1_600_000_000, mode: 0o640 });
       await large.close();
@@ -186,8 +189,8 @@ for (const { name, endpoint } of servers) {
           ContentDisposition: 'attachment',
         }),
       );
-      await store.setAttributes(at('f'), { mtime: 5 }, { followSymlinks: true });
-      const handle = await store.openWrite(at('f'), writeOptions({ truncate: false }));
+      await store.setAttributes(storePath(at('f')), { mtime: 5 }, { followSymlinks: true });
+      const handle = await store.openWrite(storePath(at('f')), writeOptions({ truncate: false }));
       await writeAt(handle, 7, ' and more');
       await handle.close();
       expect(await head('f')).toMatchObject({
@@ -202,12 +205,12 @@ for (const { name, endpoint } of servers) {
       await bucket.client.send(
         new PutObjectCommand({ Bucket: bucket.name, Key: 'home/.latticeport/renames/x', Body: '{}' }),
       );
-      expect((await listAll(store, '')).map((entry) => entry.name)).not.toContain('.latticeport');
+      expect((await listAll(store, storePath(''))).map((entry) => entry.name)).not.toContain('.latticeport');
       for (const path of ['.latticeport', '.latticeport/renames/x']) {
-        await expectError(store.stat(path, { followSymlinks: true }), 'permission-denied');
-        await expectError(store.openRead(path), 'permission-denied');
-        await expectError(store.openWrite(path, writeOptions()), 'permission-denied');
-        await expectError(store.remove(path), 'permission-denied');
+        await expectError(store.stat(storePath(path), { followSymlinks: true }), 'permission-denied');
+        await expectError(store.openRead(storePath(path)), 'permission-denied');
+        await expectError(store.openWrite(storePath(path), writeOptions()), 'permission-denied');
+        await expectError(store.remove(storePath(path)), 'permission-denied');
       }
     });
   });

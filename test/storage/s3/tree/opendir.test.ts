@@ -7,6 +7,7 @@ import { UserView } from '../../../../src/vfs/user-view.ts';
 import { SftpTestClient, statusOf } from '../../../sftp/sftp-test-client.ts';
 import { FaultProxy } from '../../fault-proxy/fault-proxy.ts';
 import { CountingStore, ENDLESS } from '../counting-store.ts';
+import { storePath } from '../../store-path.ts';
 
 describe('OPENDIR', () => {
   let double: CountingStore;
@@ -28,7 +29,7 @@ describe('OPENDIR', () => {
       listTimes: 'upload',
       retry: { attempts: 2, baseDelayMs: 1, maxDelayMs: 1 },
     });
-    const directories = [{ entry: '/', store, path: '' }];
+    const directories = [{ entry: '/', store, path: storePath('') }];
     client = await SftpTestClient.connect(new UserView({ directories, permissions: READ_WRITE, userName: 'tester' }));
   });
   afterEach(async () => {

@@ -5,6 +5,7 @@ import { S3Store } from '../../../../src/storage/s3/s3-store.ts';
 import { PartBuffers, STARTER_BYTES } from '../../../../src/storage/s3/upload/part-buffers.ts';
 import { expectSameBytes, pattern, readToEnd, writeOptions } from '../../contract/store-driver.ts';
 import { servers, TestBucket } from '../s3-server.ts';
+import { storePath } from '../../store-path.ts';
 
 const MIB = 1024 ** 2;
 const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
@@ -25,7 +26,7 @@ const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
     store = await S3Store.open(spoolBytes === undefined ? options : { ...options, spool });
   };
   const begin = async (name: string, bytes: Buffer): Promise<WriteHandle> => {
-    const handle = await store.openWrite(name, writeOptions());
+    const handle = await store.openWrite(storePath(name), writeOptions());
     await handle.write(0, [Buffer.from(bytes)]);
     return handle;
   };
@@ -70,7 +71,7 @@ const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
       const handle = handles[index];
       await handle?.write(6 * MIB, [Buffer.from(bytes.subarray(6 * MIB))]);
       await handle?.close();
-      const reader = await store.openRead(`f${index}`);
+      const reader = await store.openRead(storePath(`f${index}`));
       expectSameBytes(await readToEnd(reader), bytes);
       await reader.close();
     }

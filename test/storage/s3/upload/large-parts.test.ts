@@ -5,6 +5,7 @@ import { PartBuffers, STARTER_BYTES } from '../../../../src/storage/s3/upload/pa
 import { expectSameBytes, pattern, readToEnd, writeOptions } from '../../contract/store-driver.ts';
 import { FaultProxy } from '../../fault-proxy/fault-proxy.ts';
 import { servers, TestBucket } from '../s3-server.ts';
+import { storePath } from '../../store-path.ts';
 
 const PART = 5 * 1024 ** 2;
 const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
@@ -40,7 +41,7 @@ async function openSite() {
         return parts % 2 === 0 ? { kind: parts % 4 === 0 ? 'reset-during' : 'reset-after' } : undefined;
       };
       const bytes = pattern(4 * PART + 12_345, 8);
-      const handle = await store.openWrite('f', writeOptions());
+      const handle = await store.openWrite(storePath('f'), writeOptions());
       let spoolBytes = 0;
       for (let at = 0; at < bytes.length; at += 1024 ** 2) {
         await handle.write(at, [Buffer.from(bytes.subarray(at, at + 1024 ** 2))]);
@@ -51,7 +52,7 @@ async function openSite() {
       // The one that is filled, and two on their way.
       expect(spoolBytes).toBeGreaterThan(0);
       expect(spoolBytes).toBeLessThanOrEqual(3 * PART);
-      const reader = await store.openRead('f');
+      const reader = await store.openRead(storePath('f'));
       expectSameBytes(await readToEnd(reader), bytes);
       await reader.close();
       while (store.usage().spoolFiles > 0) await new Promise((resolve) => setImmediate(resolve));
@@ -74,12 +75,12 @@ async function openSite() {
       };
       const files = { f: pattern(3 * PART + 12_345, 8), small: pattern(10_000, 9) };
       for (const [name, bytes] of Object.entries(files)) {
-        const handle = await store.openWrite(name, writeOptions());
+        const handle = await store.openWrite(storePath(name), writeOptions());
         for (let at = 0; at < bytes.length; at += 1024 ** 2) {
           await handle.write(at, [Buffer.from(bytes.subarray(at, at + 1024 ** 2))]);
         }
         await handle.close();
-        const reader = await store.openRead(name);
+        const reader = await store.openRead(storePath(name));
         expectSameBytes(await readToEnd(reader), bytes);
         await reader.close();
       }

@@ -9,6 +9,7 @@ import { UserView } from '../../../../src/vfs/user-view.ts';
 import { SftpTestClient } from '../../../sftp/sftp-test-client.ts';
 import { writeOptions } from '../../contract/store-driver.ts';
 import { CountingStore } from '../counting-store.ts';
+import { storePath } from '../../store-path.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 * MIB;
@@ -45,11 +46,11 @@ describe('space in a file that nobody has written', () => {
   const tooLarge = { code: 'too-large', message: expect.stringMatching(/more empty space.*20971520 bytes/) };
 
   test.each([false, true])('is refused beyond the bound at CLOSE, a file read too: %p', async (read) => {
-    const jump = await store.openWrite('jump', writeOptions({ read }));
+    const jump = await store.openWrite(storePath('jump'), writeOptions({ read }));
     await jump.write(0, [Buffer.from('begin')]);
     await jump.write(100 * GIB, [Buffer.from('end')]);
     await expect(jump.close()).rejects.toMatchObject(tooLarge);
-    const grown = await store.openWrite('grown', writeOptions({ read }));
+    const grown = await store.openWrite(storePath('grown'), writeOptions({ read }));
     await grown.truncate(20 * MIB + 1);
     await expect(grown.close()).rejects.toMatchObject(tooLarge);
     expect(double.received).toBeLessThan(10 * MIB);
@@ -59,7 +60,7 @@ describe('space in a file that nobody has written', () => {
   });
 
   test.each([false, true])('is stored up to the bound, and what is written in time counts as written', async (read) => {
-    const file = await store.openWrite('f', writeOptions({ read }));
+    const file = await store.openWrite(storePath('f'), writeOptions({ read }));
     // As clients do that make room first.
     await file.truncate(50 * MIB);
     await file.write(40 * MIB, [Buffer.alloc(5 * MIB)]);
@@ -69,12 +70,12 @@ describe('space in a file that nobody has written', () => {
   });
 
   test('bytes over parts that were sent, and behind a cut, count too', async () => {
-    const file = await store.openWrite('f', writeOptions());
+    const file = await store.openWrite(storePath('f'), writeOptions());
     for (let at = 0; at < 12 * MIB; at += MIB) await file.write(at, [Buffer.alloc(MIB)]);
     await file.truncate(7 * MIB);
     await file.write(27 * MIB + 1, [Buffer.alloc(1)]);
     await expect(file.close()).rejects.toMatchObject(tooLarge);
-    const same = await store.openWrite('f', writeOptions());
+    const same = await store.openWrite(storePath('f'), writeOptions());
     for (let at = 0; at < 12 * MIB; at += MIB) await same.write(at, [Buffer.alloc(MIB)]);
     await same.truncate(7 * MIB);
     await same.write(27 * MIB, [Buffer.alloc(1)]);
@@ -83,14 +84,14 @@ describe('space in a file that nobody has written', () => {
   });
 
   test('SETSTAT by path is refused at once, and leaves the file', async () => {
-    const file = await store.openWrite('f', writeOptions());
+    const file = await store.openWrite(storePath('f'), writeOptions());
     await file.write(0, [Buffer.alloc(6 * MIB)]);
     await file.close();
     double.received = 0;
-    await expect(store.truncate('f', 26 * MIB + 1)).rejects.toMatchObject(tooLarge);
+    await expect(store.truncate(storePath('f'), 26 * MIB + 1)).rejects.toMatchObject(tooLarge);
     expect(double.received).toBe(0);
     expect(double.objects.get('f')?.size).toBe(6 * MIB);
-    await store.truncate('f', 26 * MIB);
+    await store.truncate(storePath('f'), 26 * MIB);
     expect(double.objects.get('f')?.size).toBe(26 * MIB);
   });
 
@@ -98,7 +99,7 @@ describe('space in a file that nobody has written', () => {
     await store.close();
     store = await open(undefined);
     const view = new UserView({
-      directories: [{ entry: '/', store, path: '' }],
+      directories: [{ entry: '/', store, path: storePath('') }],
       permissions: READ_WRITE,
       userName: 'tester',
     });

@@ -4,6 +4,7 @@ import { S3Store } from '../../../../src/storage/s3/s3-store.ts';
 import { pattern, writeOptions } from '../../contract/store-driver.ts';
 import { FaultProxy } from '../../fault-proxy/fault-proxy.ts';
 import { servers, TestBucket } from '../s3-server.ts';
+import { storePath } from '../../store-path.ts';
 
 const PART = 5 * 1024 ** 2;
 const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
@@ -21,7 +22,7 @@ const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
         seen.push(operation);
         return refused ? { kind: 'reset-before' } : undefined;
       };
-      const handle = await store.openWrite('f', writeOptions());
+      const handle = await store.openWrite(storePath('f'), writeOptions());
       await handle.write(0, [pattern(2 * PART)]);
       await handle.close();
       const began = seen.indexOf('CreateMultipartUpload');

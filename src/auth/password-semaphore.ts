@@ -8,11 +8,11 @@ interface Waiting {
 }
 
 /**
- * Gives password checks their turn: the sources one after the other, so that one that guesses delays itself the most. The
+ * The semaphore of password checks, which serves the sources one after the other, so that one that guesses delays itself the most. The
  * waiting places are limited, and no source can take them from the others: when all are taken, the last to come of the
  * source that has most of them goes.
  */
-export class PasswordTurns {
+export class PasswordSemaphore {
   /** In the order of their turns. */
   readonly #sources = new Map<string, Waiting[]>();
   #waiting = 0;

@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
-import { PasswordTurns } from '../../src/auth/password-turns.ts';
+import { PasswordSemaphore } from '../../src/auth/password-semaphore.ts';
 
 /** Checks that end when told, and what has been started. */
 function bench(): {
-  turns: PasswordTurns;
+  turns: PasswordSemaphore;
   started: string[];
   check: (name: string) => () => Promise<boolean>;
   end: (name: string) => void;
@@ -11,7 +11,7 @@ function bench(): {
   const started: string[] = [];
   const ends = new Map<string, () => void>();
   return {
-    turns: new PasswordTurns(),
+    turns: new PasswordSemaphore(),
     started,
     check: (name) => () => {
       started.push(name);

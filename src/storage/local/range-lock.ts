@@ -7,11 +7,11 @@ interface Operation {
 }
 
 /**
- * Runs operations on byte ranges at the same time, except where they touch: of two that overlap, the one called later
+ * A read-write lock of byte ranges. It runs operations at the same time, except where they touch: of two that overlap, the one called later
  * starts when the earlier has ended, unless both only read. Threads of a pool finish in any order; this keeps the order
  * of the calls where it can be seen.
  */
-export class RangeQueue {
+export class RangeLock {
   readonly #operations = new Set<Operation>();
 
   /** `end` is exclusive; Infinity for an operation on all that follows. */
