@@ -15,7 +15,7 @@ export const DIFFERENCES = {
   'times set before the last write':
     'A time that was set through a handle, or while a handle was open, may stay although bytes are written later through it: clients set times before their last WRITE is answered, and mean them.',
   'stale writer':
-    'Where another version of the file was committed since an upload began that did not truncate, or since it was stored while others shared it, the CLOSE of a handle that has changed something fails, and nothing of it is stored; that of a handle that has not is answered OK. Nothing that was acknowledged is overwritten without one of the two saying so.',
+    'Where another version of the file was committed since an upload began that did not truncate, or since it was stored while others shared it, the CLOSE of a handle that has changed something since fails, and nothing of that is stored; that of a handle that has not is answered OK. Nothing that was acknowledged is overwritten without one of the two saying so.',
   'shared and stored':
     'Once an upload that several handles share was stored, by the CLOSE of one of them, by SETSTAT with a size or by a name operation of somebody else, it is a change of that file. What is written through the others may be in the file at once (local), and then it stays whatever becomes of their sessions.',
   'copy onto itself':

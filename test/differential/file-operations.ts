@@ -369,6 +369,7 @@ function commitAs(given: World, id: number, uploadId: number, fresh: boolean, co
     const next = uploadOf(world, uploadId);
     next.base = fileOf(world, id).committed;
     next.published = true;
+    for (const key of next.handles) handleOf(world, key).wrote = false;
     if (next.received) next.inPlace = 'yes';
     else if (fresh && next.inPlace === 'no')
       next.inPlace = file.committed === undefined || next.truncating ? 'yes' : 'perhaps';

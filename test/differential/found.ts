@@ -234,4 +234,12 @@ seed 1, partialUploads store, at first: d/x 100×'@', d/y 50×'#', e/x 100×'%',
    1: close slot=0
    1: close slot=1`,
   },
+  {
+    name: 'a file that was removed is read',
+    text: `
+seed 50019, partialUploads discard, at first: d/y 20×'<'
+   2: open slot=1 d/y READ mode=0644
+   0: remove d/y
+   2: read slot=1 offset=0 length=30`,
+  },
 ];

@@ -336,7 +336,8 @@ function read(given: World, rules: Rules, key: string, offset: number, length: n
   outcomes.push(...endedRead(given, key));
   if (!rules.posix && rules.refusesReads && handle.upload === undefined) {
     const node = fileOf(given, handle.node);
-    const replaced = handle.views.some((view) => view !== 'follow' && view !== node.committed);
+    const removed = namesOfNode(given, handle.node).length === 0;
+    const replaced = removed || handle.views.some((view) => view !== 'follow' && view !== node.committed);
     if ((replaced || node.uploads.length > 0) && meant('read handle keeps its version')) {
       outcomes.push(status(given, FAILURE));
     }

@@ -80,7 +80,9 @@ export class OpenVersion {
 
   /** Puts what was written so far at the path, and goes on as a change of that. The caller holds the path's lane. */
   async checkpoint(): Promise<void> {
+    // Before it begins: what comes meanwhile is not in it.
     this.changed = false;
+    for (const writer of this.writers) writer.stored();
     await this.inner.checkpoint();
     this.#committed = true;
   }

@@ -30,6 +30,11 @@ export class SharedWriteHandle implements WriteHandle {
     return this.#changed;
   }
 
+  /** What was done by now is stored, or the version fails. */
+  stored(): void {
+    this.#changed = false;
+  }
+
   async stat(): Promise<Entry> {
     return this.#inner().stat();
   }
