@@ -3,7 +3,7 @@ import { toStorageError } from './errors.ts';
 import { withRetry, type Attempt, type RetryContext } from './retry.ts';
 
 /** What a request is made with: the client of this moment, and the signal that ends it. */
-export interface RequestTools {
+export interface RequestContext {
   readonly client: S3Client;
   readonly options: { readonly abortSignal?: AbortSignal };
   readonly attempt: Attempt;
@@ -25,7 +25,7 @@ export class Requester {
   }
 
   /** Throws StorageError. */
-  async run<T>(operation: string, request: (tools: RequestTools) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async run<T>(operation: string, request: (context: RequestContext) => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
       return await this.runRaw(operation, request, signal);
     } catch (error) {
@@ -34,7 +34,7 @@ export class Requester {
   }
 
   /** As `run`, but throws the SDK's error, for callers to whom its code matters. */
-  async runRaw<T>(operation: string, request: (tools: RequestTools) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async runRaw<T>(operation: string, request: (context: RequestContext) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return withRetry(
       operation,
       this.context,
