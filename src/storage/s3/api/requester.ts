@@ -34,7 +34,11 @@ export class Requester {
   }
 
   /** As `run`, but throws the SDK's error, for callers to whom its code matters. */
-  async runRaw<T>(operation: string, request: (context: RequestContext) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async runRaw<T>(
+    operation: string,
+    request: (context: RequestContext) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     return withRetry(
       operation,
       this.context,
