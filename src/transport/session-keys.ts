@@ -2,12 +2,7 @@ import { asksForExtInfo } from '../negotiation/signals.ts';
 import { asDisconnect } from './as-disconnect.ts';
 import { DISCONNECT_REASON, SshDisconnect, unexpectedMessage } from './disconnect.ts';
 import type { ExchangeResult, ExchangeStep } from './key-exchange.ts';
-import {
-  REKEYS_PER_MINUTE,
-  KEX_TIMEOUT_SECONDS,
-  MAX_PACKETS_PER_KEY,
-  MAX_QUEUED_DURING_KEX_BYTES,
-} from './limits.ts';
+import { REKEYS_PER_MINUTE, KEX_TIMEOUT_SECONDS, MAX_PACKETS_PER_KEY, MAX_QUEUED_DURING_KEX_BYTES } from './limits.ts';
 import { encodeExtInfo, encodeNewKeys, SSH_MSG } from './messages.ts';
 import type { PacketReader } from './packet-reader.ts';
 import type { PacketWriter } from './packet-writer.ts';

@@ -4,6 +4,7 @@ import * as auth from '../../src/auth/limits.ts';
 import { configJsonSchema } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import * as connection from '../../src/connection/limits.ts';
+import * as negotiation from '../../src/negotiation/limits.ts';
 import * as server from '../../src/server/limits.ts';
 import { s3Options } from '../../src/server/stores/s3.ts';
 import * as sftp from '../../src/sftp/limits.ts';
@@ -58,6 +59,7 @@ const SETTINGS: Readonly<Record<string, Limit>> = {
 const ROOMS: Readonly<Record<string, object>> = {
   'auth/limits.ts': auth,
   'connection/limits.ts': connection,
+  'negotiation/limits.ts': negotiation,
   'server/limits.ts': server,
   'sftp/limits.ts': sftp,
   'storage/local/limits.ts': local,
