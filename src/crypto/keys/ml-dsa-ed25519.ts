@@ -39,6 +39,7 @@ export function mlDsa44Ed25519With(dsa: MlDsa): KeyTypeDefinition<Name, Name, 'm
       {
         name: NAME,
         hash: 'sha512',
+        pq: 'ml-dsa',
         family: 'PQ hybrid (ML-DSA-44 + Ed25519)',
         strength: '128 bits; PQ category 2',
         fips: 'approved',
