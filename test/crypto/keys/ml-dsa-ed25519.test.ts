@@ -56,6 +56,14 @@ describe('the known answers of OpenSSH 10.6', () => {
     expect(known.comment).toBe('latticeport-kat');
   });
 
+  test('a key that is encrypted', () => {
+    const encrypted = keyFile(vector('id_encrypted.b64'));
+    const { blob } = parsePrivateKey(encrypted, 'secret').publicKey;
+    expect(blob).toEqual(parseAuthorizedKey(vector('id_encrypted.pub')).blob);
+    expect(() => parsePrivateKey(encrypted, 'Secret')).toThrow('wrong passphrase');
+    expect(() => parsePrivateKey(encrypted)).toThrow('private key is encrypted, and no passphrase was given');
+  });
+
   test('the signature of ssh-keygen -Y sign', () => {
     const { publicKey, namespace, signature } = signatureOf(vector('message.sig'));
     expect(publicKey).toEqual(known.publicKey.blob);
@@ -206,6 +214,13 @@ describe(`ssh-keygen of OpenSSH ${peer?.version ?? '(not installed)'}`, () => {
     const key = parsePrivateKey(readFileSync(file, 'utf8'));
     expect(key.comment).toBe('made by ssh-keygen');
     expect(key.publicKey.blob).toEqual(parseAuthorizedKey(readFileSync(`${file}.pub`, 'utf8')).blob);
+  });
+
+  given('makes an encrypted key that we read', () => {
+    const file = path.join(folder, 'encrypted');
+    run(['-q', '-t', 'mldsa44-ed25519', '-N', 'correct horse', '-a', '2', '-f', file]);
+    const { blob } = parseAuthorizedKey(readFileSync(`${file}.pub`, 'utf8'));
+    expect(parsePrivateKey(readFileSync(file, 'utf8'), 'correct horse').publicKey.blob).toEqual(blob);
   });
 
   given('verifies our signature of the known key, and not a changed one', async () => {
