@@ -70,8 +70,12 @@ export class ConfigWatcher {
   /** Of a configuration that is broken: those of the one before. */
   #filesNow(): readonly string[] {
     try {
-      const { hostKeys, users } = loadConfig(this.#file).config;
-      return [...hostKeys, ...users.flatMap(({ passwordHashFile }) => passwordHashFile ?? [])];
+      const { hostKeys, hostKeyPassphraseFile, users } = loadConfig(this.#file).config;
+      return [
+        ...hostKeys,
+        ...(hostKeyPassphraseFile === undefined ? [] : [hostKeyPassphraseFile]),
+        ...users.flatMap(({ passwordHashFile }) => passwordHashFile ?? []),
+      ];
     } catch (error) {
       if (error instanceof ConfigError) return this.#files;
       throw error;

@@ -63,6 +63,9 @@ function resolvePaths(config: Config, folder: string): Config {
   return {
     ...config,
     hostKeys: config.hostKeys.map(absolute),
+    ...(config.hostKeyPassphraseFile !== undefined && {
+      hostKeyPassphraseFile: absolute(config.hostKeyPassphraseFile),
+    }),
     policyDirectories: config.policyDirectories.map(absolute),
     users: config.users.map((user) =>
       user.passwordHashFile === undefined ? user : { ...user, passwordHashFile: absolute(user.passwordHashFile) },

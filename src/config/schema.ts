@@ -150,6 +150,11 @@ const settings = z.strictObject({
   $schema: z.string().optional(),
   listen: listen.prefault({}),
   hostKeys: z.array(z.string().min(1)).min(1).describe('Private key files.'),
+  hostKeyPassphraseFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A file whose first line is the passphrase of the host keys that are encrypted.'),
   securityPolicy: z.string().min(1).default('TransferPQSecurityPolicy-2026-11'),
   policyDirectories: z.array(z.string().min(1)).default([]).describe('More security policies, one JSON file each.'),
   fips: z

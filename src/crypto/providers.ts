@@ -1,14 +1,15 @@
 import { getFips } from 'node:crypto';
-import { CIPHER_BY_NAME, KEX_BY_NAME, MAC_BY_NAME } from './algorithms/algorithm-table.ts';
+import { CIPHER_BY_NAME, HOST_KEY_BY_NAME, KEX_BY_NAME, MAC_BY_NAME } from './algorithms/algorithm-table.ts';
 import type { CipherPrimitive, ClassicalExchange, MacPrimitive, PqFamily } from './algorithms/facts.ts';
 import { nodeHasX25519, p256 } from './kex/ecdh.ts';
 import type { Ecdh } from './kex/ecdh.ts';
 import { x25519WithMlKem } from './kex/kex-constructors.ts';
 import { mlKem, nodeHasMlKem } from './kex/ml-kem.ts';
+import { mlDsa } from './keys/ml-dsa.ts';
 import { cipherKeySizes, createSealer, isAead } from './cipher/cipher-constructors.ts';
 import { nodePoly, poly1305 } from './cipher/poly1305.ts';
 
-/** The names of a policy that decide what is computed; the host key algorithms are always OpenSSL's. */
+/** The names of a policy that decide what is computed for packets and key exchanges. */
 export interface OfferedNames {
   readonly kex: readonly string[];
   readonly ciphers: readonly string[];
@@ -39,6 +40,7 @@ export interface Providers {
   readonly chacha20Poly1305: 'node' | 'node, Poly1305 of noble';
   readonly hmac: 'node';
   readonly umac: 'latticeport, on AES of node';
+  readonly mlDsa: 'node' | 'noble';
 }
 
 type Part = keyof Providers;
@@ -49,6 +51,7 @@ export interface ProviderReport extends Partial<Providers> {
   readonly openssl: string;
   readonly fips: boolean;
   readonly random: 'node';
+  /** Of classical keys, and the classical half of a composite. */
   readonly signatures: 'node';
   /** Exchange hashes, key derivation and what combines the secrets of a hybrid: each call of a hash function. */
   readonly hashes: 'node';
@@ -66,6 +69,7 @@ const PROVIDER_OF: { readonly [Name in Part]: () => Providers[Name] } = {
   chacha20Poly1305: () => (poly1305 === nodePoly ? 'node' : 'node, Poly1305 of noble'),
   hmac: () => 'node',
   umac: () => 'latticeport, on AES of node',
+  mlDsa: () => mlDsa(44).provider,
 };
 
 /** The parts that a row of the tables needs. A row that names something which has no part does not compile. */
@@ -91,7 +95,8 @@ const PART_OF_PRIMITIVE: Readonly<Record<CipherPrimitive | MacPrimitive, Part>> 
   UMAC: 'umac',
 };
 
-export function reportProviders({ kex, ciphers, macs }: OfferedNames): ProviderReport {
+/** `signatures`: the algorithms that host keys and user keys may sign with. */
+export function reportProviders({ kex, ciphers, macs }: OfferedNames, signatures: readonly string[]): ProviderReport {
   const usedCiphers = rowsNamed(ciphers, CIPHER_BY_NAME);
   // An AEAD never uses the MAC that is negotiated beside it.
   const usedMacs = usedCiphers.every(({ aead }) => aead) ? [] : rowsNamed(macs, MAC_BY_NAME);
@@ -101,6 +106,7 @@ export function reportProviders({ kex, ciphers, macs }: OfferedNames): ProviderR
       PART_OF_CLASSICAL[classical],
     ]),
     ...[...usedCiphers, ...usedMacs].map(({ primitive }) => PART_OF_PRIMITIVE[primitive]),
+    ...rowsNamed(signatures, HOST_KEY_BY_NAME).flatMap(({ pq }): Part[] => (pq === null ? [] : ['mlDsa'])),
   ]);
   const providers: Partial<Providers> = Object.fromEntries(
     Object.entries(PROVIDER_OF)

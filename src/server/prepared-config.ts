@@ -37,7 +37,7 @@ export function prepareConfig(loaded: LoadedConfig): PreparedConfig {
   const policy = catalogue.require(config.securityPolicy, file, '$.securityPolicy');
   checkFipsMode(config.fips, policy, cryptoModule(), file, '$.fips');
   checkComputable(policy, file, '$.securityPolicy');
-  const hostKeys = loadHostKeys(config.hostKeys, file);
+  const hostKeys = loadHostKeys(config.hostKeys, file, config.hostKeyPassphraseFile);
   offeredAlgorithms(policy, hostKeys, file);
   const users = new ConfiguredUsers(config.users, file, config.fips === 'required' || cryptoModule().enabled);
   return { loaded, catalogue, policy, hostKeys, users, warnings: [...loaded.warnings, ...warnings] };

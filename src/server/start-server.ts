@@ -103,7 +103,10 @@ async function start(
     port: address.port,
     policy: prepared.policy.name,
     fips: config.fips,
-    crypto: reportProviders(prepared.policy.algorithms),
+    crypto: reportProviders(prepared.policy.algorithms, [
+      ...prepared.policy.algorithms.hostKeys,
+      ...fipsRules(prepared.policy).userKeyAlgorithms,
+    ]),
     storage: store.kind,
     users: prepared.users.size,
     hostKeys: prepared.hostKeys.map(({ publicKey }) => `${publicKey.type} ${publicKey.fingerprint}`),

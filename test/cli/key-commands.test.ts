@@ -38,6 +38,7 @@ async function refused(args: readonly string[], message: string | RegExp, input 
 describe('keygen', () => {
   test.each([
     [[], 'ssh-ed25519', 256],
+    [['-t', 'mldsa44-ed25519'], 'ssh-mldsa44-ed25519', 512],
     [['-t', 'ecdsa'], 'ecdsa-sha2-nistp256', 256],
     [['-t', 'ecdsa', '-b', '521'], 'ecdsa-sha2-nistp521', 521],
     [['-t', 'rsa'], 'ssh-rsa', 3072],
@@ -64,7 +65,7 @@ describe('keygen', () => {
   });
 
   test.each([
-    [['-t', 'dsa', 'key'], /Allowed choices are ed25519, ecdsa, rsa/],
+    [['-t', 'dsa', 'key'], /Allowed choices are ed25519, mldsa44-ed25519, ecdsa, rsa/],
     [['-t', 'rsa', '-b', '1024', 'key'], '2048'],
     [['-t', 'ecdsa', '-b', '255', 'key'], '256, 384 or 521'],
     [['-b', 'many', 'key'], 'expected a number of bits'],

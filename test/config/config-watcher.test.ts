@@ -74,9 +74,12 @@ describe('a change is reported once, when it has been seen twice as it is now', 
     expect(changes).toBe(0);
   });
 
-  test('a file that the changed configuration names, even one that is not there yet', () => {
+  test.each([
+    ['a password hash', { users: [{ name: 'x', passwordHashFile: 'hash' }] }],
+    ['the passphrase of the host keys', { hostKeyPassphraseFile: 'hash' }],
+  ])('a file that the changed configuration names, even one that is not there yet: %s', (_, change) => {
     watch();
-    writeFileSync(file(), config({ users: [{ name: 'x', passwordHashFile: 'hash' }] }));
+    writeFileSync(file(), config(change));
     watcher.look();
     watcher.look();
     expect(changes).toBe(1);

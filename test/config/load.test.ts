@@ -29,6 +29,9 @@ describe('a good configuration', () => {
     expect(config.storage).toMatchObject({ root: '/etc/lp/data' });
     const users = [{ name: 'x', passwordHashFile: 'secrets/x' }, { name: 'y' }];
     const { config: other } = parseConfig(JSON.stringify({ ...minimal, users }), '/etc/lp/latticeport.json');
+    const encrypted = { ...minimal, hostKeyPassphraseFile: 'secrets/passphrase' };
+    const { config: withPassphrase } = parseConfig(JSON.stringify(encrypted), '/etc/lp/latticeport.json');
+    expect(withPassphrase.hostKeyPassphraseFile).toBe('/etc/lp/secrets/passphrase');
     expect(other.users.map(({ passwordHashFile }) => passwordHashFile)).toEqual(['/etc/lp/secrets/x', undefined]);
   });
 });

@@ -1,8 +1,14 @@
 import { getFips } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { CIPHER_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS } from '../../src/crypto/algorithms/algorithm-table.ts';
+import {
+  CIPHER_ALGORITHMS,
+  HOST_KEY_ALGORITHMS,
+  KEX_ALGORITHMS,
+  MAC_ALGORITHMS,
+} from '../../src/crypto/algorithms/algorithm-table.ts';
 import { nodeHasX25519 } from '../../src/crypto/kex/ecdh.ts';
 import { nodeHasMlKem } from '../../src/crypto/kex/ml-kem.ts';
+import { nodeHasMlDsa } from '../../src/crypto/keys/ml-dsa.ts';
 import { nodePoly } from '../../src/crypto/cipher/poly1305.ts';
 import { cryptoModule, refusedByOpenSsl, reportProviders } from '../../src/crypto/providers.ts';
 
@@ -21,7 +27,7 @@ describe('outside FIPS mode', () => {
   });
 
   test('a policy with everything names every provider', () => {
-    expect(reportProviders(EVERYTHING)).toEqual({
+    expect(reportProviders(EVERYTHING, names(HOST_KEY_ALGORITHMS))).toEqual({
       openssl: process.versions.openssl,
       fips: false,
       random: 'node',
@@ -37,6 +43,7 @@ describe('outside FIPS mode', () => {
       chacha20Poly1305: nodePoly === null ? 'node, Poly1305 of noble' : 'node',
       hmac: 'node',
       umac: 'latticeport, on AES of node',
+      mlDsa: nodeHasMlDsa ? 'node' : 'noble',
     });
   });
 
@@ -46,7 +53,7 @@ describe('outside FIPS mode', () => {
       ciphers: ['aes256-gcm@openssh.com'],
       macs: ['umac-64@openssh.com'],
     };
-    const report = reportProviders(lists);
+    const report = reportProviders(lists, ['ssh-ed25519', 'rsa-sha2-512']);
     expect(Object.keys(report).slice(5)).toEqual(['mlKem', 'nistCurves', 'aes']);
   });
 });

@@ -43,6 +43,8 @@ export const PEERS = {
   'openssh-machine': { home: 'machine', versions: { from: '8.5', below: '11' }, ...OPENSSH },
   'openssh-10': { home: 'openssh-backports', versions: OPENSSH_10, ...OPENSSH },
   'openssh-sid': { home: 'sid', versions: OPENSSH_10, ...OPENSSH },
+  // 10.6 is the first with ssh-mldsa44-ed25519.
+  'openssh-mldsa': { home: 'sid', versions: { from: '10.6', below: '11' }, ...OPENSSH },
   'openssh-oqs': { home: 'oqs-openssh', versions: null, ...SFTP },
   wolfssh: {
     home: 'wolfssh',

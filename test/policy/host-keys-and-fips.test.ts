@@ -16,14 +16,16 @@ const select = (name: string, ...keys: (readonly [type: string, bits: number])[]
 const ED25519 = ['ssh-ed25519', 256] as const;
 const P384 = ['ecdsa-sha2-nistp384', 384] as const;
 const RSA = ['ssh-rsa', 3072] as const;
+const ML_DSA = ['ssh-mldsa44-ed25519', 512] as const;
 
 describe('selectHostKeyAlgorithms', () => {
   test("offers what a key can sign, in the policy's order", () => {
-    expect(select('TransferPQSecurityPolicy-2026-11', RSA, P384, ED25519)).toEqual([
+    expect(select('TransferPQSecurityPolicy-2026-11', ML_DSA, RSA, P384, ED25519)).toEqual([
       'ssh-ed25519',
       'ecdsa-sha2-nistp384',
       'rsa-sha2-512',
       'rsa-sha2-256',
+      'ssh-mldsa44-ed25519',
     ]);
     expect(select('TransferPQSecurityPolicy-CNSA2-2026-11', ED25519, P384)).toEqual(['ecdsa-sha2-nistp384']);
   });
@@ -77,7 +79,7 @@ describe('fipsRules', () => {
   });
 
   test('another policy allows all but SHA-1, and that where it lists ssh-rsa', () => {
-    expect(fipsRules(policy('TransferPQSecurityPolicy-Audit-2026-11')).userKeyAlgorithms).toHaveLength(6);
+    expect(fipsRules(policy('TransferPQSecurityPolicy-Audit-2026-11')).userKeyAlgorithms).toHaveLength(7);
     expect(fipsRules(policy('TransferSecurityPolicy-2018-11')).userKeyAlgorithms).toContain('ssh-rsa');
   });
 });

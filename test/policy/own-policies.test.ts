@@ -22,6 +22,12 @@ describe('our own policies', () => {
     }
   });
 
+  // Last: a first-guess packet is right only where the first host key algorithms of both sides agree (RFC 4253 §7.1).
+  test.each(['', '-Required', '-FIPS'])('TransferPQSecurityPolicy%s-2026-11 lists ML-DSA host keys last', (which) => {
+    const { hostKeys } = lists(`TransferPQSecurityPolicy${which}-2026-11`);
+    expect(hostKeys.indexOf('ssh-mldsa44-ed25519')).toBe(hostKeys.length - 1);
+  });
+
   test('Required has every hybrid and nothing else', () => {
     expect(new Set(lists('TransferPQSecurityPolicy-Required-2026-11').kex)).toEqual(new Set(hybrids));
   });

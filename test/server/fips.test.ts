@@ -227,7 +227,7 @@ describe('TransferSecurityPolicy-FIPS-2025-03', () => {
     const script = `
       const crypto = require('node:crypto');
       const refused = [];
-      for (const type of ['ml-kem-768', 'x25519', 'ed25519']) {
+      for (const type of ['ml-kem-768', 'ml-dsa-44', 'x25519', 'ed25519']) {
         try { crypto.generateKeyPairSync(type); } catch { refused.push(type); }
       }
       console.log(crypto.getFips(), ...refused);`;

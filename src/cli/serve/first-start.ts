@@ -11,6 +11,7 @@ const HOST_KEYS = [
   { file: 'keys/ssh_host_ed25519_key', type: 'ed25519' },
   { file: 'keys/ssh_host_ecdsa_key', type: 'ecdsa-256' },
   { file: 'keys/ssh_host_rsa_key', type: 'rsa' },
+  { file: 'keys/ssh_host_mldsa44_ed25519_key', type: 'mldsa44-ed25519' },
 ] as const;
 const DEMO_USER = 'demo';
 const DEMO_KEY = 'keys/demo_key';

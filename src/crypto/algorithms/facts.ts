@@ -91,6 +91,8 @@ export interface MacAlgorithm extends AlgorithmFacts {
 export interface SignatureFacts<Name extends string = string> extends AlgorithmFacts {
   readonly name: Name;
   readonly hash: KexHash;
+  /** What a quantum computer does not break in it; null for a classical signature. */
+  readonly pq: 'ml-dsa' | null;
   /** In the words of tables for people: "classical". */
   readonly family: string;
   /** Against an attacker of that family, in the words of tables for people: "128 bits". */

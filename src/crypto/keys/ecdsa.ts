@@ -116,6 +116,7 @@ function ecdsa<Name extends string, Generated extends string>(
       {
         name,
         hash,
+        pq: null,
         family: 'classical',
         strength: `${curve.strength} bits`,
         fips: 'approved',

@@ -19,6 +19,7 @@ export const ed25519: KeyTypeDefinition<Ed25519Name, Ed25519Name, 'ed25519'> = {
     {
       name: 'ssh-ed25519',
       hash: 'sha512',
+      pq: null,
       family: 'classical',
       strength: '128 bits',
       fips: 'approved',

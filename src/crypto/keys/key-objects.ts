@@ -40,7 +40,7 @@ export function jwkBytes(jwk: JsonWebKey, member: keyof JsonWebKey): Buffer {
 }
 
 /** For signatures that take milliseconds: in a thread of OpenSSL's. */
-export function signOffLoop(hash: string, data: Buffer, key: SignKeyObjectInput): Promise<Buffer> {
+export function signOffLoop(hash: string | null, data: Buffer, key: SignKeyObjectInput): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     signData(hash, data, key, (error, signature) => {
       if (error) reject(error);

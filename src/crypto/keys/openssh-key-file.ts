@@ -5,9 +5,11 @@ import { keyTypeNamed } from './key-registry.ts';
 import type { RegisteredKeyType } from './key-registry.ts';
 import type { SigningKey } from './key-type.ts';
 import { KeyFormatError } from './key-format-error.ts';
+import { decryptPrivatePart } from './openssh-key-encryption.ts';
 
 /**
- * OpenSSH's private key file (PROTOCOL.key), without a passphrase: one key of any type of the registry.
+ * OpenSSH's private key file (PROTOCOL.key): one key of any type of the registry. What is written has no passphrase.
+ * openssh-key-encryption.ts says how the private part of an encrypted file differs.
  *
  *     "openssh-key-v1" NUL || string cipher "none" || string kdf "none" || string kdf options "" || uint32 1
  *     || string public blob || string (uint32 check || uint32 the same || string type || fields of the type
@@ -36,32 +38,50 @@ export function publicBlob({ type, key }: Omit<OpenSshKey, 'comment'>): Buffer {
   return writer.finish();
 }
 
-/** The key of a file; null for one that is encrypted. Throws KeyFormatError or WireError for one that is malformed. */
-export function readOpenSshKeyFile(text: string): OpenSshKey | null {
+/**
+ * The key of a file.
+ * @throws KeyFormatError or WireError for one that is malformed, or encrypted with another passphrase or where none is given
+ */
+export function readOpenSshKeyFile(text: string, passphrase?: string): OpenSshKey {
   const base64 = ARMOUR.exec(text.trim())?.[1];
   if (base64 === undefined) throw new KeyFormatError('malformed OpenSSH private key');
   const file = Buffer.from(base64, 'base64');
   try {
-    return readKey(file);
+    return readKey(file, passphrase);
   } finally {
     file.fill(0);
   }
 }
 
-function readKey(file: Buffer): OpenSshKey | null {
+function readKey(file: Buffer, passphrase: string | undefined): OpenSshKey {
   const reader = new SshReader(file);
   if (!reader.bytes(MAGIC.length).equals(MAGIC)) throw new KeyFormatError('malformed OpenSSH private key');
   const cipher = reader.ascii(64);
   const kdf = reader.ascii(64);
   const kdfOptions = reader.string();
-  if (cipher !== 'none') return null;
-  if (kdf !== 'none' || kdfOptions.length > 0 || reader.uint32() !== 1) {
+  const encrypted = cipher !== 'none';
+  if ((!encrypted && (kdf !== 'none' || kdfOptions.length > 0)) || reader.uint32() !== 1) {
     throw new KeyFormatError('not an OpenSSH private key file with one key');
   }
   const outerBlob = reader.string();
-  const secret = new SshReader(reader.string());
-  reader.end();
-  if (secret.uint32() !== secret.uint32()) throw new KeyFormatError('malformed OpenSSH private key');
+  const privatePart = reader.string();
+  if (!encrypted) {
+    reader.end();
+    return readPrivatePart(privatePart, outerBlob, 'malformed OpenSSH private key');
+  }
+  if (passphrase === undefined) throw new KeyFormatError('private key is encrypted, and no passphrase was given');
+  const clear = decryptPrivatePart({ cipher, kdf, kdfOptions }, passphrase, privatePart, reader.rest());
+  try {
+    return readPrivatePart(clear, outerBlob, 'wrong passphrase');
+  } finally {
+    clear.fill(0);
+  }
+}
+
+/** `mismatch`: what it means that the two check numbers differ. */
+function readPrivatePart(part: Buffer, outerBlob: Buffer, mismatch: string): OpenSshKey {
+  const secret = new SshReader(part);
+  if (secret.uint32() !== secret.uint32()) throw new KeyFormatError(mismatch);
   const name = secret.ascii(64);
   const type = keyTypeNamed(name);
   if (type === undefined) throw new KeyFormatError(`key type ${JSON.stringify(name)} is not supported`);

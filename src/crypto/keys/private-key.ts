@@ -1,6 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import ssh2 from 'ssh2';
 import { WireError } from '../../wire/wire-error.ts';
 import { SshWriter } from '../../wire/writer.ts';
 import { generatedKeyType, KEY_TYPES } from './key-registry.ts';
@@ -30,20 +29,11 @@ export function parsePrivateKey(text: string, passphrase?: string): PrivateKey {
 
 function parseOpenSsh(text: string, passphrase: string | undefined): OpenSshKey {
   try {
-    return readOpenSshKeyFile(text) ?? decryptOpenSsh(text, passphrase);
+    return readOpenSshKeyFile(text, passphrase);
   } catch (error) {
     if (error instanceof WireError) throw new KeyFormatError(`malformed OpenSSH private key: ${error.message}`);
     throw error;
   }
-}
-
-/** The key derivation, bcrypt's, is that of ssh2, which knows the types that have a PEM form. */
-function decryptOpenSsh(text: string, passphrase: string | undefined): OpenSshKey {
-  const parsed = ssh2.utils.parseKey(text, passphrase);
-  if (parsed instanceof Error) throw new KeyFormatError(parsed.message, { cause: parsed });
-  const pem = parsed.getPrivatePEM();
-  if (!parsed.isPrivateKey() || typeof pem !== 'string') throw new KeyFormatError('file has no private key');
-  return { ...parsePem(pem, undefined), comment: parsed.comment };
 }
 
 function parsePem(text: string, passphrase: string | undefined): OpenSshKey {

@@ -41,6 +41,7 @@ export const rsa: KeyTypeDefinition<'ssh-rsa', RsaAlgorithm, 'rsa'> = {
     {
       name: 'rsa-sha2-512',
       hash: HASHES['rsa-sha2-512'],
+      pq: null,
       family: 'classical',
       strength: STRENGTH,
       fips: 'approved',
@@ -52,6 +53,7 @@ export const rsa: KeyTypeDefinition<'ssh-rsa', RsaAlgorithm, 'rsa'> = {
     {
       name: 'rsa-sha2-256',
       hash: HASHES['rsa-sha2-256'],
+      pq: null,
       family: 'classical',
       strength: STRENGTH,
       fips: 'approved',
@@ -63,6 +65,7 @@ export const rsa: KeyTypeDefinition<'ssh-rsa', RsaAlgorithm, 'rsa'> = {
     {
       name: 'ssh-rsa',
       hash: HASHES['ssh-rsa'],
+      pq: null,
       family: 'classical',
       strength: '63 bits',
       fips: 'legacy',

@@ -7,6 +7,7 @@ test('the types that share a word after --type are told apart by their sizes', (
     KEYGEN_TYPES.map(({ option, sizes, hasChoice, defaultBits }) => [option, sizes, hasChoice, defaultBits]),
   ).toEqual([
     ['ed25519', '256', false, 256],
+    ['mldsa44-ed25519', '512', false, 512],
     ['ecdsa', '256, 384 or 521', true, 256],
     ['rsa', '2048 to 16384', true, 3072],
   ]);
@@ -23,6 +24,7 @@ test('the types that share a word after --type are told apart by their sizes', (
 test('the command that makes a host key', () => {
   expect(KEY_TYPES.map(keygenCommand)).toEqual([
     'latticeport keygen keys/ssh_host_ed25519_key --type ed25519',
+    'latticeport keygen keys/ssh_host_mldsa44_ed25519_key --type mldsa44-ed25519',
     'latticeport keygen keys/ssh_host_ecdsa_key --type ecdsa --bits 256',
     'latticeport keygen keys/ssh_host_ecdsa384_key --type ecdsa --bits 384',
     'latticeport keygen keys/ssh_host_ecdsa521_key --type ecdsa --bits 521',

@@ -174,6 +174,46 @@ test('sizes and comments that make no sense are refused', () => {
   expect(generatePrivateKey('ed25519').publicKey.split(' ')).toHaveLength(2);
 });
 
+describe('a passphrase in OpenSSH form', () => {
+  const CIPHERS = [
+    ...['aes256-ctr', 'aes192-ctr', 'aes128-ctr', 'aes256-cbc', 'aes192-cbc', 'aes128-cbc'],
+    ...['aes256-gcm@openssh.com', 'aes128-gcm@openssh.com'],
+  ];
+  for (const cipher of CIPHERS) {
+    withSshKeygen(cipher, () => {
+      const file = keygenFile('-t', 'ed25519', '-N', 'pässword', '-a', '2', '-Z', cipher);
+      const text = readFileSync(file, 'utf8');
+      const { blob } = parseAuthorizedKey(readFileSync(`${file}.pub`, 'utf8'));
+      expect(parsePrivateKey(text, 'pässword').publicKey.blob).toEqual(blob);
+      expect(() => parsePrivateKey(text, 'password')).toThrow('wrong passphrase');
+      expect(() => parsePrivateKey(text)).toThrow('private key is encrypted, and no passphrase was given');
+    });
+  }
+
+  withSshKeygen('ciphers that are not known, and work without end, are refused', () => {
+    const chacha = keygenFile('-t', 'ed25519', '-N', 'secret', '-a', '1', '-Z', 'chacha20-poly1305@openssh.com');
+    expect(() => parsePrivateKey(readFileSync(chacha, 'utf8'), 'secret')).toThrow(
+      'cipher "chacha20-poly1305@openssh.com" of a key file is not supported',
+    );
+    const text = readFileSync(keygenFile('-t', 'ed25519', '-N', 'secret', '-a', '1'), 'utf8');
+    const changed = (change: (file: Buffer, rounds: number) => void): string => {
+      const file = Buffer.from(text.replace(/-----[A-Z ]+-----/g, ''), 'base64');
+      // The magic, the names of cipher and key derivation, the length of the options, the salt with its length.
+      change(file, 15 + 14 + 10 + 4 + 20);
+      return `-----BEGIN OPENSSH PRIVATE KEY-----\n${file.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`;
+    };
+    const withRounds = (rounds: number) => changed((file, at) => file.writeUInt32BE(rounds, at));
+    expect(parsePrivateKey(withRounds(1), 'secret').publicKey.type).toBe('ssh-ed25519');
+    expect(() => parsePrivateKey(withRounds(0xffff_ffff), 'secret')).toThrow('more than');
+    expect(() => parsePrivateKey(withRounds(0), 'secret')).toThrow('no rounds');
+    expect(() => parsePrivateKey(text, '')).toThrow('the passphrase is empty');
+    for (let length = 0; length < 200; length += 7) {
+      const cut = changed((file) => file.fill(0, length));
+      expect(() => parsePrivateKey(cut, 'secret')).toThrow(KeyFormatError);
+    }
+  });
+});
+
 test('files that are not usable say why', () => {
   const { privateKey, publicKey } = generatePrivateKey('ed25519');
   const pemOf = (key: { export(options: { format: 'pem'; type: 'pkcs8' }): string | Buffer }): string =>

@@ -18,6 +18,7 @@ const KEYS = (
     ['ecdsa-384', 'ecdsa-sha2-nistp384', 384, ['ecdsa-sha2-nistp384']],
     ['ecdsa-521', 'ecdsa-sha2-nistp521', 521, ['ecdsa-sha2-nistp521']],
     ['rsa', 'ssh-rsa', 2048, ['rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa']],
+    ['mldsa44-ed25519', 'ssh-mldsa44-ed25519', 512, ['ssh-mldsa44-ed25519']],
   ] as const
 ).map(([generated, type, bits, algorithms]) => {
   const made = generatePrivateKey(generated satisfies GeneratedKeyType, 2048, 'a comment');
@@ -79,6 +80,7 @@ describe.each(KEYS)('$type', ({ type, bits, algorithms, line, key }) => {
   test('does not take a signature under another name', async () => {
     const others: SignatureAlgorithm[] = [
       'ssh-ed25519',
+      'ssh-mldsa44-ed25519',
       'ecdsa-sha2-nistp256',
       'rsa-sha2-256',
       'rsa-sha2-512',
