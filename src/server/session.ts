@@ -81,6 +81,7 @@ export class Session implements TransportHandler {
       role: 'server',
       version: environment.version,
       algorithms: environment.algorithms,
+      insistence: environment.insisting.with(this.remoteAddress),
       hostKeys: environment.hostKeys,
       groupExchangeMinBits: environment.groupExchangeMinBits,
       userKeyAlgorithms: environment.userKeyAlgorithms,
@@ -134,11 +135,11 @@ export class Session implements TransportHandler {
   }
 
   onKeyExchange(info: KeyExchangeInfo): void {
-    const { config, algorithms } = this.#environment;
+    const { config, policyKex } = this.#environment;
     const kex = describeKex(
       { ...info.negotiated, strictKex: info.strict, publicBytes: info.publicBytes, clientVersion: info.clientVersion },
       info.client,
-      algorithms,
+      { kex: policyKex },
     );
     this.#hostKeyAlgorithm = info.negotiated.hostKey;
     if (info.number > 1) {

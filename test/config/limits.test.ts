@@ -4,6 +4,7 @@ import * as auth from '../../src/auth/limits.ts';
 import { configJsonSchema } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import * as connection from '../../src/connection/limits.ts';
+import * as negotiation from '../../src/negotiation/limits.ts';
 import * as server from '../../src/server/limits.ts';
 import { s3Options } from '../../src/server/stores/s3.ts';
 import * as sftp from '../../src/sftp/limits.ts';
@@ -24,6 +25,7 @@ interface Limit {
 const SETTINGS: Readonly<Record<string, Limit>> = {
   'auth.maxAttempts': auth.MAX_ATTEMPTS,
   'auth.loginGraceSeconds': server.LOGIN_GRACE_SECONDS,
+  'insistence.waitSeconds': transport.INSISTENCE_WAIT_SECONDS,
   'rekey.bytes': transport.REKEY_BYTES,
   'rekey.seconds': transport.REKEY_SECONDS,
   'limits.connections': server.CONNECTIONS,
@@ -58,6 +60,7 @@ const SETTINGS: Readonly<Record<string, Limit>> = {
 const ROOMS: Readonly<Record<string, object>> = {
   'auth/limits.ts': auth,
   'connection/limits.ts': connection,
+  'negotiation/limits.ts': negotiation,
   'server/limits.ts': server,
   'sftp/limits.ts': sftp,
   'storage/local/limits.ts': local,
@@ -71,6 +74,7 @@ const NO_LIMITS = [
   'auth.banner',
   'auth.methods',
   'fips',
+  'insistence.exceptFrom',
   'listen.host',
   'listen.port',
   'log.format',
@@ -78,6 +82,7 @@ const NO_LIMITS = [
   'metrics.host',
   'metrics.port',
   'policyDirectories',
+  'postQuantum',
   'reload.endRevokedSessions',
   'reload.watch',
   'securityPolicy',

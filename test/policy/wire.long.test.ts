@@ -123,7 +123,7 @@ describe.each(POLICIES)('%s', (policyName) => {
   let server: TestServer;
   let sessions: Map<string, LogLine[]>;
   beforeAll(async () => {
-    server = await startTestServer({ securityPolicy: policyName });
+    server = await startTestServer({ securityPolicy: policyName, postQuantum: 'offer' });
     const connecting = CLIENTS.filter(({ preset }) => !(offers.get(preset) instanceof Error));
     sessions = await sessionsOf(server, connecting);
   }, 90_000);
