@@ -49,6 +49,15 @@ const user = z
       .optional()
       .describe('A file that holds the hash instead, such as a mounted secret.'),
     disabled: z.boolean().default(false).describe('true: may not log in.'),
+    requirePostQuantum: z
+      .union([z.boolean(), z.strictObject({ from: z.iso.date() })], {
+        error: 'expected true, false or { "from": "2027-01-31" }',
+      })
+      .default(false)
+      .describe(
+        'true: refuse a session with a classical key exchange once its credential has been checked, and say what to do. ' +
+          'from: from 00:00 UTC of that date on; before, only say it.',
+      ),
     home: z
       .string()
       .startsWith('/')

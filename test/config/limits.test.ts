@@ -107,6 +107,7 @@ const NO_LIMITS = [
   'users[].homeDirectoryType',
   'users[].permissions',
   'users[].publicKeys',
+  'users[].requirePostQuantum',
 ];
 
 interface SchemaNode {
