@@ -9,9 +9,8 @@ import {
 import { GEX_MIN_BITS } from '../src/crypto/kex/dh-group.ts';
 import { CLIENT_PRESETS } from '../src/policy/client-presets.ts';
 import { describeAlgorithm } from '../src/policy/describe-algorithm.ts';
-import { explainNegotiation } from '../src/policy/explain-negotiation.ts';
+import { explainUnder } from '../src/policy/explain-negotiation.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../src/policy/security-policy.ts';
-import { serverOffer } from '../src/policy/server-offer.ts';
 
 /** docs/security-policies.md, from the policies and the algorithm table. Pure. */
 export function policyDocs(policies: readonly SecurityPolicy[]): string {
@@ -72,9 +71,8 @@ function kexSummary({ algorithms }: SecurityPolicy): string {
 /** What every known client gets under every policy. */
 function clients(policies: readonly SecurityPolicy[]): string {
   const rows = policies.map((policy) => {
-    const server = serverOffer(policy.algorithms);
     const cells = CLIENT_PRESETS.map(({ offer }) => {
-      const { outcome, pq } = explainNegotiation(server, offer);
+      const { outcome, pq } = explainUnder('insist', policy.algorithms, offer);
       return outcome === 'refused' ? '–' : pq.result === 'pq-hybrid' ? '**PQ**' : 'classical';
     });
     return [policy.name, ...cells];
@@ -83,8 +81,9 @@ function clients(policies: readonly SecurityPolicy[]): string {
   return `## What clients get
 
 **PQ**: the session's key exchange is post-quantum; classical: it connects, but is not; –: nothing is common. In SSH the
-client's order decides (RFC 4253 §7.1), so that a client may choose a classical method although both sides have a hybrid.
-With host keys of every type that the policy allows; \`latticeport policy explain\` shows the steps.
+client's order decides (RFC 4253 §7.1). A server that insists (\`"postQuantum": "insist"\`, the default) lists hybrids only
+where the client has one, so that a client which prefers a classical method gets a hybrid all the same; with \`"offer"\` it
+would get the classical one. With host keys of every type that the policy allows; \`latticeport policy explain\` shows the steps.
 
 ${table(['Policy', ...CLIENT_PRESETS.map(({ name }) => name)], rows)}
 

@@ -27,6 +27,10 @@ export const FAILURE_REASONS = {
     words: 'a bug, or a password hash that is none',
     advice: 'See the error in the log, and please report it.',
   },
+  'not-post-quantum': {
+    words: 'the credential is right, but the key exchange is classical, and the user needs a post-quantum one',
+    advice: 'The client was told what to do. See "requirePostQuantum" of the user.',
+  },
   'too-many-connections': {
     words: 'the user has as many connections as one may have',
     advice: 'See "limits.connectionsPerUser".',

@@ -48,6 +48,13 @@ export interface AuthFailure {
   readonly error?: unknown;
 }
 
+/** What somebody is told who has the right credential, before the answer to it. */
+export interface SessionJudgement {
+  readonly banner: string;
+  /** Why the user may not have such a session, and how the connection ends then; null where it may. */
+  readonly refusal: { readonly reason: FailureReason; readonly words: string } | null;
+}
+
 export interface ServerAuthOptions<T extends Identity> {
   readonly provider: IdentityProvider<T>;
   readonly remoteAddress: string;
@@ -64,6 +71,8 @@ export interface ServerAuthOptions<T extends Identity> {
   disconnect(reason: SshDisconnect): void;
   /** A request came, whatever becomes of it. The name is the client's word. */
   onRequest?(userName: string): void;
+  /** About the session of somebody who has proved to be this user; null where there is nothing to say. */
+  judgeSession?(identity: T): SessionJudgement | null;
   /** Whether somebody who has proved to be this user may have the connection. */
   admit(identity: T): boolean | Promise<boolean>;
   onSuccess(success: AuthSuccess<T>): void;
@@ -241,21 +250,39 @@ export class ServerAuth<T extends Identity> {
   }
 
   async #succeed(success: AuthSuccess<T>): Promise<void> {
-    const { identity, method, publicKey, signatureAlgorithm } = success;
-    const admitted = await this.#options.admit(identity);
+    this.#judge(success);
+    const admitted = await this.#options.admit(success.identity);
     // The client has gone.
     if (this.#done) return;
     if (!admitted) {
-      const key =
-        publicKey === null || signatureAlgorithm === null
-          ? null
-          : { algorithm: signatureAlgorithm, type: publicKey.type, fingerprint: publicKey.fingerprint };
-      this.#options.onFailure({ userName: identity.name, method, reason: 'too-many-connections', key });
+      this.#refuse(success, 'too-many-connections');
       throw new SshDisconnect(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, 'too many connections of this user');
     }
     this.#state = 'succeeded';
     this.#options.send(encodeUserAuthSuccess());
     this.#options.onSuccess(success);
+  }
+
+  /** Says what is to be said of such a session. Throws SshDisconnect where the user may not have it. */
+  #judge(success: AuthSuccess<T>): void {
+    // The client has gone while its credential was checked.
+    if (this.#done) return;
+    const judgement = this.#options.judgeSession?.(success.identity) ?? null;
+    if (judgement === null) return;
+    this.#options.send(encodeUserAuthBanner(asLines(judgement.banner)));
+    if (judgement.refusal === null) return;
+    const { reason, words } = judgement.refusal;
+    this.#refuse(success, reason);
+    throw new SshDisconnect(DISCONNECT_REASON.BY_APPLICATION, words);
+  }
+
+  /** The credential is right, and there is no login all the same. */
+  #refuse({ identity, method, publicKey, signatureAlgorithm }: AuthSuccess<T>, reason: FailureReason): void {
+    const key =
+      publicKey === null || signatureAlgorithm === null
+        ? null
+        : { algorithm: signatureAlgorithm, type: publicKey.type, fingerprint: publicKey.fingerprint };
+    this.#options.onFailure({ userName: identity.name, method, reason, key });
   }
 
   #queryFailed(failure: AuthFailure): void {
@@ -284,8 +311,13 @@ export class ServerAuth<T extends Identity> {
   #sendBanner(): void {
     if (this.#bannerSent || this.#options.banner === '') return;
     this.#bannerSent = true;
-    this.#options.send(encodeUserAuthBanner(this.#options.banner.replace(/\r?\n/g, '\r\n')));
+    this.#options.send(encodeUserAuthBanner(asLines(this.#options.banner)));
   }
+}
+
+/** With the line ends of the wire (RFC 4252 §5.4). */
+function asLines(text: string): string {
+  return text.replace(/\r?\n/g, '\r\n');
 }
 
 /** null for what cannot be anybody's password: too long, not UTF-8, a NUL in it. */

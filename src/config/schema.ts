@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { POST_QUANTUM_SETTINGS } from '../policy/post-quantum-setting.ts';
 import * as auth from '../auth/limits.ts';
 import * as connection from '../connection/limits.ts';
 import * as server from '../server/limits.ts';
@@ -48,6 +49,15 @@ const user = z
       .optional()
       .describe('A file that holds the hash instead, such as a mounted secret.'),
     disabled: z.boolean().default(false).describe('true: may not log in.'),
+    requirePostQuantum: z
+      .union([z.boolean(), z.strictObject({ from: z.iso.date() })], {
+        error: 'expected true, false or { "from": "2027-01-31" }',
+      })
+      .default(false)
+      .describe(
+        'true: refuse a session with a classical key exchange once its credential has been checked, and say what to do. ' +
+          'from: from 00:00 UTC of that date on; before, only say it.',
+      ),
     home: z
       .string()
       .startsWith('/')
@@ -161,6 +171,25 @@ const settings = z.strictObject({
     .enum(['off', 'required'])
     .default('off')
     .describe('required: refuse to start unless OpenSSL is in FIPS mode.'),
+  postQuantum: z
+    .enum(POST_QUANTUM_SETTINGS)
+    .default('insist')
+    .describe(
+      'offer: the order of the client decides between the methods of the policy. insist: a client that has a post-quantum ' +
+        'method gets one, whatever its order. require: classical methods are not listed for anybody.',
+    ),
+  insistence: z
+    .strictObject({
+      waitSeconds: seconds(transport.INSISTENCE_WAIT_SECONDS).describe(
+        'So long the key exchange message of the client may take until ours goes first, with all methods.',
+      ),
+      exceptFrom: z
+        .array(z.union([z.cidrv4(), z.cidrv6()], { error: 'expected a network such as 192.0.2.0/24 or 2001:db8::/32' }))
+        .max(1000)
+        .default([])
+        .describe('Networks whose clients have their way, as with "offer": "insist" does not hold for them.'),
+    })
+    .prefault({}),
   storage: z.discriminatedUnion('type', [localStorage, s3Storage, memoryStorage]),
   users: z.array(user).default([]),
   auth: z

@@ -1,8 +1,11 @@
 import { KEX_BY_NAME } from '../crypto/algorithms/algorithm-table.ts';
+import type { AlgorithmLists } from '../negotiation/algorithm-lists.ts';
 import type { KexInit } from '../negotiation/kexinit.ts';
 import { negotiate, type Guess, type NegotiatedList, type NegotiationStep } from '../negotiation/negotiate.ts';
 import { inWords } from './in-words.ts';
+import { insistedOver, listsFor, type PostQuantumSetting } from './post-quantum-setting.ts';
 import { explainPq, type PqExplanation } from './pq-advice.ts';
+import { serverOffer } from './server-offer.ts';
 
 /** What a list is called in a sentence. */
 const LABELS: Readonly<Record<NegotiatedList, string>> = {
@@ -37,6 +40,20 @@ export interface NegotiationExplanation {
   /** Both sides announce strict key exchange (the answer to Terrapin). */
   readonly strictKex: boolean;
   readonly pq: PqExplanation;
+}
+
+/** What a setting of the server makes of the negotiation. */
+export interface SettingExplanation extends NegotiationExplanation {
+  readonly setting: PostQuantumSetting;
+  /** The classical method that all methods of the policy would have come to; null where the setting has changed nothing. */
+  readonly insistedOver: string | null;
+}
+
+/** What a server with these lists and this setting comes to with a client, whose KEXINIT comes in time. Pure. */
+export function explainUnder(setting: PostQuantumSetting, lists: AlgorithmLists, client: KexInit): SettingExplanation {
+  const explanation = explainNegotiation(serverOffer(listsFor(setting, lists, client)), client);
+  const chosen = explanation.steps.find(({ list }) => list === 'kex')?.chosen ?? null;
+  return { ...explanation, setting, insistedOver: insistedOver(chosen, client.kex, lists.kex) };
 }
 
 /** Puts into words what the negotiation makes of two KEXINITs, step by step, and what post-quantum would take. Pure. */

@@ -9,7 +9,7 @@ export interface PqExplanation {
   readonly summary: string;
   /** What the client's side could change to get a post-quantum exchange, or a better one; empty where nothing is to do. */
   readonly clientChanges: readonly string[];
-  /** The same for the server's side: changes of the policy. */
+  /** The same for the server's side: changes of the policy or of a setting. */
   readonly serverChanges: readonly string[];
 }
 
@@ -48,7 +48,10 @@ export function explainPq(
       result,
       summary: `not quantum-safe, although both sides have ${inWords(common)}: the client prefers ${chosen}`,
       clientChanges: [`list ${best} before ${chosen} (OpenSSH: KexAlgorithms ^${best})`],
-      serverChanges: [`drop ${chosen} and the other classical methods: TransferPQSecurityPolicy-Required-2026-11 does`],
+      serverChanges: [
+        'insist ("postQuantum": "insist" in the configuration, which is the default)',
+        `drop ${chosen} and the other classical methods: TransferPQSecurityPolicy-Required-2026-11 does`,
+      ],
     };
   }
   const what = chosen === null ? 'no key exchange method is common' : 'not quantum-safe';

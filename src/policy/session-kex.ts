@@ -1,5 +1,6 @@
 import { KEX_BY_NAME, type PqFamily } from '../crypto/algorithms/algorithm-table.ts';
 import type { NegotiatedAlgorithms } from '../negotiation/negotiate.ts';
+import { insistedOver } from './post-quantum-setting.ts';
 import { looksPostQuantum } from './pq-names.ts';
 
 /** A value for each direction of the connection. */
@@ -28,8 +29,13 @@ export interface SessionKex {
   readonly hostKey: string;
   readonly clientVersion: string;
   readonly strictKex: boolean;
-  /** A classical exchange was chosen although both sides list a post-quantum one: the client prefers the classical. */
+  /** A classical exchange was chosen although both sides have a post-quantum one: the client prefers the classical. */
   readonly betterPqAvailable: boolean;
+  /**
+   * The classical method that this client would have got had the server listed all methods of its policy; null where
+   * insisting on post-quantum ones, or requiring them, has changed nothing.
+   */
+  readonly insistedOver: string | null;
   /** The client listed a post-quantum method, whether this build knows it or not. */
   readonly clientOfferedPq: boolean;
   /** The client listed a hybrid that this build implements: a policy of hybrids only would not cut it off. */
@@ -44,7 +50,7 @@ export interface NegotiatedSession extends NegotiatedAlgorithms {
   readonly clientVersion: string;
 }
 
-/** Describes a finished key exchange; `client` and `server` are what the two sides listed. */
+/** Describes a finished key exchange: `client` is what the client listed, `server` what the policy has. */
 export function describeKex(
   negotiated: NegotiatedSession,
   client: { readonly kex: readonly string[] },
@@ -65,6 +71,7 @@ export function describeKex(
     clientVersion: negotiated.clientVersion,
     strictKex: negotiated.strictKex,
     betterPqAvailable: family === 'classical' && clientHybrids.some((name) => server.kex.includes(name)),
+    insistedOver: insistedOver(negotiated.kex, client.kex, server.kex),
     clientOfferedPq: client.kex.some(looksPostQuantum),
     pqPossible: clientHybrids.length > 0,
   };

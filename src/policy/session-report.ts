@@ -24,6 +24,8 @@ export interface SessionReport {
   readonly total: SessionCount;
   /** Classical although both sides had a hybrid: the client only has to change its order. */
   readonly betterPqAvailable: number;
+  /** Post-quantum only since the server insisted: the client would rather have had a classical method. */
+  readonly insisted: number;
   /** Sessions that never logged in: scanners, health checks, strangers. */
   readonly withoutLogin: number;
   /** Each most frequent first. */
@@ -46,6 +48,8 @@ const negotiatedLine = z.object({
     family: z.enum(['pq-hybrid', 'classical']),
     clientVersion: z.string(),
     betterPqAvailable: z.boolean(),
+    // Logs of versions that did not insist say nothing of it.
+    insistedOver: z.string().nullable().default(null),
     clientOfferedPq: z.boolean(),
     pqPossible: z.boolean(),
   }),
@@ -88,6 +92,7 @@ export class SessionReportBuilder {
   readonly #methods = new Counter();
   readonly #cutOff = new Map<string, Partner>();
   #betterPqAvailable = 0;
+  #insisted = 0;
   #loggedIn = 0;
   #unreadableLines = 0;
 
@@ -109,6 +114,7 @@ export class SessionReportBuilder {
     return {
       total,
       betterPqAvailable: this.#betterPqAvailable,
+      insisted: this.#insisted,
       withoutLogin: total.sessions - this.#loggedIn,
       byClientVersion: this.#clients.sorted,
       byUser: this.#users.sorted,
@@ -125,6 +131,7 @@ export class SessionReportBuilder {
     this.#clients.add(kex.clientVersion, isPq);
     this.#methods.add(kex.method, isPq);
     if (kex.betterPqAvailable) this.#betterPqAvailable += 1;
+    if (kex.insistedOver !== null) this.#insisted += 1;
     this.#pending.set(sessionId, line);
     if (this.#pending.size <= MAX_PENDING) return;
     for (const oldest of this.#pending.keys()) {

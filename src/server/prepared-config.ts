@@ -1,15 +1,16 @@
 import { fileURLToPath } from 'node:url';
+import type { Config } from '../config/schema.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { PrivateKey } from '../crypto/keys/key.ts';
 import { cryptoModule, refusedByOpenSsl } from '../crypto/providers.ts';
 import type { PolicyCatalogue } from '../policy/catalogue.ts';
 import { ConfigError } from '../policy/config-error.ts';
-import type { FipsMode } from '../policy/fips-rules.ts';
 import { checkFipsMode, fipsRules } from '../policy/fips-rules.ts';
 import { selectHostKeyAlgorithms } from '../policy/host-key-selection.ts';
 import { loadPoliciesFor } from '../policy/policies-for.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../policy/security-policy.ts';
 import { loadHostKeys } from './host-keys.ts';
+import { checkPostQuantum } from './insistence.ts';
 import { ConfiguredUsers } from './users.ts';
 
 /** The policies that come with the server. */
@@ -37,6 +38,7 @@ export function prepareConfig(loaded: LoadedConfig): PreparedConfig {
   const policy = catalogue.require(config.securityPolicy, file, '$.securityPolicy');
   checkFipsMode(config.fips, policy, cryptoModule(), file, '$.fips');
   checkComputable(policy, file, '$.securityPolicy');
+  checkPostQuantum(config.postQuantum, policy, file, '$.postQuantum');
   const hostKeys = loadHostKeys(config.hostKeys, file, config.hostKeyPassphraseFile);
   offeredAlgorithms(policy, hostKeys, file);
   const users = new ConfiguredUsers(config.users, file, config.fips === 'required' || cryptoModule().enabled);
@@ -44,12 +46,17 @@ export function prepareConfig(loaded: LoadedConfig): PreparedConfig {
 }
 
 /**
- * Checks a policy that is to replace the one in force: FIPS mode, what OpenSSL computes, and the host keys. Throws
- * ConfigError naming the policy's file.
+ * Checks a policy that is to replace the one in force: FIPS mode, what OpenSSL computes, post-quantum methods, and the host
+ * keys. Throws ConfigError naming the policy's file.
  */
-export function checkReplacement(policy: SecurityPolicy, fips: FipsMode, hostKeys: readonly PrivateKey[]): void {
+export function checkReplacement(
+  policy: SecurityPolicy,
+  { fips, postQuantum }: Pick<Config, 'fips' | 'postQuantum'>,
+  hostKeys: readonly PrivateKey[],
+): void {
   checkFipsMode(fips, policy, cryptoModule(), policy.file, '$.SecurityPolicy');
   checkComputable(policy, policy.file, '$.SecurityPolicy');
+  checkPostQuantum(postQuantum, policy, policy.file, '$.SecurityPolicy.SshKexs');
   offeredAlgorithms(policy, hostKeys, policy.file);
 }
 

@@ -133,7 +133,7 @@ export class RunningServer {
       catalogue,
       accept: (policy) => {
         // A policy that our host keys cannot serve, or our FIPS mode forbids, must not replace the one in force.
-        if (inForce(policy)) checkReplacement(policy, loaded.config.fips, hostKeys);
+        if (inForce(policy)) checkReplacement(policy, loaded.config, hostKeys);
       },
       onChange: (policy) => {
         if (!inForce(policy)) return;

@@ -7,6 +7,7 @@ import type { AlgorithmLists } from '../policy/security-policy.ts';
 import type { ReadBudget } from '../sftp/read-budget.ts';
 import type { Admission } from './admission.ts';
 import type { DescriptorShares } from './descriptors.ts';
+import type { Insisting } from './insistence.ts';
 import type { SessionPublisher } from './session-publisher.ts';
 import type { SftpHandler } from './sftp-sessions.ts';
 import type { User } from './users.ts';
@@ -18,7 +19,11 @@ export interface SessionEnvironment {
   readonly config: Config;
   /** `SSH-2.0-Latticeport_x.y`. */
   readonly version: string;
+  /** What may be listed for a client. */
   readonly algorithms: AlgorithmLists;
+  /** All methods of the policy: `algorithms` may have only the post-quantum ones. */
+  readonly policyKex: readonly string[];
+  readonly insisting: Insisting;
   readonly hostKeys: readonly PrivateKey[];
   readonly groupExchangeMinBits: number;
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
-import type { AuthSuccess } from '../auth/server-auth.ts';
+import type { AuthSuccess, SessionJudgement } from '../auth/server-auth.ts';
 import { ServerAuth } from '../auth/server-auth.ts';
 import { SSH_MSG_USERAUTH } from '../auth/messages.ts';
 import { Connection } from '../connection/connection.ts';
 import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
+import { judgeClassicalSession } from '../policy/post-quantum-requirement.ts';
 import { describeKex } from '../policy/session-kex.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { SSH_MSG } from '../transport/messages.ts';
@@ -58,6 +59,8 @@ export class Session implements TransportHandler {
   #earlyRequests = 0;
   #revoked = false;
   #hostKeyAlgorithm = '';
+  /** Of the last key exchange. */
+  #postQuantum = false;
 
   constructor(socket: Socket, environment: SessionEnvironment, owner: SessionOwner) {
     this.#environment = environment;
@@ -81,6 +84,7 @@ export class Session implements TransportHandler {
       role: 'server',
       version: environment.version,
       algorithms: environment.algorithms,
+      insistence: environment.insisting.with(this.remoteAddress),
       hostKeys: environment.hostKeys,
       groupExchangeMinBits: environment.groupExchangeMinBits,
       userKeyAlgorithms: environment.userKeyAlgorithms,
@@ -134,12 +138,13 @@ export class Session implements TransportHandler {
   }
 
   onKeyExchange(info: KeyExchangeInfo): void {
-    const { config, algorithms } = this.#environment;
+    const { config, policyKex } = this.#environment;
     const kex = describeKex(
       { ...info.negotiated, strictKex: info.strict, publicBytes: info.publicBytes, clientVersion: info.clientVersion },
       info.client,
-      algorithms,
+      { kex: policyKex },
     );
+    this.#postQuantum = kex.family === 'pq-hybrid';
     this.#hostKeyAlgorithm = info.negotiated.hostKey;
     if (info.number > 1) {
       this.#events.publish({ type: 'session.rekeyed', kex, number: info.number });
@@ -246,6 +251,7 @@ export class Session implements TransportHandler {
         this.#events.named(userName);
         this.#events.publish({ type: 'auth.requested' });
       },
+      judgeSession: (user) => this.#judge(user),
       admit: (user) => this.#enter(user),
       onSuccess: (success) => {
         this.#authenticated(success);
@@ -255,6 +261,15 @@ export class Session implements TransportHandler {
       },
     });
     this.#phase = { name: 'auth', auth };
+  }
+
+  /** Some users may have post-quantum sessions only. */
+  #judge({ settings: { requirePostQuantum } }: User): SessionJudgement | null {
+    if (this.#postQuantum) return null;
+    const judged = judgeClassicalSession(requirePostQuantum, this.#transport.peerVersion ?? '', Date.now());
+    if (judged === null) return null;
+    const words = 'this user needs a post-quantum key exchange';
+    return { banner: judged.banner, refusal: judged.refused ? { reason: 'not-post-quantum', words } : null };
   }
 
   async #enter({ name }: User): Promise<boolean> {

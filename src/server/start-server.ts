@@ -4,6 +4,7 @@ import { prepareKexMethods } from '../crypto/kex/kex-constructors.ts';
 import { reportProviders } from '../crypto/providers.ts';
 import { publish } from '../events/event-channels.ts';
 import { fipsRules } from '../policy/fips-rules.ts';
+import { listsUnder } from '../policy/post-quantum-setting.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { StoreRegistry } from '../storage/registry/store-registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -12,6 +13,7 @@ import type { Admission } from './admission.ts';
 import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
 import { descriptorLimit, FileDescriptors, shareDescriptors } from './descriptors.ts';
+import { Insisting } from './insistence.ts';
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { offeredAlgorithms, unusedHostKeys, usableHostKeys } from './prepared-config.ts';
@@ -80,8 +82,9 @@ async function start(
   const windows = new ReceiveWindows(budgets === undefined ? undefined : Math.floor(budgets.uploadBytes / 4));
   const shared: SftpShared = { sessions: new Set(), ending: new Set(), files: new FileDescriptors() };
   const environmentOf = (current: PreparedConfig): SessionEnvironment => {
-    if (metrics !== undefined) announceKeyExchanges(metrics, current.policy.algorithms.kex);
-    return makeEnvironment(current, { server, store, admission, windows, shared });
+    const made = makeEnvironment(current, { server, store, admission, windows, shared });
+    if (metrics !== undefined) announceKeyExchanges(metrics, made.algorithms.kex);
+    return made;
   };
   const environment = environmentOf(prepared);
   tellFewDescriptors(environment);
@@ -137,11 +140,14 @@ function makeEnvironment(
   for (const unused of unusedHostKeys(prepared)) publish({ type: 'host-key.unused', server, ...unused });
   const descriptors = shareDescriptors(descriptorLimit(), config.limits);
   const sftpSessions = new SftpSessions(store, config, descriptors, shared);
+  const algorithms = listsUnder(config.postQuantum, offeredAlgorithms(prepared.policy, prepared.hostKeys, file));
   return {
     server,
     config,
     version: SSH_VERSION,
-    algorithms: offeredAlgorithms(prepared.policy, prepared.hostKeys, file),
+    algorithms,
+    policyKex: prepared.policy.algorithms.kex,
+    insisting: new Insisting(config, algorithms),
     hostKeys: usableHostKeys(prepared),
     groupExchangeMinBits: prepared.policy.groupExchangeMinBits,
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,

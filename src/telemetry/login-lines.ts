@@ -21,6 +21,13 @@ interface Attempt {
   offered: boolean;
 }
 
+/** Of a key: the client has signed with it, so that it is none of those that are tried in turn. */
+const ENDS_ATTEMPT: ReadonlySet<FailureReason> = new Set([
+  'wrong-signature',
+  'not-post-quantum',
+  'too-many-connections',
+]);
+
 /**
  * Log lines of logins. The keys of an agent are tried in turn and are no failures each: they become one line when it is
  * known what came of them.
@@ -53,7 +60,7 @@ export class LoginLines {
     const fields = { ...whose(event), event: 'auth.failure', method, reason, ...keyFields(key) };
     if (reason === 'provider-failed' || reason === 'internal-error') {
       this.#log.error({ ...fields, err: error }, FAILURE_REASONS[reason].words);
-    } else if (key !== null && reason !== 'wrong-signature' && reason !== 'too-many-connections') {
+    } else if (key !== null && !ENDS_ATTEMPT.has(reason)) {
       if (attempt !== undefined) refuseKey(attempt, { ...key, reason, keyIsUsers });
     } else {
       this.#log.warn(fields, refused(reason));

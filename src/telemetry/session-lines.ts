@@ -17,9 +17,12 @@ export function sessionLines(log: Logger): EventHandlers {
     },
     'session.negotiated': (event) => {
       const { type, policy, kex, milliseconds } = event;
+      const kind = kex.family === 'pq-hybrid' ? 'post-quantum' : 'classical';
+      const insisted =
+        kex.insistedOver === null ? '' : `, insisted on: the client would rather have ${kex.insistedOver}`;
       log.info(
         { ...whose(event), event: type, policy, kex, milliseconds: Math.round(milliseconds) },
-        `${kex.family === 'pq-hybrid' ? 'post-quantum' : 'classical'} key exchange: ${kex.method}`,
+        `${kind} key exchange: ${kex.method}${insisted}`,
       );
     },
     'session.rekeyed': (event) => {

@@ -7,8 +7,8 @@ const REFUSALS: readonly RefusalReason[] = ['rate', 'limit', 'made-room'];
 
 /** Those for which somebody may wait: a series that is there from the start shows its first step. */
 const LOGINS = {
-  publickey: ['success', 'unknown-user', 'wrong-key', 'wrong-signature', 'provider-failed'],
-  password: ['success', 'unknown-user', 'wrong-password', 'too-busy', 'provider-failed'],
+  publickey: ['success', 'unknown-user', 'wrong-key', 'wrong-signature', 'not-post-quantum', 'provider-failed'],
+  password: ['success', 'unknown-user', 'wrong-password', 'too-busy', 'not-post-quantum', 'provider-failed'],
 } as const;
 
 /** Of the SSH layers: connections, key exchanges, logins. */

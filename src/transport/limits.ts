@@ -43,6 +43,13 @@ export const REKEY_SECONDS = { most: 7 * 24 * 3600, default: 3600 } as const;
  */
 export const REKEYS_PER_MINUTE = { least: 1, most: 6000, default: 120 } as const;
 
+/**
+ * `insistence.waitSeconds`: how long a server lets the client's KEXINIT come first. More than a long round trip, since clients
+ * send theirs once they have read our version line; less than the first key exchange may take (KEX_SECONDS of
+ * server/limits.ts). A client that waits for ours loses it at each connection.
+ */
+export const INSISTENCE_WAIT_SECONDS = { most: 10, default: 2 } as const;
+
 /** A peer that began a key exchange and does not end it holds our replies back: so long, then disconnect. */
 export const KEX_TIMEOUT_SECONDS = 120;
 

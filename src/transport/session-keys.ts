@@ -1,3 +1,6 @@
+import type { AlgorithmLists } from '../negotiation/algorithm-lists.ts';
+import { insistOn } from '../negotiation/insist.ts';
+import { decodeKexInit } from '../negotiation/kexinit.ts';
 import { asksForExtInfo } from '../negotiation/signals.ts';
 import { asDisconnect } from './as-disconnect.ts';
 import { DISCONNECT_REASON, SshDisconnect, unexpectedMessage } from './disconnect.ts';
@@ -9,7 +12,7 @@ import type { PacketWriter } from './packet-writer.ts';
 import { RekeyAllowance } from './rekey-allowance.ts';
 import type { AgreedExchange, Comparison, ConcludedExchange } from './running-exchange.ts';
 import { BegunExchange } from './running-exchange.ts';
-import type { TransportOptions } from './transport-options.ts';
+import type { Insistence, TransportOptions } from './transport-options.ts';
 import { WaitingMessages } from './waiting-messages.ts';
 
 /** What the key exchanges of a connection need of it. */
@@ -27,8 +30,19 @@ export interface KeyedConnection {
   drained(): void;
 }
 
+/** A server's first exchange, whose KEXINIT waits for the client's. */
+interface WaitsForPeer {
+  readonly name: 'waits-for-peer';
+  readonly insistence: Insistence;
+}
+
 type State =
-  { readonly name: 'idle' } | BegunExchange | AgreedExchange | ConcludedExchange | { readonly name: 'closed' };
+  | { readonly name: 'idle' }
+  | WaitsForPeer
+  | BegunExchange
+  | AgreedExchange
+  | ConcludedExchange
+  | { readonly name: 'closed' };
 
 const IDLE: State = { name: 'idle' };
 const CLOSED: State = { name: 'closed' };
@@ -46,6 +60,8 @@ export class SessionKeys {
   readonly #allowance: RekeyAllowance;
   readonly #waiting = new WaitingMessages();
   #state: State = IDLE;
+  /** What we list: once it is narrowed for this client it stays so, for the later exchanges too. */
+  #algorithms: AlgorithmLists;
   /** Exchanges that both sides have ended. */
   #count = 0;
   #trust: Trust = 'stranger';
@@ -58,6 +74,7 @@ export class SessionKeys {
   constructor(options: TransportOptions, connection: KeyedConnection) {
     this.#options = options;
     this.#connection = connection;
+    this.#algorithms = options.algorithms;
     this.#allowance = new RekeyAllowance(options.rekey.perMinute ?? REKEYS_PER_MINUTE.default);
   }
 
@@ -67,9 +84,10 @@ export class SessionKeys {
     return this.#sessionId;
   }
 
-  /** From our KEXINIT to our NEWKEYS the services' messages wait. */
+  /** From our KEXINIT, or from where we would send it, to our NEWKEYS the services' messages wait. */
   get holdsMessages(): boolean {
-    return this.#state.name === 'begun' || this.#state.name === 'agreed';
+    const { name } = this.#state;
+    return name === 'begun' || name === 'agreed' || name === 'waits-for-peer';
   }
 
   /** Bytes of memory that the waiting messages hold. */
@@ -102,7 +120,24 @@ export class SessionKeys {
   /** Begins an exchange unless one is running. */
   begin(): void {
     if (this.#state.name !== 'idle') return;
-    const exchange = new BegunExchange(this.#options, this.#count === 0 ? 'first' : 'later');
+    const insistence = this.#options.role === 'server' ? this.#options.insistence : undefined;
+    if (this.#count === 0 && insistence !== undefined) this.#waitForPeer(insistence);
+    else this.#sendInit();
+  }
+
+  /** No message of ours leaves meanwhile. The login deadline of the server goes on. */
+  #waitForPeer(insistence: Insistence): void {
+    this.#state = { name: 'waits-for-peer', insistence };
+    this.#timer = setTimeout(() => {
+      this.#connection.guard(() => {
+        this.#sendInit();
+      });
+    }, insistence.waitSeconds * 1000).unref();
+  }
+
+  #sendInit(): void {
+    const options = { ...this.#options, algorithms: this.#algorithms };
+    const exchange = new BegunExchange(options, this.#count === 0 ? 'first' : 'later');
     this.#connection.sendNow(exchange.payload, []);
     this.#state = exchange;
     clearTimeout(this.#timer);
@@ -208,7 +243,13 @@ export class SessionKeys {
   }
 
   #answerInit(payload: Buffer, peerVersion: string): void {
-    this.begin();
+    if (this.#state.name === 'waits-for-peer') {
+      const { insistence } = this.#state;
+      this.#algorithms = insistOn(insistence.kex, this.#algorithms, decodeKexInit(payload));
+      this.#sendInit();
+    } else {
+      this.begin();
+    }
     const begun = this.#state;
     if (begun.name !== 'begun') throw unexpectedMessage(SSH_MSG.KEXINIT);
     const comparison = begun.compare(payload, peerVersion);

@@ -20,6 +20,14 @@ interface CommonOptions {
   readonly handler: TransportHandler;
 }
 
+/** A server lets the client's KEXINIT come first, to list methods that the client has. */
+export interface Insistence {
+  /** Where the client has one of these, only these are listed: a part of the server's methods, in its order. */
+  readonly kex: readonly string[];
+  /** After so many seconds without the client's KEXINIT the server sends its own, with all its methods. */
+  readonly waitSeconds: number;
+}
+
 export interface ServerTransportOptions extends CommonOptions {
   readonly role: 'server';
   readonly hostKeys: readonly PrivateKey[];
@@ -27,6 +35,8 @@ export interface ServerTransportOptions extends CommonOptions {
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   /** The least group that diffie-hellman-group-exchange-sha256 gives out, in bits: 2048 where it is left out. */
   readonly groupExchangeMinBits?: number;
+  /** Where it is left out the server sends its KEXINIT at once, with all its methods. */
+  readonly insistence?: Insistence | undefined;
 }
 
 export interface ClientTransportOptions extends CommonOptions {

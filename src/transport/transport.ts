@@ -25,7 +25,7 @@ import type { TransportHandler, TransportOptions } from './transport-options.ts'
 import { VersionReader } from './version-exchange.ts';
 
 export type { KeyExchangeInfo } from './running-exchange.ts';
-export type { RekeyLimits, TransportHandler, TransportOptions } from './transport-options.ts';
+export type { Insistence, RekeyLimits, TransportHandler, TransportOptions } from './transport-options.ts';
 
 /** Where a connection stands. `version`: the peer's identification has not come. */
 type Phase =

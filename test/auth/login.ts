@@ -14,7 +14,7 @@ import { until } from '../transport/transport-pair.ts';
 export interface LoginOptions extends Partial<
   Pick<
     ServerAuthOptions<Identity>,
-    'maxAttempts' | 'source' | 'methods' | 'banner' | 'userKeyAlgorithms' | 'admit' | 'onSuccess'
+    'maxAttempts' | 'source' | 'methods' | 'banner' | 'userKeyAlgorithms' | 'admit' | 'judgeSession' | 'onSuccess'
   >
 > {
   /** The name that the client gives. */

@@ -1,5 +1,5 @@
 // What a login comes to when it is not the client that fails.
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { hashPassword } from '../../src/auth/password-hash.ts';
 import type { Identity } from '../../src/auth/identity.ts';
 import { encodePublicKeyFields, SSH_MSG_USERAUTH } from '../../src/auth/messages.ts';
@@ -104,4 +104,36 @@ test('"busy" is not a failed attempt, and one source does not make others busy',
   other.password('guess');
   await new Promise(setImmediate);
   expect(other.failures).toEqual([]);
+});
+
+describe('what is to be said of a session', () => {
+  const told = { banner: 'one\ntwo\n', refusal: null };
+  const refused = { banner: 'no\n', refusal: { reason: 'not-post-quantum', words: 'not so' } } as const;
+
+  test('is said before the login, once the credential is known to be right', async () => {
+    const identity = alice({ passwordHash: await hashPassword('secret') });
+    const login = new Login(found(identity), { judgeSession: () => told });
+    login.password('guess');
+    login.password('secret');
+    await login.answered(3);
+    expect(login.sent).toEqual([SSH_MSG_USERAUTH.FAILURE, SSH_MSG_USERAUTH.BANNER, SSH_MSG_USERAUTH.SUCCESS]);
+    expect(login.payloads[1]?.toString('latin1')).toContain('one\r\ntwo\r\n');
+  });
+
+  test('may be that there is no login: nobody is asked whether there is room', async () => {
+    const identity = alice({ passwordHash: await hashPassword('secret') });
+    const login = new Login(found(identity), {
+      judgeSession: () => refused,
+      admit: () => {
+        throw new Error('asked');
+      },
+    });
+    login.password('secret');
+    await login.answered();
+    await until(() => login.ends.length > 0, 'the connection is ended');
+    expect(login.sent).toEqual([SSH_MSG_USERAUTH.BANNER]);
+    expect(login.successes).toEqual([]);
+    expect(login.failures).toMatchObject([{ userName: 'alice', reason: 'not-post-quantum' }]);
+    expect(login.ends).toMatchObject([{ reason: DISCONNECT_REASON.BY_APPLICATION, message: 'not so' }]);
+  });
 });

@@ -142,9 +142,24 @@ describe('policy explain', () => {
       'TransferPQSecurityPolicy-2026-11',
       '--client',
       'curve25519-sha256, mlkem768x25519-sha256',
+      '--post-quantum',
+      'offer',
     );
     expect(exitCode).toBe(3);
     expect(output).toContain('the client could: list mlkem768x25519-sha256 before curve25519-sha256');
+    expect(output).toContain('the server could: insist ("postQuantum": "insist" in the configuration');
+  });
+
+  test.each([
+    ['by default', [], 'The server insists on it'],
+    ['where it is required', ['--post-quantum', 'require'], 'The server requires it'],
+  ])('exit code 0 for a client that prefers a classical one, %s', async (_what, options, words) => {
+    const { output, exitCode } = await explain(
+      ...['TransferPQSecurityPolicy-2026-11', '--client', 'curve25519-sha256, mlkem768x25519-sha256', ...options],
+    );
+    expect(exitCode).toBe(0);
+    expect(output).toContain('1. key exchange method: mlkem768x25519-sha256');
+    expect(output).toContain(`${words}: with all methods of the policy the client would come to curve25519-sha256.`);
   });
 
   test('exit code 4 where nothing is common', async () => {

@@ -74,7 +74,8 @@ describe('our own server', () => {
         const fingerprints = server.running.prepared.hostKeys.map(({ publicKey }) => publicKey.fingerprint);
         expect([...new Set(found.hostKeys.map(({ fingerprint }) => fingerprint))].sort()).toEqual(fingerprints.sort());
         expect(found.strictKex).toBe(true);
-        expect(found.verdict).toMatch(/^quantum-safe: .*first in its list/);
+        expect(found.verdict).toMatch(/^quantum-safe: .*first in its list.*; insists on it/);
+        expect(found.insists).toBe(true);
       },
     );
   });
@@ -87,6 +88,22 @@ describe('our own server', () => {
       expect(stdout).toMatch(/^mlkem768x25519-sha256 +post-quantum +works +[\d.]+ ms +\d+ \+ \d+ B$/m);
       expect(stdout).toMatch(/^host key {2}ssh-ed25519 \(256 bits\) {2}SHA256:/m);
       expect(stdout).toMatch(/^strict key exchange: yes$/m);
+    });
+  });
+
+  test('that offers without insisting', async () => {
+    await withServer({ postQuantum: 'offer' }, async (server) => {
+      const { report: found } = await report(server.port);
+      expect(found.insists).toBe(false);
+      expect(found.verdict).toMatch(/; a client that prefers a classical method gets it$/);
+    });
+  });
+
+  test('that requires: no classical method of its policy is offered', async () => {
+    await withServer({ postQuantum: 'require' }, async (server) => {
+      const { report: found } = await report(server.port);
+      expect(found.methods.filter(({ family }) => family !== 'pq-hybrid')).toEqual([]);
+      expect(found.insists).toBeNull();
     });
   });
 

@@ -37,6 +37,12 @@ describe('report', () => {
     expect(output).not.toContain('\u001b');
   });
 
+  test('says of how many the server insisted', async () => {
+    const log = logFile('insisted.log', lines(negotiated('1', { insistedOver: 'curve25519-sha256' }), login('1', 'a')));
+    const { output } = await runCommand(['report', log]);
+    expect(output).toMatch(/^1 is post-quantum since the server insisted: the client prefers a classical method$/m);
+  });
+
   test('one session is not "1 sessions"', async () => {
     const page = join(policyDirectory(), 'one.html');
     const log = logFile('one.log', `${lines(negotiated('9', {}), login('9', 'alice'))}not JSON\n`);

@@ -25,6 +25,7 @@ interface Limit {
 const SETTINGS: Readonly<Record<string, Limit>> = {
   'auth.maxAttempts': auth.MAX_ATTEMPTS,
   'auth.loginGraceSeconds': server.LOGIN_GRACE_SECONDS,
+  'insistence.waitSeconds': transport.INSISTENCE_WAIT_SECONDS,
   'rekey.bytes': transport.REKEY_BYTES,
   'rekey.seconds': transport.REKEY_SECONDS,
   'limits.connections': server.CONNECTIONS,
@@ -73,6 +74,7 @@ const NO_LIMITS = [
   'auth.banner',
   'auth.methods',
   'fips',
+  'insistence.exceptFrom',
   'listen.host',
   'listen.port',
   'log.format',
@@ -80,6 +82,7 @@ const NO_LIMITS = [
   'metrics.host',
   'metrics.port',
   'policyDirectories',
+  'postQuantum',
   'reload.endRevokedSessions',
   'reload.watch',
   'securityPolicy',
@@ -104,6 +107,7 @@ const NO_LIMITS = [
   'users[].homeDirectoryType',
   'users[].permissions',
   'users[].publicKeys',
+  'users[].requirePostQuantum',
 ];
 
 interface SchemaNode {

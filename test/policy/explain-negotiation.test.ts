@@ -9,7 +9,8 @@ import {
 import type { KexInit } from '../../src/negotiation/kexinit.ts';
 import { negotiate, type NegotiatedList } from '../../src/negotiation/negotiate.ts';
 import { CLIENT_PRESETS, findClientPreset } from '../../src/policy/client-presets.ts';
-import { explainNegotiation } from '../../src/policy/explain-negotiation.ts';
+import { explainNegotiation, explainUnder } from '../../src/policy/explain-negotiation.ts';
+import { insistedMethods, listsUnder, type PostQuantumSetting } from '../../src/policy/post-quantum-setting.ts';
 import { serverOffer } from '../../src/policy/server-offer.ts';
 import { builtIn } from './policy-files.ts';
 
@@ -123,6 +124,43 @@ describe('the reasons', () => {
   });
 });
 
+describe('the setting of the server', () => {
+  const lists = builtIn.require('TransferPQSecurityPolicy-2026-11', 'test', '$').algorithms;
+  const kexOf = (setting: PostQuantumSetting, name: string) => {
+    const { steps, insistedOver, outcome } = explainUnder(setting, lists, preset(name));
+    return outcome === 'refused' ? outcome : [steps[0]?.chosen, insistedOver];
+  };
+
+  test.each<[preset: string, offer: unknown, insist: unknown, require: unknown]>([
+    [
+      'oqs-openssh',
+      ['curve25519-sha256', null],
+      ['ecdh-nistp256-kyber-512r3-sha256-d00@openquantumsafe.org', 'curve25519-sha256'],
+      ['ecdh-nistp256-kyber-512r3-sha256-d00@openquantumsafe.org', 'curve25519-sha256'],
+    ],
+    ['openssh-10', ...same(['mlkem768x25519-sha256', null])],
+    ['paramiko', ['curve25519-sha256@libssh.org', null], ['curve25519-sha256@libssh.org', null], 'refused'],
+  ])('%s', (name, offer, insist, require) => {
+    expect([kexOf('offer', name), kexOf('insist', name), kexOf('require', name)]).toEqual([offer, insist, require]);
+  });
+
+  test('insists only where that changes something', () => {
+    const classical = builtIn.require('TransferSecurityPolicy-2018-11', 'test', '$').algorithms;
+    const required = builtIn.require('TransferPQSecurityPolicy-Required-2026-11', 'test', '$').algorithms;
+    expect(insistedMethods('insist', classical)).toEqual([]);
+    expect(insistedMethods('insist', required)).toEqual([]);
+    expect(insistedMethods('insist', lists)).toEqual(required.kex);
+    expect(insistedMethods('offer', lists)).toEqual([]);
+    expect(insistedMethods('require', lists)).toEqual([]);
+    expect(listsUnder('require', lists).kex).toEqual(required.kex);
+    expect(listsUnder('require', classical).kex).toEqual([]);
+  });
+});
+
+function same<T>(each: T): [T, T, T] {
+  return [each, each, each];
+}
+
 describe('what post-quantum would take', () => {
   test('nothing, where it is', () => {
     const { pq } = explainNegotiation(DEFAULT, preset('openssh-10'));
@@ -140,7 +178,8 @@ describe('what post-quantum would take', () => {
     expect(pq.clientChanges).toEqual([
       'list mlkem768x25519-sha256 before curve25519-sha256 (OpenSSH: KexAlgorithms ^mlkem768x25519-sha256)',
     ]);
-    expect(pq.serverChanges[0]).toContain('TransferPQSecurityPolicy-Required-2026-11');
+    expect(pq.serverChanges[0]).toContain('"postQuantum": "insist"');
+    expect(pq.serverChanges[1]).toContain('TransferPQSecurityPolicy-Required-2026-11');
   });
 
   test('a newer client, where it has none', () => {

@@ -34,6 +34,7 @@ describe('describeKex', () => {
       clientVersion: 'SSH-2.0-Test_1',
       strictKex: true,
       betterPqAvailable: false,
+      insistedOver: null,
       clientOfferedPq: true,
       pqPossible: true,
     });
@@ -46,6 +47,15 @@ describe('describeKex', () => {
   ])('a classical exchange where %s', (_what, kex, betterPqAvailable, clientOfferedPq, pqPossible) => {
     const described = describeKex(session('curve25519-sha256'), { kex }, server);
     expect(described).toMatchObject({ family: 'classical', pq: null, betterPqAvailable, clientOfferedPq, pqPossible });
+  });
+
+  test.each([
+    ['the client prefers a classical one', ['curve25519-sha256', 'mlkem768x25519-sha256'], 'curve25519-sha256'],
+    ['the client prefers it', ['mlkem768x25519-sha256', 'curve25519-sha256'], null],
+    ['the classical one is nothing that the server has', ['ecdh-sha2-1.3.132.0.10', 'mlkem768x25519-sha256'], null],
+    ['the client prefers another hybrid', ['sntrup761x25519-sha512', 'mlkem768x25519-sha256'], null],
+  ])('a hybrid where %s', (_what, kex, over) => {
+    expect(describeKex(session('mlkem768x25519-sha256'), { kex }, server).insistedOver).toBe(over);
   });
 
   test('a hybrid that the server does not list is possible, but not available', () => {

@@ -4,6 +4,7 @@ export interface SessionChanges {
   readonly classical?: boolean;
   readonly clientVersion?: string;
   readonly betterPqAvailable?: boolean;
+  readonly insistedOver?: string;
   readonly clientOfferedPq?: boolean;
   readonly pqPossible?: boolean;
   readonly time?: string;
@@ -24,6 +25,7 @@ export function negotiated(sessionId: string, changes: SessionChanges): object {
     clientVersion: changes.clientVersion ?? 'SSH-2.0-Test',
     strictKex: true,
     betterPqAvailable: changes.betterPqAvailable ?? false,
+    insistedOver: changes.insistedOver ?? null,
     clientOfferedPq: changes.clientOfferedPq ?? !classical,
     pqPossible: changes.pqPossible ?? !classical,
   };

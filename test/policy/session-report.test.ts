@@ -33,6 +33,17 @@ describe('SessionReportBuilder', () => {
     ]);
   });
 
+  test('counts what is post-quantum since the server insisted; old logs say nothing of it', () => {
+    const { kex, ...line } = negotiated('2', {}) as { kex: Record<string, unknown> };
+    delete kex['insistedOver'];
+    const report = reportOf(
+      negotiated('1', { insistedOver: 'curve25519-sha256' }),
+      { ...line, kex },
+      negotiated('3', {}),
+    );
+    expect(report).toMatchObject({ total: { sessions: 3, pq: 3 }, insisted: 1, unreadableLines: 0 });
+  });
+
   test('lists who would be cut off: users with clients that have no hybrid of ours, once each', () => {
     const report = reportOf(
       ...[negotiated('1', { classical: true, time: '2026-11-02T10:00:00.000Z' }), login('1', 'old')],

@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseKexInit, type CapturedKexInit } from '../../scripts/parse-kexinit.ts';
 import type { NegotiatedList } from '../../src/negotiation/negotiate.ts';
-import { explainNegotiation } from '../../src/policy/explain-negotiation.ts';
-import { serverOffer } from '../../src/policy/server-offer.ts';
+import { explainUnder } from '../../src/policy/explain-negotiation.ts';
+import { listsUnder, type PostQuantumSetting } from '../../src/policy/post-quantum-setting.ts';
 import type { SessionKex } from '../../src/policy/session-kex.ts';
 import { runProgram } from '../peers/process.ts';
 import { startTestServer, type LogLine, type TestServer } from '../server/test-server.ts';
@@ -17,7 +17,12 @@ import { captureOffer, commandFor, REAL_CLIENTS, type RealClient } from './real-
  * negotiates with it, compared with what `policy explain` predicts.
  */
 
-const POLICIES = builtIn.all.map(({ name }) => name);
+const DEFAULT_POLICY = 'TransferPQSecurityPolicy-2026-11';
+const SERVERS: readonly (readonly [policy: string, postQuantum: PostQuantumSetting])[] = [
+  ...builtIn.all.map(({ name }) => [name, 'offer'] as const),
+  [DEFAULT_POLICY, 'insist'],
+  [DEFAULT_POLICY, 'require'],
+];
 const CLIENTS = REAL_CLIENTS.filter(({ command }) => command !== null);
 
 /** The server's KEXINIT to a client that offers nothing yet. */
@@ -91,9 +96,9 @@ function outcomeInLog(lines: readonly LogLine[]): unknown {
   };
 }
 
-function predictedOutcome(policyName: string, offer: CapturedKexInit): unknown {
+function predictedOutcome(policyName: string, setting: PostQuantumSetting, offer: CapturedKexInit): unknown {
   const { algorithms } = builtIn.require(policyName, 'test', '$');
-  const { outcome, steps, strictKex, pq } = explainNegotiation(serverOffer(algorithms), offer);
+  const { outcome, steps, strictKex, pq } = explainUnder(setting, algorithms, offer);
   if (outcome === 'refused') return { refused: steps.at(-1)?.list, reason: 3 };
   const chosen = (list: NegotiatedList) => steps.find((step) => step.list === list)?.chosen;
   return {
@@ -119,11 +124,11 @@ beforeAll(async () => {
   }
 }, 120_000);
 
-describe.each(POLICIES)('%s', (policyName) => {
+describe.each(SERVERS)('%s, "postQuantum": "%s"', (policyName, postQuantum) => {
   let server: TestServer;
   let sessions: Map<string, LogLine[]>;
   beforeAll(async () => {
-    server = await startTestServer({ securityPolicy: policyName });
+    server = await startTestServer({ securityPolicy: policyName, postQuantum });
     const connecting = CLIENTS.filter(({ preset }) => !(offers.get(preset) instanceof Error));
     sessions = await sessionsOf(server, connecting);
   }, 90_000);
@@ -136,7 +141,7 @@ describe.each(POLICIES)('%s', (policyName) => {
     const { version, kex, ...others } = await serverKexInit(server.port);
     expect(version).toMatch(/^SSH-2\.0-Latticeport_/);
     // The one name that is a signal and no method (OpenSSH PROTOCOL §1.10).
-    expect(kex).toEqual([...algorithms.kex, 'kex-strict-s-v00@openssh.com']);
+    expect(kex).toEqual([...listsUnder(postQuantum, algorithms).kex, 'kex-strict-s-v00@openssh.com']);
     expect(others).toEqual({
       // The test server has a key of every type.
       hostKeys: algorithms.hostKeys,
@@ -157,7 +162,7 @@ describe.each(POLICIES)('%s', (policyName) => {
       const lines = sessions.get(offer.version);
       if (lines === undefined) throw new Error(`${client.preset} made no session`);
       const outcome = outcomeInLog(lines);
-      const predicted = predictedOutcome(policyName, offer);
+      const predicted = predictedOutcome(policyName, postQuantum, offer);
       if (outcome === 'refused') expect(predicted).toMatchObject({ reason: 3 });
       else expect(outcome).toEqual(predicted);
     });

@@ -4,7 +4,7 @@ import type { PrivateKey, SignatureAlgorithm } from '../../src/crypto/keys/key.t
 import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import type { AlgorithmLists } from '../../src/negotiation/algorithm-lists.ts';
 import type { SshDisconnect } from '../../src/transport/disconnect.ts';
-import type { KeyExchangeInfo, RekeyLimits } from '../../src/transport/transport.ts';
+import type { Insistence, KeyExchangeInfo, RekeyLimits } from '../../src/transport/transport.ts';
 import { Transport } from '../../src/transport/transport.ts';
 
 /** One side of a test connection, with what it was told. */
@@ -43,6 +43,7 @@ export interface PairOptions {
   readonly serverRekey?: RekeyLimits;
   readonly clientRekey?: RekeyLimits;
   readonly userKeyAlgorithms?: readonly SignatureAlgorithm[];
+  readonly insistence?: Insistence;
   readonly onServerMessage?: (side: Side, payload: Buffer) => void;
 }
 
@@ -78,6 +79,7 @@ export function serverSide(socket: Duplex, options: PairOptions = {}): Side {
         hostKeys: options.hostKeys ?? [hostKey('ed25519')],
         userKeyAlgorithms: options.userKeyAlgorithms ?? ['ssh-ed25519', 'rsa-sha2-512'],
         rekey: options.serverRekey ?? NO_REKEY,
+        insistence: options.insistence,
         handler,
       }),
     options.onServerMessage,

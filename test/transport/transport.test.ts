@@ -3,14 +3,11 @@ import { duplexPair } from 'node:stream';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { CIPHER_ALGORITHMS, KEX_ALGORITHMS, MAC_ALGORITHMS } from '../../src/crypto/algorithms/algorithm-table.ts';
 import { prepareKexMethods } from '../../src/crypto/kex/kex-constructors.ts';
-import { isAead, noneOpener, noneSealer } from '../../src/crypto/cipher/cipher-constructors.ts';
-import { encodeKexInit } from '../../src/negotiation/kexinit.ts';
-import type { KexInit } from '../../src/negotiation/kexinit.ts';
+import { isAead, noneSealer } from '../../src/crypto/cipher/cipher-constructors.ts';
 import { decodeExtInfo } from '../../src/transport/messages.ts';
-import { PacketReader } from '../../src/transport/packet-reader.ts';
 import { PacketWriter } from '../../src/transport/packet-writer.ts';
-import { VersionReader } from '../../src/transport/version-exchange.ts';
 import { SshWriter } from '../../src/wire/writer.ts';
+import { clientKexInit, rawClient, VERSION } from './raw-client.ts';
 import type { Side } from './transport-pair.ts';
 import { clientSide, connected, hostKey, pair, serverSide, until } from './transport-pair.ts';
 
@@ -144,63 +141,6 @@ describe('negotiation', () => {
     expect(client.closed[0]?.reason).toBe(3);
   });
 });
-
-/** A client that speaks packets by hand, before encryption. */
-function rawClient(): {
-  send: (payload: Buffer) => void;
-  raw: (bytes: Buffer | string) => void;
-  server: Side;
-  received: Buffer[];
-} {
-  const [a, b] = duplexPair();
-  const server = serverSide(a);
-  const received: Buffer[] = [];
-  const versions = new VersionReader('server');
-  const packets = new PacketReader(noneOpener(), 65_536);
-  let versionRead = false;
-  b.on('data', (chunk: Buffer) => {
-    const read = versionRead ? { rest: chunk } : versions.push(chunk);
-    if (read === null) return;
-    versionRead = true;
-    packets.push(read.rest);
-    // What comes after NEWKEYS is encrypted.
-    while (received.at(-1)?.[0] !== 21) {
-      const payload = packets.next();
-      if (payload === null) return;
-      received.push(Buffer.from(payload));
-    }
-  });
-  b.on('error', () => undefined);
-  const writer = new PacketWriter(noneSealer());
-  return {
-    send: (payload) => {
-      for (const chunk of writer.seal(payload, [])) b.write(chunk);
-    },
-    raw: (bytes) => b.write(bytes),
-    server,
-    received,
-  };
-}
-
-const VERSION = 'SSH-2.0-raw\r\n';
-
-function clientKexInit(changes: Partial<KexInit> = {}): Buffer {
-  return encodeKexInit(
-    {
-      kex: ['curve25519-sha256'],
-      hostKeys: ['ssh-ed25519'],
-      ciphersClientToServer: ['aes128-gcm@openssh.com'],
-      ciphersServerToClient: ['aes128-gcm@openssh.com'],
-      macsClientToServer: [],
-      macsServerToClient: [],
-      compressionClientToServer: ['none'],
-      compressionServerToClient: ['none'],
-      firstKexPacketFollows: false,
-      ...changes,
-    },
-    randomBytes(16),
-  );
-}
 
 describe('what a hostile client may try before encryption', () => {
   test('not SSH at all', async () => {

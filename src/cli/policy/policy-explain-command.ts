@@ -1,9 +1,13 @@
 import { Option, type Command } from 'commander';
 import type { KexInit } from '../../negotiation/kexinit.ts';
 import { CLIENT_PRESETS, findClientPreset } from '../../policy/client-presets.ts';
-import { explainNegotiation, type NegotiationExplanation } from '../../policy/explain-negotiation.ts';
+import {
+  explainUnder,
+  type NegotiationExplanation,
+  type SettingExplanation,
+} from '../../policy/explain-negotiation.ts';
+import { POST_QUANTUM_SETTINGS, type PostQuantumSetting } from '../../policy/post-quantum-setting.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../../policy/security-policy.ts';
-import { serverOffer } from '../../policy/server-offer.ts';
 import { CliError } from '../cli-error.ts';
 import { addDirectoryOption, namedPolicy, openCatalogue, type DirectoryOptions } from './policy-directories.ts';
 import { styled, type Terminal } from '../terminal.ts';
@@ -15,6 +19,7 @@ interface ExplainOptions extends DirectoryOptions {
   readonly clientMacs?: string;
   readonly clientPreset?: string;
   readonly hostKeys?: string;
+  readonly postQuantum: PostQuantumSetting;
   readonly json: boolean;
 }
 
@@ -31,6 +36,11 @@ export function registerPolicyExplain(policy: Command, terminal: Terminal): void
     .option('--client-ciphers <list>', "the client's ciphers (default: what the policy has)")
     .option('--client-macs <list>', "the client's MACs (default: what the policy has)")
     .addOption(new Option('--client-preset <preset>', 'a known client').choices(CLIENT_PRESETS.map(({ name }) => name)))
+    .addOption(
+      new Option('--post-quantum <setting>', 'what the server makes of post-quantum methods, as "postQuantum" says')
+        .choices(POST_QUANTUM_SETTINGS)
+        .default('insist'),
+    )
     .option('--host-keys <list>', 'host key algorithms that the server has keys for (default: all of the policy)')
     .option('--json', 'print JSON', false)
     .addHelpText('after', EXIT_CODES)
@@ -40,7 +50,7 @@ export function registerPolicyExplain(policy: Command, terminal: Terminal): void
       const hostKeys = explained.algorithms.hostKeys.filter(
         (each) => options.hostKeys === undefined || names(options.hostKeys).includes(each),
       );
-      const explanation = explainNegotiation(serverOffer(explained.algorithms, hostKeys), client.offer);
+      const explanation = explainUnder(options.postQuantum, { ...explained.algorithms, hostKeys }, client.offer);
       terminal.exit(exitCode(explanation));
       if (options.json) terminal.line(JSON.stringify({ policy: explained.name, client, ...explanation }, null, 2));
       else show(explained, client.title, explanation, terminal);
@@ -95,8 +105,8 @@ function exitCode(explanation: NegotiationExplanation): number {
   return explanation.pq.result === 'pq-hybrid' ? 0 : 3;
 }
 
-function show(policy: SecurityPolicy, client: string, explanation: NegotiationExplanation, terminal: Terminal): void {
-  const { steps, guess, strictKex, pq } = explanation;
+function show(policy: SecurityPolicy, client: string, explanation: SettingExplanation, terminal: Terminal): void {
+  const { steps, guess, strictKex, pq, setting, insistedOver } = explanation;
   terminal.line(`${styled(terminal, 'bold', policy.name)} with ${client}`);
   steps.forEach((step, index) => {
     terminal.line();
@@ -111,6 +121,10 @@ function show(policy: SecurityPolicy, client: string, explanation: NegotiationEx
     terminal.line(styled(terminal, 'red', 'The server disconnects with reason 3 (key exchange failed).'));
   }
   terminal.line(styled(terminal, pq.result === 'pq-hybrid' ? 'green' : 'yellow', `Post-quantum: ${pq.summary}.`));
+  if (insistedOver !== null) {
+    const how = setting === 'require' ? 'requires it' : 'insists on it';
+    terminal.line(`The server ${how}: with all methods of the policy the client would come to ${insistedOver}.`);
+  }
   for (const change of pq.clientChanges) terminal.line(`  the client could: ${change}`);
   for (const change of pq.serverChanges) terminal.line(`  the server could: ${change}`);
 }

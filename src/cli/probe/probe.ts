@@ -41,6 +41,11 @@ export interface ProbeReport {
     readonly fingerprint: string;
   }[];
   readonly strictKex: boolean;
+  /**
+   * A client that prefers a classical method gets a post-quantum one all the same. null: not to be found out, since not
+   * both kinds work, or since the server took no connection to try it on.
+   */
+  readonly insists: boolean | null;
   readonly verdict: string;
 }
 
@@ -82,6 +87,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeReport> {
     // What cannot be fetched is listed in the offer all the same.
     await attempt(anyKex ?? '', algorithm, options).then(note, () => undefined);
   }
+  const insists = await tryOrder(methods, options);
   return {
     host,
     port,
@@ -90,8 +96,23 @@ export async function probe(options: ProbeOptions): Promise<ProbeReport> {
     methods,
     hostKeys: kexInit.hostKeys.map((name) => hostKeys.get(name)).filter((key) => key !== undefined),
     strictKex: announcesStrictKex(kexInit, 'server'),
-    verdict: verdictOn(methods),
+    insists,
+    verdict: verdictOn(methods, insists),
   };
+}
+
+/** Whether a client that lists a classical method first, and a post-quantum one after it, gets the latter. */
+async function tryOrder(methods: readonly MethodResult[], options: ProbeOptions): Promise<boolean | null> {
+  const works = methods.filter(({ outcome }) => outcome === 'works');
+  const classical = works.find(({ family }) => family === 'classical')?.method;
+  const postQuantum = works.find(({ family }) => family === 'pq-hybrid')?.method;
+  if (classical === undefined || postQuantum === undefined) return null;
+  const { host, port, ourVersion, timeoutMs } = options;
+  const algorithms = { ...ALL, kex: [classical, postQuantum] };
+  return handshake(host, port, ourVersion, algorithms, timeoutMs).then(
+    ({ info }) => info.negotiated.kex === postQuantum,
+    () => null,
+  );
 }
 
 /** One handshake with this method and, where it is given, this host key algorithm before all others. */
@@ -127,7 +148,7 @@ async function tryMethod(
   }
 }
 
-function verdictOn(methods: readonly MethodResult[]): string {
+function verdictOn(methods: readonly MethodResult[], insists: boolean | null): string {
   const working = methods.filter((result) => result.outcome === 'works');
   const pq = working.filter((result) => result.family === 'pq-hybrid');
   const brokenPq = methods.filter((result) => result.outcome === 'fails' && result.family === 'pq-hybrid');
@@ -143,5 +164,11 @@ function verdictOn(methods: readonly MethodResult[]): string {
   const classical = working.some((result) => result.family === 'classical')
     ? 'classical clients are still let in'
     : 'classical clients are refused';
-  return `quantum-safe: offers ${pq.length} working post-quantum ${pq.length === 1 ? 'method' : 'methods'} ${order}; ${classical}${broken}`;
+  const insistence =
+    insists === null
+      ? ''
+      : insists
+        ? '; insists on it with clients that prefer a classical method'
+        : '; a client that prefers a classical method gets it';
+  return `quantum-safe: offers ${pq.length} working post-quantum ${pq.length === 1 ? 'method' : 'methods'} ${order}; ${classical}${insistence}${broken}`;
 }

@@ -22,6 +22,10 @@ export function writeChart(report: SessionReport, top: number, terminal: Termina
       `${counted(report.betterPqAvailable, 'was', 'were')} classical although both sides had a hybrid: the client prefers the classical one`,
     );
   }
+  if (report.insisted > 0) {
+    const were = counted(report.insisted, 'is', 'are');
+    terminal.line(`${were} post-quantum since the server insisted: the client prefers a classical method`);
+  }
   for (const [title, key] of SECTIONS) writeSection(title, report[key], top, terminal);
   writeCutOff(report, top, terminal);
   if (report.unreadableLines > 0) {

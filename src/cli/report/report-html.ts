@@ -30,7 +30,7 @@ export function reportHtml(report: SessionReport, generatedAt: string): string {
 <body>
 <h1>Post-quantum key exchange</h1>
 <p class="total"><strong>${escapeHtml(percent(total))}</strong> of ${counted(total.sessions, 'session was', 'sessions were')} post-quantum.</p>
-<p>${counted(report.withoutLogin, 'session', 'sessions')} never logged in. ${counted(report.betterPqAvailable, 'was', 'were')} classical although both sides had a hybrid.
+<p>${counted(report.withoutLogin, 'session', 'sessions')} never logged in. ${counted(report.betterPqAvailable, 'was', 'were')} classical although both sides had a hybrid; ${counted(report.insisted, 'is', 'are')} post-quantum since the server insisted.
 Made from the logs at ${escapeHtml(generatedAt)}${report.unreadableLines > 0 ? `; ${counted(report.unreadableLines, 'unreadable line', 'unreadable lines')} left out` : ''}.</p>
 <p class="key">Sessions:<span class="pq"></span>post-quantum<span class="classical"></span>classical</p>
 ${section('By client version', report.byClientVersion)}
