@@ -10,6 +10,7 @@ import { MemoryBudget } from '../../../../src/storage/flow/memory-budget.ts';
 import { DEFAULT_RETRY } from '../../../../src/storage/s3/api/retry.ts';
 import { SameBytes } from '../../../../src/storage/s3/api/same-bytes.ts';
 import { pattern } from '../../contract/store-driver.ts';
+import { randomRuns } from '../../../random-runs.ts';
 
 const MIB = 1024 ** 2;
 const FILE = pattern(20 * MIB + 777, 1);
@@ -175,7 +176,7 @@ describe('a download', () => {
         await handle.close();
         await store.quiet();
       }),
-      { numRuns: 150 },
+      { numRuns: randomRuns(150) },
     );
   }, 120_000);
 

@@ -10,6 +10,7 @@ import {
   planParts,
   type CleanRun,
 } from '../../../../src/storage/s3/upload/part-plan.ts';
+import { randomRuns } from '../../../random-runs.ts';
 
 const MIB = 1024 ** 2;
 
@@ -74,7 +75,7 @@ describe('the parts of a file that shares bytes with a stored one', () => {
         }
         expect(position).toBe(size);
       }),
-      { numRuns: 2_000 },
+      { numRuns: randomRuns(2_000) },
     );
   });
 
