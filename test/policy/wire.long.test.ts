@@ -128,7 +128,7 @@ describe.each(SERVERS)('%s, "postQuantum": "%s"', (policyName, postQuantum) => {
   let server: TestServer;
   let sessions: Map<string, LogLine[]>;
   beforeAll(async () => {
-    server = await startTestServer({ securityPolicy: policyName, postQuantum });
+    server = await startTestServer({ securityPolicy: policyName, postQuantum }, ['mldsa44-ed25519']);
     const connecting = CLIENTS.filter(({ preset }) => !(offers.get(preset) instanceof Error));
     sessions = await sessionsOf(server, connecting);
   }, 90_000);

@@ -13,6 +13,7 @@ import path from 'node:path';
 import { hashPassword } from '../../src/auth/password-hash.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { configSchema } from '../../src/config/schema.ts';
+import type { GeneratedKeyType } from '../../src/crypto/keys/key-registry.ts';
 import { generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { prepareConfig } from '../../src/server/prepared-config.ts';
 import type { RunningServer } from '../../src/server/running-server.ts';
@@ -82,7 +83,17 @@ function makeKeys(): void {
   }
 }
 
-export async function startTestServer(changes: Partial<ConfigInput> = {}): Promise<TestServer> {
+function makeHostKey(folder: string, type: GeneratedKeyType): string {
+  const file = path.join(folder, `host_${type}`);
+  writeFileSync(file, generatePrivateKey(type, undefined, `host ${type}`).privateKey, { mode: 0o600 });
+  return file;
+}
+
+/** @param moreHostKeys types of host keys that are made for this server alone, beside those of KEY_NAMES */
+export async function startTestServer(
+  changes: Partial<ConfigInput> = {},
+  moreHostKeys: readonly GeneratedKeyType[] = [],
+): Promise<TestServer> {
   const shared = await sharedKeys();
   const folder = mkdtempSync(path.join(tmpdir(), 'latticeport-test-'));
   chmodSync(folder, 0o700);
@@ -90,7 +101,10 @@ export async function startTestServer(changes: Partial<ConfigInput> = {}): Promi
   mkdirSync(data);
   const input: ConfigInput = {
     listen: { host: '127.0.0.1', port: 0 },
-    hostKeys: KEY_NAMES.map((name) => path.join(shared.folder, `host_${name}`)),
+    hostKeys: [
+      ...KEY_NAMES.map((name) => path.join(shared.folder, `host_${name}`)),
+      ...moreHostKeys.map((type) => makeHostKey(folder, type)),
+    ],
     storage: { type: 'local', root: data, fsync: 'never' },
     users: [
       { name: 'demo', publicKeys: Object.values(shared.publicLines), passwordHash: shared.passwordHash, home: '/' },
