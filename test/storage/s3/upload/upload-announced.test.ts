@@ -18,8 +18,9 @@ const endpoint = servers.find(({ name }) => name === 'radosgw')?.endpoint;
     try {
       const seen: string[] = [];
       proxy.decide = ({ operation, url }) => {
-        // The claim on the name is renewed when its time has come.
-        if (url.includes('/claims/')) return undefined;
+        // Claims on names, and what the store can do about them, are asked for at the same time.
+        if (!/UploadPart|CreateMultipartUpload/.test(operation) && !url.includes('/.latticeport/uploads/'))
+          return undefined;
         const refused = operation === 'PutObject' && seen.at(-1) === 'CreateMultipartUpload';
         seen.push(operation);
         return refused ? { kind: 'reset-before' } : undefined;
