@@ -11,6 +11,7 @@ export default {
   },
   globalSetup: '<rootDir>/test/peers/jest-global-setup.ts',
   globalTeardown: '<rootDir>/test/peers/jest-global-teardown.ts',
-  testTimeout: 30_000,
+  // More than any test needs, on a slow machine too: it ends what hangs, and measures nothing.
+  testTimeout: 120_000,
   maxWorkers: 2,
 };

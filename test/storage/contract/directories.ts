@@ -147,7 +147,7 @@ export function describeDirectories(context: ContractContext): void {
       expect(listed.sort()).toEqual(names);
       const [first] = await firstPage(driver.store.list(driver.directory));
       expect(first?.kind).toBe('file');
-    }, 120_000);
+    }, 600_000);
   });
 }
 

@@ -1,10 +1,13 @@
-import { describe, test } from '@jest/globals';
+import { describe, jest, test } from '@jest/globals';
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
 import { describeStoreContract } from '../contract/store-contract.ts';
 import type { OpenedStore, StoreTraits } from '../contract/store-contract.ts';
 import { servers, TestBucket } from './s3-server.ts';
 
 const PART = 5 * 1024 ** 2;
+
+// moto looks at every key of a bucket for each listing, and whatever changes a name asks for claims.
+jest.setTimeout(300_000);
 
 const traits: StoreTraits = {
   implicitParents: false,
