@@ -22,7 +22,7 @@ export async function manyUploads({ double, identity, directory, start, sparseFi
   if (client === null) throw new Error('no OpenSSH client');
   const server = await start(
     { uploadBudgetBytes: BUDGET_BYTES },
-    { unauthenticatedConnections: UPLOADS + LOGINS, connections: 2 * UPLOADS },
+    { unauthenticatedConnections: UPLOADS + LOGINS, connections: 2 * UPLOADS, connectionsPerUser: 2 * UPLOADS },
   );
   const source = await sparseFile(FILE_BYTES);
   const put = async (file: string, name: string): Promise<number> => {
@@ -50,11 +50,12 @@ export async function manyUploads({ double, identity, directory, start, sparseFi
   const watch = new MemoryWatch(server.pid);
   const begun = performance.now();
   const running: Promise<number>[] = [];
+  const deadline = performance.now() + 240_000;
   while (running.length < UPLOADS) {
     running.push(put(source, `upload-${running.length}`));
-    while (running.length - opened() >= LOGINS) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (running.length - opened() >= LOGINS && performance.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  const deadline = performance.now() + 120_000;
   while (opened() < UPLOADS && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
   const together = opened();
   await new Promise((resolve) => setTimeout(resolve, 5_000));
