@@ -11,11 +11,7 @@ const MIB = 1024 * 1024;
 const UPLOADS = Number(process.env['LATTICEPORT_SCALE_UPLOADS'] ?? 200);
 const FILE_BYTES = 16 * MIB;
 const BUDGET_BYTES = 64 * MIB;
-/**
- * What is no part: two hundred sessions with their windows and keys, a claim and some requests of each at the same moment, and
- * what V8 has not freed yet. 105 MiB were seen on two busy cores.
- */
-const SLACK_BYTES = 160 * MIB;
+const SLACK_BYTES = 64 * MIB;
 const TIMEOUT_MS = 600_000;
 /** Logins on their way at a time. */
 const LOGINS = 16;

@@ -140,8 +140,18 @@ async function post(
   key: string,
   query: URLSearchParams,
 ): Promise<void> {
-  request.resume();
+  let body = '';
+  for await (const chunk of request.setEncoding('utf8') as AsyncIterable<string>) body += chunk;
   await delay(latency.request);
+  if (query.has('delete')) {
+    const names = [...body.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, name = '']) => name);
+    for (const name of names) objects.delete(unescaped(name));
+    xml(
+      response,
+      `<DeleteResult>${names.map((name) => `<Deleted><Key>${name}</Key></Deleted>`).join('')}</DeleteResult>`,
+    );
+    return;
+  }
   if (query.has('uploads')) {
     const id = randomBytes(8).toString('hex');
     uploads.set(id, { key, metadata: metadataOf(request), parts: new Map() });
@@ -266,6 +276,10 @@ function fail(response: ServerResponse, status: number, code: string, message: s
 
 function escape(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+}
+
+function unescaped(text: string): string {
+  return text.replaceAll('&quot;', '"').replaceAll('&gt;', '>').replaceAll('&lt;', '<').replaceAll('&amp;', '&');
 }
 
 function encode(key: string): string {
