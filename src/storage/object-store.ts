@@ -82,6 +82,10 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof StorageError && error.code === 'not-found';
 }
 
+export function isChanged(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'changed';
+}
+
 export interface ReadHandle {
   /** The open file's entry as it is now, whatever name it has by now and whatever is at its old one. */
   stat(): Promise<Entry>;

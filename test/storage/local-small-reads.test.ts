@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { answersFromMemory } from '../../src/storage/local/file-system-type.ts';
 import { LocalReadHandle } from '../../src/storage/local/local-read-handle.ts';
+import { LocalWriters } from '../../src/storage/local/local-writers.ts';
 import { pattern } from './contract/store-driver.ts';
 import { openLocal, type LocalFixture } from './local-fixture.ts';
 
@@ -25,7 +26,7 @@ describe('small reads of a local file', () => {
     utimesSync(file, Date.now() / 1000 - 3600, Date.now() / 1000 - 3600);
     const settled = performance.now() + 60;
     while (performance.now() < settled) await new Promise(setImmediate);
-    handle = new LocalReadHandle(openSync(file, 'r'), statSync(file), { near: true });
+    handle = new LocalReadHandle(openSync(file, 'r'), statSync(file), { near: true, writers: new LocalWriters() });
   });
   afterEach(async () => {
     await handle.close();

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { chmod, chown, lchown, lutimes, stat, utimes } from 'node:fs/promises';
 import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type { AttributeChange } from '../object-store.ts';
@@ -57,6 +58,16 @@ export async function applyToDescriptor(fd: number, change: AttributeChange): Pr
     });
   }
   await allOf(steps);
+}
+
+/** The mode, and where wanted the times, that were set between two looks at a file. */
+export function changeBetween(before: Stats, after: Stats, wanted: { readonly times: boolean }): AttributeChange {
+  const { mode, mtimeMs, atimeMs } = after;
+  const seconds = { mtime: Math.floor(mtimeMs / 1000), atime: Math.floor(atimeMs / 1000) };
+  return {
+    ...(before.mode !== mode && { mode: mode & KEPT_MODE_BITS }),
+    ...(wanted.times && before.mtimeMs !== mtimeMs && seconds),
+  };
 }
 
 async function allOf(steps: readonly (() => Promise<void>)[]): Promise<void> {

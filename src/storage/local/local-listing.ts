@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Dir, Stats } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
+import { inParallel } from '../flow/in-parallel.ts';
 import type { DirectoryEntry } from '../object-store.ts';
 import type { DirectoryRef } from './directory-ref.ts';
 import { errnoOf, toStorageError } from './errno.ts';
@@ -58,17 +59,12 @@ function decodeName(latin1: string): string | undefined {
 
 /** In the order of `names`. What has vanished since, or may not be looked at, is left out. */
 async function statAll(directory: DirectoryRef, names: readonly string[]): Promise<DirectoryEntry[]> {
-  const entries: (DirectoryEntry | undefined)[] = Array.from(names, () => undefined);
-  let next = 0;
-  const work = async () => {
-    for (let index = next++; index < names.length; index = next++) {
-      const name = names[index] ?? '';
-      const stats = await statsOf(directory.path(name));
-      if (stats !== undefined) entries[index] = { name, ...entryOf(stats) };
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(STATS_IN_FLIGHT, names.length) }, work));
-  return entries.filter((entry) => entry !== undefined);
+  const entries = new Map<string, DirectoryEntry>();
+  await inParallel(names, STATS_IN_FLIGHT, async (name) => {
+    const stats = await statsOf(directory.path(name));
+    if (stats !== undefined) entries.set(name, { name, ...entryOf(stats) });
+  });
+  return names.flatMap((name) => entries.get(name) ?? []);
 }
 
 /** Other errors end the listing: a tool that mirrors directories must not take it for complete. */

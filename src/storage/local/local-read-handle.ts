@@ -6,13 +6,14 @@ import { closeDescriptor, readFully, statDescriptor } from './descriptor.ts';
 import { asStorageError } from './errno.ts';
 import { applyToDescriptor } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
+import type { LocalWriters } from './local-writers.ts';
 import { ReadAhead } from './read-ahead.ts';
 
 export interface LocalReadHandleOptions {
   /** The file system answers fstat(2) from memory: small reads are answered from a larger one (`ReadAhead`). */
   readonly near: boolean;
-  /** Told of the file before and after its attributes were set. */
-  readonly onTouched?: (before: Stats, after: Stats) => Promise<void>;
+  /** Those that hear of it when attributes are set through the handle. */
+  readonly writers: LocalWriters;
 }
 
 /**
@@ -22,7 +23,7 @@ export interface LocalReadHandleOptions {
 export class LocalReadHandle implements ReadHandle {
   readonly #fd: number;
   readonly #near: boolean;
-  readonly #onTouched: ((before: Stats, after: Stats) => Promise<void>) | undefined;
+  readonly #writers: LocalWriters;
   /** The end of the file when it was last looked at. Bytes. */
   #size: number;
   readonly #readAhead: ReadAhead | undefined;
@@ -34,7 +35,7 @@ export class LocalReadHandle implements ReadHandle {
   constructor(fd: number, stats: Stats, options: LocalReadHandleOptions) {
     this.#fd = fd;
     this.#near = options.near;
-    this.#onTouched = options.onTouched;
+    this.#writers = options.writers;
     this.#size = stats.size;
     this.#readAhead = options.near ? new ReadAhead(fd) : undefined;
   }
@@ -63,11 +64,12 @@ export class LocalReadHandle implements ReadHandle {
   }
 
   setAttributes(change: AttributeChange): Promise<void> {
-    return this.#use(async () => {
-      const before = await this.#look();
-      await applyToDescriptor(this.#fd, change);
-      await this.#onTouched?.(before, await this.#look());
-    });
+    return this.#use(() =>
+      this.#writers.whileSetting(
+        () => this.#look(),
+        () => applyToDescriptor(this.#fd, change),
+      ),
+    );
   }
 
   async close(): Promise<void> {

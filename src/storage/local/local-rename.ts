@@ -1,5 +1,6 @@
 import { lstat, rename } from 'node:fs/promises';
 import { StorageError } from '../object-store.ts';
+import { exists, notEmpty } from '../refusals.ts';
 import type { FileCopier } from './copy-bytes.ts';
 import { closeDescriptor, utimesDescriptor } from './descriptor.ts';
 import { errnoOf } from './errno.ts';
@@ -56,7 +57,7 @@ async function renameDirectory(source: string, to: Place, { overwrite, sweep }: 
     });
   } catch (error) {
     if (isNotEmpty(error)) {
-      throw overwrite ? new StorageError('not-empty', 'The directory is not empty', { cause: error }) : exists();
+      throw overwrite ? notEmpty({ cause: error }) : exists();
     }
     switch (errnoOf(error)) {
       case 'ENOTDIR':
@@ -72,10 +73,6 @@ async function renameDirectory(source: string, to: Place, { overwrite, sweep }: 
 /** Some file systems say EEXIST. */
 export function isNotEmpty(error: unknown): boolean {
   return ['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error) ?? '');
-}
-
-function exists(): StorageError {
-  return new StorageError('exists', 'It exists already');
 }
 
 /** To another file system that is mounted under the root: copied whole, then removed. */

@@ -1,8 +1,6 @@
-import { constants } from 'node:fs';
-import type { Stats } from 'node:fs';
 import { link, lstat, mkdir, readlink, realpath, rmdir, stat, statfs, symlink, unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
+import { isChanged, KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type {
   AttributeChange,
   DirectoryEntry,
@@ -16,6 +14,7 @@ import type {
   StoreStatistics,
   WriteHandle,
 } from '../object-store.ts';
+import { exists, isADirectory, linksUnsupported, notEmpty, notFound } from '../refusals.ts';
 import { isInside } from '../store-path.ts';
 import { FileCopier } from './copy-bytes.ts';
 import { closeDescriptor } from './descriptor.ts';
@@ -23,13 +22,15 @@ import { descriptorsWork, pinByDescriptor, pinByPath } from './directory-ref.ts'
 import { asStorageError, errnoOf } from './errno.ts';
 import { answersFromMemory } from './file-system-type.ts';
 import { applyToEntry } from './local-attributes.ts';
-import { checkRegular, entryOf } from './local-entry.ts';
+import { entryOf } from './local-entry.ts';
 import { listDirectory } from './local-listing.ts';
 import { MAX_SPARSE_BYTES } from './limits.ts';
 import { LocalReadHandle } from './local-read-handle.ts';
 import { isNotEmpty, renameEntry } from './local-rename.ts';
 import { LocalWriteHandle } from './local-write-handle.ts';
-import { checkAccess, openRegular } from './open-regular.ts';
+import { LocalWriters } from './local-writers.ts';
+import { openBase, openSeen, type OpenFile } from './open-regular.ts';
+import { closeAfter } from './close-after.ts';
 import { sweepDirectory, sweepTree } from './part-sweep.ts';
 import { checkClientPath, PathResolver } from './path-resolver.ts';
 import type { Located, Place } from './path-resolver.ts';
@@ -69,7 +70,6 @@ const OVERWRITE: OpenWriteOptions = {
 };
 
 interface Settings {
-  readonly root: string;
   readonly sync: boolean;
   readonly partialUploads: 'store' | 'discard';
   readonly maxSparseBytes: number;
@@ -92,7 +92,7 @@ export class LocalStore implements ObjectStore {
   readonly #resolver: PathResolver;
   readonly #copier: FileCopier;
   /** What is being written, for changes of files' attributes. */
-  readonly #writing = new Set<LocalWriteHandle>();
+  readonly #writers = new LocalWriters();
 
   private constructor(settings: Settings, capabilities: StoreCapabilities, resolver: PathResolver) {
     this.#settings = settings;
@@ -120,7 +120,6 @@ export class LocalStore implements ObjectStore {
       const nearDevice = (options.near ?? (await answersFromMemory(real))) ? rootStats.dev : undefined;
       return new LocalStore(
         {
-          root: real,
           sync: options.fsync !== 'never',
           partialUploads: options.partialUploads ?? 'store',
           maxSparseBytes: options.maxSparseBytes ?? MAX_SPARSE_BYTES.default,
@@ -159,7 +158,7 @@ export class LocalStore implements ObjectStore {
       const { fd, stats } = await openSeen(place);
       return new LocalReadHandle(fd, stats, {
         near: stats.dev === this.#settings.nearDevice,
-        onTouched: (before, after) => this.#touched(before, after),
+        writers: this.#writers,
       });
     });
   }
@@ -215,7 +214,7 @@ export class LocalStore implements ObjectStore {
         // It may only look empty to the client: what a crash left there is hidden.
         await this.#sweep(path);
         await rmdir(directory.path(name)).catch((again: unknown) => {
-          throw isNotEmpty(again) ? new StorageError('not-empty', 'The directory is not empty') : again;
+          throw isNotEmpty(again) ? notEmpty() : again;
         });
       }
     });
@@ -253,9 +252,12 @@ export class LocalStore implements ObjectStore {
     { followSymlinks }: { followSymlinks: boolean },
   ): Promise<void> {
     return this.#located(path, followSymlinks, async (place) => {
-      await applyToEntry(place, change, this.#settings.byDescriptor);
-      if (this.#writing.size === 0 || place.stats === undefined) return;
-      await this.#touched(place.stats, await lstat(place.directory.path(place.name)));
+      const { stats } = place;
+      if (stats === undefined) throw notFound();
+      await this.#writers.whileSetting(
+        (when) => (when === 'before' ? stats : lstat(place.directory.path(place.name))),
+        () => applyToEntry(place, change, this.#settings.byDescriptor),
+      );
     });
   }
 
@@ -272,7 +274,7 @@ export class LocalStore implements ObjectStore {
         return;
       } catch (error) {
         // Another process has replaced the file meanwhile: what is there now gets the size.
-        if (!(error instanceof StorageError) || error.code !== 'changed' || tries === MAX_OPEN_TRIES) throw error;
+        if (!isChanged(error) || tries === MAX_OPEN_TRIES) throw error;
       }
     }
   }
@@ -308,14 +310,14 @@ export class LocalStore implements ObjectStore {
   }
 
   async hardlink(existing: StorePath, newLink: StorePath): Promise<void> {
-    if (!this.capabilities.hardlink) throw unsupported();
+    if (!this.capabilities.hardlink) throw linksUnsupported();
     return this.#place(existing, ({ directory, name }) =>
       this.#place(newLink, (target) => link(directory.path(name), target.directory.path(target.name))),
     );
   }
 
   async symlink(target: string, newLink: StorePath): Promise<void> {
-    if (!this.capabilities.symlink) throw unsupported();
+    if (!this.capabilities.symlink) throw linksUnsupported();
     if (target === '' || target.includes('\0') || !target.isWellFormed()) {
       throw new StorageError('invalid-name', 'Invalid name: not a valid target of a link');
     }
@@ -327,7 +329,7 @@ export class LocalStore implements ObjectStore {
   }
 
   async readlink(path: StorePath): Promise<string> {
-    if (!this.capabilities.symlink) throw unsupported();
+    if (!this.capabilities.symlink) throw linksUnsupported();
     return this.#located(path, false, async ({ directory, name, stats }) => {
       if (stats === undefined) throw notFound();
       if (!stats.isSymbolicLink()) throw new StorageError('failure', 'Not a symbolic link');
@@ -343,48 +345,25 @@ export class LocalStore implements ObjectStore {
     const exclusive = options.create && options.exclusive;
     // O_EXCL does not follow a link, not even one that leads to nothing.
     const place = await (exclusive ? this.#resolver.located(path) : this.#resolver.followed(path));
-    let base: { fd: number; stats: Stats } | undefined;
+    let base: OpenFile | undefined;
     try {
-      if (place.stats === undefined) {
-        if (!options.create) throw notFound();
-      } else {
-        if (path === '') throw isADirectory();
-        if (exclusive) throw exists();
-        checkRegular(place.stats);
-        // What open(2) would have refused is refused, though replacing needs no right to the file itself.
-        await checkAccess(place, constants.W_OK);
-        if (!options.truncate) {
-          base = await openSeen(place);
-          await checkAccess({ directory: place.directory, name: '.' }, constants.W_OK | constants.X_OK);
-        }
-      }
+      base = await openBase(place, path, options);
     } catch (error) {
-      if (base !== undefined) await closeDescriptor(base.fd);
       place.directory.release();
       throw error;
     }
     const { sync, partialUploads, maxSparseBytes } = this.#settings;
-    const upload = await LocalWriteHandle.open({
-      directory: place.directory,
-      name: place.name,
+    return LocalWriteHandle.open({
+      place: { ...place, stats: base?.stats ?? place.stats },
       options,
       partialUploads,
       sync,
       copier: this.#copier,
       maxSparseBytes,
-      existing: base?.stats ?? place.stats,
       base: base?.fd,
-      onEnd: (handle) => this.#writing.delete(handle),
-      onTouched: (before, after) => this.#touched(before, after),
+      writers: this.#writers,
       locate: (moved) => asStorageError(() => this.#resolver.located(moved)),
     });
-    this.#writing.add(upload);
-    return upload;
-  }
-
-  /** The attributes of a file were set: it is the same file for those that change it. */
-  async #touched(before: Stats, after: Stats): Promise<void> {
-    for (const upload of this.#writing) await upload.touched(before, after);
   }
 
   async #sweep(path: StorePath): Promise<void> {
@@ -418,47 +397,4 @@ export class LocalStore implements ObjectStore {
       }
     });
   }
-}
-
-/** Opens what was seen at the place for reading. Throws unless it is a regular file, also if something else was put there. */
-async function openSeen(place: Located): Promise<{ fd: number; stats: Stats }> {
-  if (place.stats === undefined) throw notFound();
-  checkRegular(place.stats);
-  return openRegular(place);
-}
-
-/** `signal` ends a copy that `action` or the close waits for. */
-async function closeAfter(
-  handle: LocalWriteHandle,
-  signal: AbortSignal | undefined,
-  action: () => Promise<void>,
-): Promise<void> {
-  const giveUp = (): void => void handle.abandon({ discard: true });
-  signal?.addEventListener('abort', giveUp);
-  try {
-    signal?.throwIfAborted();
-    await action();
-    await handle.close();
-  } catch (error) {
-    await handle.abandon({ discard: true });
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', giveUp);
-  }
-}
-
-function notFound(): StorageError {
-  return new StorageError('not-found', 'No such file or directory');
-}
-
-function exists(): StorageError {
-  return new StorageError('exists', 'It exists already');
-}
-
-function isADirectory(): StorageError {
-  return new StorageError('is-a-directory', 'Is a directory');
-}
-
-function unsupported(): StorageError {
-  return new StorageError('unsupported', 'Links are not supported here');
 }

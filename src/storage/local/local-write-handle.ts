@@ -1,8 +1,8 @@
 import type { Stats } from 'node:fs';
 import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
-import type { AttributeChange, Entry, OpenWriteOptions, StorePath, WriteHandle } from '../object-store.ts';
+import type { AttributeChange, Entry, StorePath, WriteHandle } from '../object-store.ts';
 import { STORE_ROOT } from '../store-path.ts';
-import type { FileCopier } from './copy-bytes.ts';
+import { CommitPlace } from './commit-place.ts';
 import {
   byteLength,
   chownDescriptor,
@@ -13,46 +13,15 @@ import {
   truncateDescriptor,
   writeFully,
 } from './descriptor.ts';
-import type { DirectoryRef } from './directory-ref.ts';
-import { ExtentSet } from '../flow/extents.ts';
-import { asStorageError, errnoOf, toStorageError } from './errno.ts';
+import { asStorageError, toStorageError } from './errno.ts';
 import { GatheredWrites } from './gathered-writes.ts';
-import { applyToDescriptor } from './local-attributes.ts';
+import { applyToDescriptor, changeBetween } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
-import { lstatOrUndefined, type Located } from './path-resolver.ts';
+import type { LocalUpload } from './local-upload.ts';
+import type { LocalWriter } from './local-writers.ts';
 import { RangeLock } from './range-lock.ts';
-import { isSameVersion, isUnchanged, TemporaryFile, type Target } from './temporary-file.ts';
-
-/** What a write handle starts from. The handle releases the directory and closes the base. */
-export interface LocalUpload {
-  readonly directory: DirectoryRef;
-  readonly name: string;
-  readonly options: OpenWriteOptions;
-  readonly partialUploads: 'store' | 'discard';
-  /** Whether close and sync wait for the disk. */
-  readonly sync: boolean;
-  readonly copier: FileCopier;
-  /** What the file may have of holes. Bytes. */
-  readonly maxSparseBytes: number;
-  /** The file that is at the name, undefined where none is. */
-  readonly existing: Stats | undefined;
-  /** That file, open for reading, where its bytes are kept. */
-  readonly base: number | undefined;
-  /** Where a path is, and what is there. Whoever gets it releases the directory. */
-  readonly locate: (path: StorePath) => Promise<Located>;
-  /** Told once, when nothing of the handle is left. */
-  readonly onEnd: (handle: LocalWriteHandle) => void;
-  /** Attributes of the file that it began from were set. */
-  readonly onTouched: (before: Stats, after: Stats) => Promise<void>;
-}
-
-/** Where the version becomes the file. */
-interface Place {
-  readonly directory: DirectoryRef;
-  readonly name: string;
-  /** The file that it changes or replaces; undefined for a new one. */
-  readonly existing: Stats | undefined;
-}
+import { TemporaryFile } from './temporary-file.ts';
+import { UploadExtent } from './upload-extent.ts';
 
 type Outcome = 'stored' | 'discarded';
 
@@ -72,11 +41,12 @@ const DEFAULT_MODE = 0o666;
  * Small writes are taken into memory and go to the file together, at the latest before whatever else is asked of the
  * handle. One that fails there makes all later calls fail, the close with them, so that nothing is taken for stored.
  */
-export class LocalWriteHandle implements WriteHandle {
+export class LocalWriteHandle implements WriteHandle, LocalWriter {
   readonly isNew: boolean;
   readonly keepsHoles = true;
   readonly #upload: LocalUpload;
-  #place: Place;
+  readonly #place: CommitPlace;
+  readonly #extent: UploadExtent;
   /** The temporary file has become the file. */
   #published = false;
   /** It has lost its name, and will not be stored. */
@@ -88,34 +58,29 @@ export class LocalWriteHandle implements WriteHandle {
   readonly #gathered = new GatheredWrites();
   /** Ends a copy of the old bytes that nobody waits for any more. */
   readonly #givenUp = new AbortController();
-  /** Bytes that were left out, and holes that the old file has as far as it was copied. */
-  #holes = 0;
   /** There once it holds everything that the file has so far. */
   #temporary: TemporaryFile | undefined;
   #preparing: Promise<TemporaryFile> | undefined;
-  /** As the calls so far leave it, in flight or not. */
-  #size: number;
   /** Bytes were received, or another size was set. */
   #dirty = false;
-  /** What the file kept or a write has reached: for where it ends if the client does not close it. */
-  readonly #reached = new ExtentSet();
   /** Mode and times, applied at the end: later writes would change the times again. */
   #change: AttributeChange;
   #failure: StorageError | undefined;
   #outcome: Promise<Outcome> | undefined;
 
   private constructor(upload: LocalUpload) {
-    const { mtime, atime } = upload.options.attributes;
+    const { place, base, options, maxSparseBytes } = upload;
+    const { mtime, atime } = options.attributes;
     this.#upload = upload;
-    this.isNew = upload.existing === undefined;
-    this.#place = { directory: upload.directory, name: upload.name, existing: upload.existing };
-    this.#size = upload.base === undefined ? 0 : (upload.existing?.size ?? 0);
-    this.#reached.add(0, this.#size);
+    this.isNew = place.stats === undefined;
+    this.#place = new CommitPlace(place, options);
+    this.#extent = new UploadExtent(base === undefined ? 0 : (place.stats?.size ?? 0), maxSparseBytes);
     this.#change = { ...(mtime !== undefined && { mtime }), ...(atime !== undefined && { atime }) };
   }
 
   static async open(upload: LocalUpload): Promise<LocalWriteHandle> {
     const handle = new LocalWriteHandle(upload);
+    upload.writers.add(handle);
     try {
       if (upload.base === undefined) await handle.#prepare(0);
       return handle;
@@ -128,7 +93,7 @@ export class LocalWriteHandle implements WriteHandle {
   async stat(): Promise<Entry> {
     this.#check();
     const { mode, ...times } = this.#change;
-    const size = this.#size;
+    const { size } = this.#extent;
     void this.#writeGathered();
     return this.#ranges.run(0, 0, true, async () => {
       const { kind, attributes } = entryOf(await asStorageError(() => statDescriptor(this.#readable())));
@@ -141,11 +106,8 @@ export class LocalWriteHandle implements WriteHandle {
     this.#check();
     const length = byteLength(chunks);
     if (length === 0) return;
-    const start = offset === 'end' || this.#upload.options.append ? this.#size : offset;
-    checkSize(start + length);
-    this.#leaveOut(start - this.#size);
-    this.#size = Math.max(this.#size, start + length);
-    this.#reach(start, start + length);
+    const start = offset === 'end' || this.#upload.options.append ? this.#extent.size : offset;
+    this.#extent.write(start, start + length);
     this.#dirty = true;
     // Where there is no file to write to yet, making one may fail: that is better told now. And what is written into a file
     // that all see is seen.
@@ -162,7 +124,7 @@ export class LocalWriteHandle implements WriteHandle {
 
   async read(offset: number, length: number): Promise<Buffer> {
     this.#check();
-    const end = Math.min(offset + length, this.#size);
+    const end = Math.min(offset + length, this.#extent.size);
     if (end <= offset) return Buffer.alloc(0);
     void this.#writeGathered();
     return this.#ranges.run(offset, end, true, async () => {
@@ -175,13 +137,10 @@ export class LocalWriteHandle implements WriteHandle {
 
   async truncate(size: number): Promise<void> {
     this.#check();
-    checkSize(size);
     // Some clients set the size that the file has: that changes nothing.
-    if (size === this.#size) return;
-    this.#leaveOut(size - this.#size);
+    if (size === this.#extent.size) return;
+    this.#extent.truncate(size);
     void this.#writeGathered();
-    this.#size = size;
-    this.#reached.remove(size, Number.MAX_SAFE_INTEGER);
     this.#dirty = true;
     return this.#mutate(0, Infinity, async () => {
       const { fd } = this.#temporary ?? (await this.#prepare(size));
@@ -212,12 +171,12 @@ export class LocalWriteHandle implements WriteHandle {
   /** The whole of another file instead of writes: `size` bytes of the descriptor. */
   async copyFrom(source: number, size: number): Promise<void> {
     this.#check();
-    this.#size = size;
+    this.#extent.copied(size);
     this.#dirty = true;
     void this.#writeGathered();
     return this.#mutate(0, Infinity, async () => {
       const { fd } = this.#temporary ?? (await this.#prepare(0));
-      this.#holes += await this.#upload.copier.copy(source, fd, size, true, this.#givenUp.signal);
+      await this.#upload.copier.copy(source, fd, size, true, this.#givenUp.signal);
     });
   }
 
@@ -242,36 +201,26 @@ export class LocalWriteHandle implements WriteHandle {
     this.#visible = true;
     void this.#writeGathered();
     return this.#mutate(0, Infinity, async () => {
-      const temporary = this.#temporary;
-      const { sync } = this.#upload;
-      if (temporary !== undefined && !this.#published) {
-        await applyToDescriptor(temporary.fd, this.#change);
-        await this.#takeName(() => temporary.publish(this.#place.name, this.#target(), { sync }));
-        this.#published = true;
-      } else {
-        await this.#apply(this.#change);
-        if (temporary !== undefined && sync) await syncDescriptor(temporary.fd);
-      }
+      await this.#store('publish');
+      this.#published = this.#temporary !== undefined;
       this.#change = {};
       this.#dirty = false;
-      this.#reach(0, this.#size);
+      this.#extent.reachedAll();
     });
   }
 
   async moved(path: StorePath): Promise<boolean> {
     this.#check();
-    const { directory, name, stats } = await this.#upload.locate(path);
-    await this.#mutate(0, Infinity, async () => {
-      const before = this.#place;
-      try {
-        await this.#temporary?.moveTo(directory);
-      } catch (error) {
-        directory.release();
-        throw error;
-      }
-      this.#place = { directory, name, existing: stats };
-      before.directory.release();
-    });
+    const there = await this.#upload.locate(path);
+    let unused = there.directory;
+    try {
+      await this.#mutate(0, Infinity, async () => {
+        await this.#temporary?.moveTo(there.directory);
+        unused = this.#place.moveTo(there);
+      });
+    } finally {
+      unused.release();
+    }
     return true;
   }
 
@@ -280,19 +229,12 @@ export class LocalWriteHandle implements WriteHandle {
    * and where it still has the name of this, they hold for this too.
    */
   async touched(before: Stats, after: Stats): Promise<void> {
-    const { existing, directory, name } = this.#place;
-    const isBase = existing !== undefined && isSameVersion(existing, before);
-    if (isBase) this.#place = { ...this.#place, existing: after };
+    const isBase = this.#place.touched(before, after);
     if (this.#preparing === undefined || this.#published || (!isBase && after.nlink < 2)) return;
-    const now = await lstatOrUndefined(directory.path(name));
-    if (now === undefined || !isSameVersion(now, after)) return;
-    const { mode, mtimeMs, atimeMs } = after;
-    if (before.mode !== mode) this.#change = { ...this.#change, mode: mode & KEPT_MODE_BITS };
+    if (!(await this.#place.holds(after))) return;
     // Who starts empty has times of his own.
-    if (isBase && before.mtimeMs !== mtimeMs && this.#upload.base !== undefined) {
-      const times = { mtime: Math.floor(mtimeMs / 1000), atime: Math.floor(atimeMs / 1000) };
-      this.#change = { ...this.#change, ...times };
-    }
+    const keepsTimes = isBase && this.#upload.base !== undefined;
+    this.#change = { ...this.#change, ...changeBetween(before, after, { times: keepsTimes }) };
   }
 
   /** Nothing of it is left in the directory, which may be removed: the bytes are there as long as it is open. */
@@ -363,16 +305,15 @@ export class LocalWriteHandle implements WriteHandle {
 
   async #makeTemporary(keep: number): Promise<TemporaryFile> {
     const { base, options, copier } = this.#upload;
-    const { directory, existing } = this.#place;
+    const { existing } = this.#place;
     const { mode = DEFAULT_MODE, uid, gid } = options.attributes;
-    const temporary = await this.#create(directory, existing === undefined ? mode & KEPT_MODE_BITS : 0o600);
+    const temporary = await this.#create(existing === undefined ? mode & KEPT_MODE_BITS : 0o600);
     try {
       if (existing !== undefined) {
         if (base !== undefined) {
           const kept = Math.min(keep, existing.size);
           const { signal } = this.#givenUp;
-          this.#holes += await copier.copy(base, temporary.fd, kept, keep >= existing.size, signal);
-          if (this.#holes > this.#upload.maxSparseBytes) throw tooSparse();
+          this.#extent.addHoles(await copier.copy(base, temporary.fd, kept, keep >= existing.size, signal));
         }
         await temporary.takeAfter(existing);
       } else if (uid !== undefined || gid !== undefined) {
@@ -387,8 +328,8 @@ export class LocalWriteHandle implements WriteHandle {
     return temporary;
   }
 
-  async #create(directory: DirectoryRef, mode: number): Promise<TemporaryFile> {
-    if (!this.#detached) return TemporaryFile.create(directory, mode);
+  async #create(mode: number): Promise<TemporaryFile> {
+    if (!this.#detached) return TemporaryFile.create(this.#place.directory, mode);
     // Its own directory may be gone.
     const root = await this.#upload.locate(STORE_ROOT);
     try {
@@ -406,10 +347,14 @@ export class LocalWriteHandle implements WriteHandle {
       if (commit === 'nothing') return 'discarded';
       return await asStorageError(async () => {
         if (commit === 'what was received') {
-          if (!(await this.#isUndisturbed())) return 'discarded';
-          if (!this.#published) await this.#cutAtFirstGap();
+          const published = this.#published ? this.#temporary?.fd : undefined;
+          if (!(await this.#place.isUndisturbed(published))) return 'discarded';
+          const end = this.#extent.firstGap;
+          if (this.#temporary !== undefined && !this.#published && end < this.#extent.size) {
+            await truncateDescriptor(this.#temporary.fd, end);
+          }
         }
-        await this.#commit();
+        await this.#store('commit');
         return 'stored';
       });
     } finally {
@@ -417,91 +362,37 @@ export class LocalWriteHandle implements WriteHandle {
     }
   }
 
-  /** Whether nobody has put another file at the name since. A part never takes the place of somebody's whole file. */
-  async #isUndisturbed(): Promise<boolean> {
-    const { directory, name, existing } = this.#place;
-    const path = directory.path(name);
-    if (this.#published && this.#temporary !== undefined) {
-      const [own, now] = [await statDescriptor(this.#temporary.fd), await lstatOrUndefined(path)];
-      return now?.ino === own.ino && now.dev === own.dev;
-    }
-    return existing === undefined ? (await lstatOrUndefined(path)) === undefined : isUnchanged(path, existing);
-  }
-
-  /** What may be at the name at the commit. */
-  #target(): Target {
-    const { options } = this.#upload;
-    if (options.create && options.exclusive && this.#place.existing === undefined) return 'nothing';
-    return options.truncate ? 'anything' : (this.#place.existing ?? 'nothing');
-  }
-
-  /** What lies behind a gap would make the file look longer to a client that resumes than what it has sent. */
-  async #cutAtFirstGap(): Promise<void> {
-    const end = this.#reached.endOfRun(0);
-    if (end < this.#size && this.#temporary !== undefined) await truncateDescriptor(this.#temporary.fd, end);
-  }
-
-  /** The file grows by so many bytes that nobody writes. Throws where it has too many of them. */
-  #leaveOut(bytes: number): void {
-    if (bytes <= 0) return;
-    if (this.#holes + bytes > this.#upload.maxSparseBytes) throw tooSparse();
-    this.#holes += bytes;
-  }
-
-  #reach(from: number, to: number): void {
-    try {
-      this.#reached.add(from, to);
-    } catch {
-      // In too many pieces to remember: taken for a gap, which only matters if the client never closes the file.
-    }
-  }
-
-  async #commit(): Promise<void> {
+  /** What was written gets its attributes and its name, or where it has that already, comes to the disk. */
+  async #store(how: 'publish' | 'commit'): Promise<void> {
     const { sync } = this.#upload;
-    if (this.#published || this.#temporary === undefined) {
+    const temporary = this.#temporary;
+    if (temporary === undefined || this.#published) {
       await this.#apply(this.#change);
-      if (this.#temporary !== undefined && sync) await syncDescriptor(this.#temporary.fd);
+      if (temporary !== undefined && sync) await syncDescriptor(temporary.fd);
       return;
     }
-    const temporary = this.#temporary;
     await applyToDescriptor(temporary.fd, this.#change);
-    await this.#takeName(() => temporary.commit(this.#place.name, this.#target(), { sync }));
+    await this.#place.take((name, target) => temporary[how](name, target, { sync }));
   }
 
-  async #takeName(put: () => Promise<void>): Promise<void> {
-    try {
-      await put();
-    } catch (error) {
-      const isTaken = errnoOf(error) === 'EEXIST' && !this.#upload.options.exclusive;
-      throw isTaken ? new StorageError('changed', 'Another file has been put there meanwhile') : error;
-    }
-  }
-
+  /** Sets attributes of the file that all see. */
   async #apply(change: AttributeChange): Promise<void> {
-    const fd = this.#temporary?.fd ?? this.#upload.base;
-    if (fd === undefined) return;
-    const before = await statDescriptor(fd);
-    await applyToDescriptor(fd, change);
+    if (this.#temporary !== undefined) return applyToDescriptor(this.#temporary.fd, change);
+    const { base, writers } = this.#upload;
+    if (base === undefined || Object.keys(change).length === 0) return;
     // It still is the file that this began from, and others too.
-    if (this.#temporary === undefined) await this.#upload.onTouched(before, await statDescriptor(fd));
+    const set = () => applyToDescriptor(base, change);
+    await writers.whileSetting(() => statDescriptor(base), set);
   }
 
   /** Never throws. */
   async #release(): Promise<void> {
-    const { base } = this.#upload;
+    const { base, writers } = this.#upload;
     await this.#temporary?.discard();
     if (base !== undefined) await closeDescriptor(base).catch(() => undefined);
-    this.#place.directory.release();
-    this.#upload.onEnd(this);
+    this.#place.release();
+    writers.remove(this);
   }
-}
-
-function checkSize(size: number): void {
-  if (!Number.isSafeInteger(size) || size < 0) throw new StorageError('too-large', 'The file would be too large');
-}
-
-function tooSparse(): StorageError {
-  return new StorageError('too-large', 'The file would have larger holes than are allowed');
 }
 
 function closed(): StorageError {

@@ -11,6 +11,7 @@ import type {
   StoreStatistics,
   WriteHandle,
 } from '../object-store.ts';
+import { exists, isADirectory, linksUnsupported, notEmpty, notFound } from '../refusals.ts';
 import { checkStorePath, isInside } from '../store-path.ts';
 import { MemoryWriteHandle } from './memory-write-handle.ts';
 import {
@@ -215,7 +216,7 @@ export class MemoryStore implements ObjectStore {
     await this.#start('rmdir', path);
     if (path === '') throw new StorageError('permission-denied', 'The root cannot be removed');
     const { entries } = getDirectory(this.#root, path);
-    if (entries.size > 0) throw new StorageError('not-empty', 'The directory is not empty');
+    if (entries.size > 0) throw notEmpty();
     const { directory, name } = findPlace(this.#root, path);
     directory.entries.delete(name);
   }
@@ -237,7 +238,7 @@ export class MemoryStore implements ObjectStore {
       if (node.kind === 'directory') {
         // rename(2): a directory takes the place of an empty one only.
         if (target.node.kind === 'file') throw new StorageError('not-a-directory', 'Not a directory');
-        if (target.node.entries.size > 0) throw new StorageError('not-empty', 'The directory is not empty');
+        if (target.node.entries.size > 0) throw notEmpty();
       } else {
         if (target.node.kind === 'directory') throw isADirectory();
         this.#account(-target.node.bytes.length);
@@ -292,15 +293,15 @@ export class MemoryStore implements ObjectStore {
   }
 
   hardlink(_existing: StorePath, _link: StorePath): Promise<void> {
-    return Promise.reject(unsupported());
+    return Promise.reject(linksUnsupported());
   }
 
   symlink(_target: string, _link: StorePath): Promise<void> {
-    return Promise.reject(unsupported());
+    return Promise.reject(linksUnsupported());
   }
 
   readlink(_path: StorePath): Promise<string> {
-    return Promise.reject(unsupported());
+    return Promise.reject(linksUnsupported());
   }
 
   close(): Promise<void> {
@@ -323,22 +324,6 @@ function checkNameLengths(path: StorePath): void {
   if (path.split('/').some((segment) => Buffer.byteLength(segment) > MAX_NAME_BYTES)) {
     throw new StorageError('invalid-name', 'Invalid name: too long');
   }
-}
-
-function notFound(): StorageError {
-  return new StorageError('not-found', 'No such file or directory');
-}
-
-function exists(): StorageError {
-  return new StorageError('exists', 'It exists already');
-}
-
-function isADirectory(): StorageError {
-  return new StorageError('is-a-directory', 'Is a directory');
-}
-
-function unsupported(): StorageError {
-  return new StorageError('unsupported', 'Links are not supported here');
 }
 
 function closedHandle(): StorageError {

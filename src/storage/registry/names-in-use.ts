@@ -1,5 +1,6 @@
 import type { AttributeChange, EntryKind, ObjectStore, OpenWriteOptions, StorePath } from '../object-store.ts';
 import { isNotFound, KEPT_MODE_BITS, StorageError } from '../object-store.ts';
+import { exists, isADirectory, notEmpty, notFound } from '../refusals.ts';
 import type { OpenFiles } from './open-files.ts';
 import type { OpenVersion } from './open-version.ts';
 
@@ -81,20 +82,4 @@ async function lastAlive(versions: readonly OpenVersion[]): Promise<OpenVersion 
     }
   }
   return undefined;
-}
-
-export function exists(): StorageError {
-  return new StorageError('exists', 'It exists already.');
-}
-
-export function notFound(): StorageError {
-  return new StorageError('not-found', 'No such file or directory.');
-}
-
-export function isADirectory(): StorageError {
-  return new StorageError('is-a-directory', 'This is a directory.');
-}
-
-export function notEmpty(): StorageError {
-  return new StorageError('not-empty', 'The directory is not empty.');
 }

@@ -7,16 +7,17 @@ import type {
   WriteHandle,
 } from '../object-store.ts';
 import { isNotFound, StorageError } from '../object-store.ts';
+import { exists, isADirectory, notEmpty, notFound } from '../refusals.ts';
 import { parentOf } from '../store-path.ts';
 import { FollowingReadHandle } from './following-read-handle.ts';
-import { exists, isADirectory, NamesInUse, notEmpty, notFound } from './names-in-use.ts';
+import { HandleOperations } from './handle-operations.ts';
+import { NameLanes } from './name-lanes.ts';
+import { NamesInUse } from './names-in-use.ts';
 import { OpenFiles, type SessionKey } from './open-files.ts';
-import { ALONE, type LanePass, type OtherProcesses, type ThisProcess } from './other-processes.ts';
+import type { LanePass, OtherProcesses, ThisProcess } from './other-processes.ts';
 import { OpenVersion } from './open-version.ts';
-import { PathLanes } from './path-lanes.ts';
 import { SharedWriteHandle } from './shared-write-handle.ts';
 import { VersionLife } from './version-life.ts';
-import type { VersionOperations } from './version-operations.ts';
 import { VersionReadHandle } from './version-read-handle.ts';
 
 const PUBLISH = { publish: true };
@@ -31,21 +32,21 @@ const registries = new WeakMap<ObjectStore, StoreRegistry>();
  * What is open follows its name: through a rename to the new name; through a removal, or when another file takes the
  * name, to nothing, and then its close is answered OK and leaves nothing, as on a POSIX file system.
  */
-export class StoreRegistry implements VersionOperations {
+export class StoreRegistry {
   readonly store: ObjectStore;
-  readonly lanes = new PathLanes();
+  readonly #lanes = new NameLanes();
   readonly files = new OpenFiles((path, by) => {
-    if (by === 1) this.#others.opened(path);
-    else this.#others.ended(path);
+    this.#lanes.versions(path, by);
   });
   readonly #life: VersionLife;
   readonly #names: NamesInUse;
-  #others: OtherProcesses = ALONE;
+  readonly #handles: HandleOperations;
 
   private constructor(store: ObjectStore) {
     this.store = store;
     this.#names = new NamesInUse(store, this.files);
     this.#life = new VersionLife(store, this.files, this.#names, (handle, path) => this.#follow(handle, path));
+    this.#handles = new HandleOperations(this.#lanes, this.files, this.#life);
   }
 
   /** The one registry of a store. */
@@ -60,13 +61,14 @@ export class StoreRegistry implements VersionOperations {
 
   /** From now on other processes work on the same store. Before the first session. */
   connect(others: OtherProcesses): ThisProcess {
-    this.#others = others;
+    this.#lanes.connect(others);
     return {
       publish: async (paths) => {
         for (const path of paths) {
           for (const version of this.files.versions.within(path)) {
-            // Who has it open learns of a failure at its close.
-            if (version.kind !== 'replacing') await this.#life.publish(version, undefined).catch(() => undefined);
+            // Who has it open learns of a failure at its close, and of what is outdated too.
+            if (version.kind !== 'replacing' && !version.outdated)
+              await this.#life.publish(version, undefined).catch(() => undefined);
           }
         }
       },
@@ -76,11 +78,11 @@ export class StoreRegistry implements VersionOperations {
 
   async openRead(path: StorePath, session: SessionKey): Promise<ReadHandle> {
     const own = this.files.ownVersion(path, session);
-    if (own !== undefined) return new VersionReadHandle(this, own);
+    if (own !== undefined) return new VersionReadHandle(this.#handles, own);
     return this.storedOrNew(
       path,
       async () => this.#follow(await this.store.openRead(path), path),
-      (version) => Promise.resolve(new VersionReadHandle(this, version)),
+      (version) => Promise.resolve(new VersionReadHandle(this.#handles, version)),
     );
   }
 
@@ -113,11 +115,11 @@ export class StoreRegistry implements VersionOperations {
 
   async openWrite(path: StorePath, options: OpenWriteOptions, session: SessionKey): Promise<WriteHandle> {
     const publish = !options.truncate || options.exclusive;
-    return this.#run([path], { publish }, async ({ sharedElsewhere }) => {
+    return this.#lanes.run([path], { publish }, async ({ sharedElsewhere }) => {
       const there = this.files.versions.at(path);
       if (options.create && options.exclusive && there.some(({ kind }) => kind === 'new')) throw exists();
       const shared = options.truncate || options.exclusive ? undefined : await this.#names.sharable(there);
-      if (shared !== undefined) return new SharedWriteHandle(this, shared, session, options);
+      if (shared !== undefined) return new SharedWriteHandle(this.#handles, shared, session, options);
       const inner = await this.store.openWrite(path, {
         ...options,
         append: false,
@@ -127,12 +129,12 @@ export class StoreRegistry implements VersionOperations {
       // Another process writes into the same file: so does this one.
       if (sharedElsewhere && version.kind === 'changing') await version.checkpoint();
       this.files.versions.add(version);
-      return new SharedWriteHandle(this, version, session, options);
+      return new SharedWriteHandle(this.#handles, version, session, options);
     });
   }
 
   async remove(path: StorePath): Promise<void> {
-    await this.#run([path], PUBLISH, async (pass) => {
+    await this.#lanes.run([path], PUBLISH, async (pass) => {
       await this.#life.keepBases(path);
       try {
         await this.store.remove(path);
@@ -148,7 +150,7 @@ export class StoreRegistry implements VersionOperations {
   }
 
   async rmdir(path: StorePath): Promise<void> {
-    await this.#run([path], PUBLISH, async () => {
+    await this.#lanes.run([path], PUBLISH, async () => {
       // Its file would be in no directory any more.
       if (this.#names.hasNewBelow(path)) throw notEmpty();
       await this.store.rmdir(path);
@@ -160,7 +162,7 @@ export class StoreRegistry implements VersionOperations {
   }
 
   async hardlink(existing: StorePath, link: StorePath): Promise<void> {
-    await this.#run([existing, link], PUBLISH, async (pass) => {
+    await this.#lanes.run([existing, link], PUBLISH, async (pass) => {
       if (this.files.newVersion(link) !== undefined) {
         const source = await this.#names.kindOf(existing);
         throw source === undefined && this.files.newVersion(existing) === undefined ? notFound() : exists();
@@ -176,7 +178,7 @@ export class StoreRegistry implements VersionOperations {
   }
 
   async copyFile(from: StorePath, to: StorePath, signal?: AbortSignal): Promise<void> {
-    await this.#run([from, to], PUBLISH, async (pass) => {
+    await this.#lanes.run([from, to], PUBLISH, async (pass) => {
       await this.#life.keepBases(to);
       await this.store.copyFile(from, to, signal);
       await this.#life.happened({ kind: 'replaced', path: to }, pass);
@@ -193,7 +195,7 @@ export class StoreRegistry implements VersionOperations {
     options: { overwrite: boolean; signal?: AbortSignal },
     session: SessionKey,
   ): Promise<void> {
-    await this.#run([from, to], PUBLISH, async (pass) => {
+    await this.#lanes.run([from, to], PUBLISH, async (pass) => {
       const fresh = this.files.newVersion(from);
       if (from !== to) await this.#names.checkTarget(from, to, options);
       if (from !== to && options.overwrite) await this.#life.keepBases(to);
@@ -215,8 +217,8 @@ export class StoreRegistry implements VersionOperations {
     options: { followSymlinks: boolean },
     session: SessionKey,
   ): Promise<void> {
-    await this.#run([path], PUBLISH, async (pass) => {
-      await this.#setStoredAttributes(
+    await this.#lanes.run([path], PUBLISH, async (pass) => {
+      await this.#life.setAttributes(
         path,
         change,
         pass,
@@ -226,24 +228,8 @@ export class StoreRegistry implements VersionOperations {
     });
   }
 
-  async setAttributesOf(reader: FollowingReadHandle, change: AttributeChange): Promise<void> {
-    await this.#run([reader.path], PUBLISH, async (pass) => {
-      if (reader.detached) {
-        await reader.inner.setAttributes(change);
-        return;
-      }
-      await this.#setStoredAttributes(
-        reader.path,
-        change,
-        pass,
-        () => reader.inner.setAttributes(change),
-        () => false,
-      );
-    });
-  }
-
   async truncate(path: StorePath, size: number, signal: AbortSignal | undefined, session: SessionKey): Promise<void> {
-    await this.#run([path], PUBLISH, async (pass) => {
+    await this.#lanes.run([path], PUBLISH, async (pass) => {
       const own = this.files.ownVersion(path, session);
       const version = own ?? this.#names.versionByName(path);
       if (version !== undefined && (version === own || version.kind !== 'replacing')) {
@@ -257,119 +243,18 @@ export class StoreRegistry implements VersionOperations {
     });
   }
 
-  async close(version: OpenVersion, writer: SharedWriteHandle): Promise<void> {
-    await this.#inItsLane(version, async (pass) => {
-      const last = version.writers.size === 1;
-      version.writers.delete(writer);
-      if (version.failure !== undefined) {
-        if (last) await this.#life.end(version);
-        throw version.failure;
-      }
-      if (version.detached) {
-        if (last) await this.#life.end(version);
-      } else if (version.outdated) {
-        // Who wrote nothing is told nothing; the others that have it open are told at their own close.
-        if (last) {
-          this.#life.detach(version);
-          await this.#life.end(version);
-        }
-        if (writer.changed) throw new StorageError('changed', 'Another version of the file was stored meanwhile.');
-      } else if (last) {
-        await this.#life.commit(version, pass);
-      } else if (writer.changed) {
-        await this.#life.publish(version, pass);
-      }
-    });
-  }
-
-  async checkpoint(version: OpenVersion): Promise<void> {
-    await this.#inItsLane(version, async (pass) => {
-      if (version.failure !== undefined) throw version.failure;
-      if (!version.detached) await this.#life.publish(version, pass);
-    });
-  }
-
-  async abandon(
-    version: OpenVersion,
-    writer: SharedWriteHandle,
-    options: { readonly discard: boolean } | undefined,
-  ): Promise<'stored' | 'discarded'> {
-    return this.#inItsLane(version, async (pass) => {
-      version.writers.delete(writer);
-      // What it wrote is in the file that the others go on with.
-      if (version.writers.size > 0) return 'stored';
-      if (version.detached || version.failure !== undefined) {
-        await this.#life.end(version);
-        return 'discarded';
-      }
-      const newest = this.files.versions.at(version.path).at(-1) === version;
-      const discard = options?.discard === true || version.disturbed || !newest || version.home !== version.path;
-      return version.end(async () => {
-        this.files.versions.remove(version);
-        const outcome = await version.inner.abandon(discard ? { discard } : undefined);
-        if (outcome === 'stored') await this.#life.happened({ kind: 'replaced', path: version.path }, pass);
-        await this.#life.tellReaders(version, outcome === 'stored' ? version.path : undefined);
-        return outcome;
-      });
-    });
-  }
-
-  async readerLeft(version: OpenVersion): Promise<void> {
-    await this.#inItsLane(version, async () => {
-      if (version.detached && version.writers.size === 0) await this.#life.end(version);
-    });
-  }
-
-  storedHandle(reader: ReadHandle): ReadHandle {
-    return reader instanceof FollowingReadHandle ? reader.inner : reader;
-  }
-
-  forget(reader: FollowingReadHandle): void {
-    this.files.readers.remove(reader);
-  }
-
   #follow(inner: ReadHandle, path: StorePath): ReadHandle {
-    const reader = new FollowingReadHandle(this, inner, path);
+    const reader = new FollowingReadHandle(this.#handles, inner, path);
     this.files.readers.add(reader);
     return reader;
   }
 
   /** A name that must be free, also of files that are only open. */
   async #makeName(path: StorePath, make: () => Promise<void>): Promise<void> {
-    await this.#run([path], PUBLISH, async () => {
+    await this.#lanes.run([path], PUBLISH, async () => {
       if (this.files.newVersion(path) !== undefined) throw exists();
       await make();
     });
-  }
-
-  /** Sets attributes of the file at the path, and of what is being written there and will be that file. */
-  async #setStoredAttributes(
-    path: StorePath,
-    change: AttributeChange,
-    pass: LanePass,
-    setStored: () => Promise<void>,
-    isOwn: (version: OpenVersion) => boolean,
-  ): Promise<void> {
-    const fresh = this.files.newVersion(path);
-    let stored = true;
-    try {
-      await setStored();
-    } catch (error) {
-      if (!isNotFound(error) || fresh === undefined) throw error;
-      stored = false;
-    }
-    const { mtime: _m, atime: _a, ...rights } = change;
-    for (const version of this.files.versions.at(path)) {
-      const isThisFile =
-        isOwn(version) || (version.kind === 'changing' ? !version.superseded : !stored && version.kind === 'new');
-      // Who is allowed what holds for an upload that will take the place of the file; its times are its own.
-      const set = version.inner.setAttributes(isThisFile ? change : rights);
-      // Somebody else's upload that has failed is no fault of this.
-      await (isOwn(version) ? set : set.catch(() => undefined));
-    }
-    if (pass.sharedElsewhere && Object.keys(rights).length > 0) {
-      await pass.tell({ kind: 'permitted', path, change: rights });
-    }
   }
 
   /** A new file that is only open gets the name. Where a file is, it takes its place now: what is there for all. */
@@ -389,36 +274,6 @@ export class StoreRegistry implements VersionOperations {
       if (target === 'directory') throw isADirectory();
       await this.#life.publish(version, pass);
       await this.store.rename(from, to, { overwrite });
-    }
-  }
-
-  /** Runs `action` in the lane of the name that the version has when its turn has come. */
-  async #inItsLane<T>(version: OpenVersion, action: (pass: LanePass) => Promise<T>): Promise<T> {
-    for (;;) {
-      const { path, home } = version;
-      const done = await this.#run(home === path ? [path] : [home, path], { publish: false }, async (pass) =>
-        version.path === path && version.home === home ? { result: await action(pass) } : undefined,
-      );
-      if (done !== undefined) return done.result;
-    }
-  }
-
-  /** Runs `action` in the lanes of the paths, within this process and beyond it. */
-  async #run<T>(
-    paths: readonly StorePath[],
-    options: { readonly publish: boolean },
-    action: (pass: LanePass) => Promise<T>,
-  ): Promise<T> {
-    const leave = await this.lanes.enter(paths);
-    try {
-      const pass = await this.#others.enter(paths, options);
-      try {
-        return await action(pass);
-      } finally {
-        pass.leave();
-      }
-    } finally {
-      leave();
     }
   }
 }

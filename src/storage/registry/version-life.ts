@@ -1,6 +1,6 @@
-import type { ObjectStore, ReadHandle, StorePath } from '../object-store.ts';
+import type { AttributeChange, ObjectStore, ReadHandle, StorePath } from '../object-store.ts';
+import { isNotFound, StorageError } from '../object-store.ts';
 import { movedPath } from '../store-path.ts';
-import { StorageError } from '../object-store.ts';
 import type { NamesInUse } from './names-in-use.ts';
 import type { OpenFiles, SessionKey } from './open-files.ts';
 import type { OpenVersion } from './open-version.ts';
@@ -54,6 +54,36 @@ export class VersionLife {
         break;
     }
     if (pass?.sharedElsewhere === true) await pass.tell(change);
+  }
+
+  /** Sets attributes of the file at the path, and of what is being written there and will be that file. */
+  async setAttributes(
+    path: StorePath,
+    change: AttributeChange,
+    pass: LanePass,
+    setStored: () => Promise<void>,
+    isOwn: (version: OpenVersion) => boolean,
+  ): Promise<void> {
+    const fresh = this.#files.newVersion(path);
+    let stored = true;
+    try {
+      await setStored();
+    } catch (error) {
+      if (!isNotFound(error) || fresh === undefined) throw error;
+      stored = false;
+    }
+    const { mtime: _m, atime: _a, ...rights } = change;
+    for (const version of this.#files.versions.at(path)) {
+      const isThisFile =
+        isOwn(version) || (version.kind === 'changing' ? !version.superseded : !stored && version.kind === 'new');
+      // Who is allowed what holds for an upload that will take the place of the file; its times are its own.
+      const set = version.inner.setAttributes(isThisFile ? change : rights);
+      // Somebody else's upload that has failed is no fault of this.
+      await (isOwn(version) ? set : set.catch(() => undefined));
+    }
+    if (pass.sharedElsewhere && Object.keys(rights).length > 0) {
+      await pass.tell({ kind: 'permitted', path, change: rights });
+    }
   }
 
   /** What is at the path is about to go, or to be replaced by `by`: what others keep of it is theirs before that. */

@@ -1,10 +1,10 @@
 import { StorageError, type StoreEventSink, type StorePath } from '../../object-store.ts';
 import { isInside } from '../../store-path.ts';
 import type { Clock } from '../../flow/clock.ts';
+import { PathQueues } from '../../flow/path-queues.ts';
 import type { KeySpace } from '../mapping/keys.ts';
 import { claimKey } from './claim-keys.ts';
 import type { ClaimObjects } from './claim-objects.ts';
-import { PathLanes } from './path-lanes.ts';
 
 /** A claim stays for so long after its last use: CLOSE, SETSTAT and RENAME of one file follow each other. Milliseconds. */
 export const LINGER_MS = 200;
@@ -56,7 +56,7 @@ interface Claim {
  */
 export class NameClaims {
   readonly #options: NameClaimsOptions;
-  readonly #lanes = new PathLanes();
+  readonly #queues = new PathQueues();
   readonly #claims = new Map<StorePath, Claim>();
   #supported: boolean | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -74,7 +74,7 @@ export class NameClaims {
   /** Runs the task with the claims on the paths. Throws 'unavailable' where another process does not give one up. */
   async hold<T>(paths: readonly StorePath[], task: (held: HeldNames) => Promise<T>): Promise<T> {
     const names = [...new Set(paths)].sort();
-    return this.#lanes.run(names, async () => {
+    return this.#queues.run(names, async () => {
       const claims = names.map((name) => this.#claim(name));
       for (const claim of claims) claim.users += 1;
       try {

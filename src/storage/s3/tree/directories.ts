@@ -6,7 +6,7 @@ import type { NameClaims } from '../claims/name-claims.ts';
 import type { Clock } from '../../flow/clock.ts';
 import type { KeySpace } from '../mapping/keys.ts';
 import type { S3Context } from '../s3-context.ts';
-import { SerialQueue } from '../../flow/serial-queue.ts';
+import { PathQueues } from '../../flow/path-queues.ts';
 import type { ObjectApi } from '../api/object-api.ts';
 import { UPLOAD_TAG } from '../api/object-fields.ts';
 import type { ObjectInfo } from '../api/object-info.ts';
@@ -39,7 +39,7 @@ export class Directories {
   /** The same for markers. */
   readonly #marked = new Map<StorePath, number>();
   /** Removals from a directory without a marker go one by one, or two could each leave the marker to the other. */
-  readonly #removals = new Map<StorePath, { readonly queue: SerialQueue; users: number }>();
+  readonly #removals = new PathQueues();
 
   constructor({ keys, objects, claims, clock }: Pick<S3Context, 'keys' | 'objects' | 'claims' | 'clock'>) {
     this.#keys = keys;
@@ -156,18 +156,10 @@ export class Directories {
       await remove();
       return;
     }
-    const entry = this.#removals.get(parent) ?? { queue: new SerialQueue(), users: 0 };
-    this.#removals.set(parent, entry);
-    entry.users += 1;
-    try {
-      await entry.queue.run(async () => {
-        await this.#keepParent(parent, path);
-        await remove();
-      });
-    } finally {
-      entry.users -= 1;
-      if (entry.users === 0) this.#removals.delete(parent);
-    }
+    await this.#removals.run([parent], async () => {
+      await this.#keepParent(parent, path);
+      await remove();
+    });
   }
 
   /** A path is no longer known to be a directory, nor is anything under it. */

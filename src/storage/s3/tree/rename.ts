@@ -1,4 +1,4 @@
-import { StorageError, type StorePath } from '../../object-store.ts';
+import { isChanged, StorageError, type StorePath } from '../../object-store.ts';
 import { isInside } from '../../store-path.ts';
 import type { HeldNames } from '../claims/name-claims.ts';
 import { copyObject } from '../upload/copy.ts';
@@ -93,7 +93,7 @@ async function renameFile(
       });
       return;
     } catch (error) {
-      if (!(error instanceof StorageError) || error.code !== 'changed') throw error;
+      if (!isChanged(error)) throw error;
       source = await context.objects.head(version.key);
       // The target, and not the source: another program has made it what it is now.
       if (source !== undefined && sameEtag(source.etag, version.etag)) throw error;

@@ -1,4 +1,5 @@
 import { StorageError, type StorePath } from '../../object-store.ts';
+import { exists } from '../../refusals.ts';
 import type { HeldNames } from '../claims/name-claims.ts';
 import type { S3Context } from '../s3-context.ts';
 import { sameEtag } from '../api/etag.ts';
@@ -87,8 +88,4 @@ export async function commitVersion(
 function standing(objects: ObjectApi, base: VersionReference): VersionReference {
   const now = objects.sameBytes.latest(base);
   return now.key === base.key ? now : base;
-}
-
-function exists(): StorageError {
-  return new StorageError('exists', 'The file exists already.');
 }
