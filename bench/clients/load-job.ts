@@ -1,10 +1,16 @@
+import type { SignatureAlgorithm } from '../../src/crypto/keys/key-registry.ts';
+
 /** What session-load.ts is to do. */
 export interface LoadJob {
   readonly port: number;
   readonly user: string;
-  /** Path of the private key, Ed25519. */
+  /** Path of the private key. */
   readonly key: string;
+  /** What it signs with. */
+  readonly signature: SignatureAlgorithm;
   readonly kex: string;
+  /** What the server signs with. */
+  readonly hostKey: SignatureAlgorithm;
   /**
    * How long sessions are opened and closed, after how long a time that does not count; or how many are opened and held
    * until standard input ends.

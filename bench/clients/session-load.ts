@@ -10,12 +10,13 @@ import { SftpChannel } from '../../test/client/sftp-channel.ts';
 import type { LoadJob, LoadResult } from './load-job.ts';
 
 const USERAUTH_SUCCESS = 52;
+const NOT_LET_IN = new Error('not let in');
 
 const job = JSON.parse(process.argv[2] ?? '{}') as LoadJob;
 const key = parsePrivateKey(readFileSync(job.key, 'utf8'));
 const algorithms = {
   kex: [job.kex],
-  hostKeys: ['ssh-ed25519'],
+  hostKeys: [job.hostKey],
   ciphers: ['aes128-gcm@openssh.com'],
   macs: ['hmac-sha2-256'],
 };
@@ -25,17 +26,18 @@ await prepareKexMethods([job.kex]);
 async function login(): Promise<SshTestClient> {
   const client = SshTestClient.connect(job.port, { algorithms, version: 'SSH-2.0-LatticeportBench_1' });
   await client.startAuth();
-  if ((await client.publicKey(job.user, key, 'ssh-ed25519')) !== USERAUTH_SUCCESS) throw new Error('not let in');
+  if ((await client.publicKey(job.user, key, job.signature)) !== USERAUTH_SUCCESS) throw NOT_LET_IN;
   await SftpChannel.open(client);
   return client;
 }
 
-/** `false` where the server does not have the method. */
+/** `false` where the server does not have the method, or one of the keys' algorithms. */
 async function supported(): Promise<boolean> {
   try {
     (await login()).end();
     return true;
   } catch (error) {
+    if (error === NOT_LET_IN) return false;
     const reason = (error as { reason?: unknown }).reason;
     if (reason === DISCONNECT_REASON.KEY_EXCHANGE_FAILED) return false;
     throw error;

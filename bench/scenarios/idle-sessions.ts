@@ -33,6 +33,8 @@ export const idleSessions: Scenario = {
       port: server.port,
       user: server.user,
       key: bench.identity.userKeys['ed25519'].path,
+      signature: 'ssh-ed25519',
+      hostKey: 'ssh-ed25519',
       kex: 'curve25519-sha256',
       concurrency: 8,
       load: { hold: count },

@@ -1,5 +1,8 @@
-import { resolve } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { KEX_ALGORITHMS } from '../../src/crypto/algorithms/algorithm-table.ts';
+import { KEY_TYPES } from '../../src/crypto/keys/key-registry.ts';
+import { generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { ServerProcess } from '../../test/peers/process.ts';
 import { childrenGone, treeCpuSeconds } from '../../test/peers/process-tree.ts';
 import type { LoadJob, LoadResult } from '../clients/load-job.ts';
@@ -18,6 +21,12 @@ import type { Bench, Measurement, Scenario } from './scenario.ts';
 const CLIENT = resolve(import.meta.dirname, '../clients/session-load.ts');
 const SERVER_CORE = '0';
 const CLIENT_CORE = '1';
+/** The method that most clients end with. */
+const KEYS_KEX = 'mlkem768x25519-sha256';
+/** A key of each type, with the strongest signature that it makes. */
+const KEYS = KEY_TYPES.flatMap(({ keygen, signatures }) =>
+  signatures.slice(0, 1).map(({ name }) => ({ generated: keygen.name, signature: name })),
+);
 
 const METRICS = [
   { name: 'logins', unit: '1/s', better: 'higher' },
@@ -38,7 +47,8 @@ export const logins: Scenario = {
   rotates: true,
   servers: [latticeport, openssh10, opensshMachine, ssh2NoDelay, asyncssh],
   place: () => Promise.resolve({ cores: SERVER_CORE }),
-  measure: async (bench, server, oneCase) => measureLogins(bench, server, oneCase, bench.smoke ? 0.3 : 2, CLIENT_CORE),
+  measure: async (bench, server, kex) =>
+    measureLogins(server, { ...ed25519(bench), kex }, bench.smoke ? 0.3 : 2, CLIENT_CORE),
 };
 
 /** What a second worker brings where the sessions cost CPU time. */
@@ -50,24 +60,62 @@ export const workers: Scenario = {
   cases: ['mlkem768x25519-sha256', 'diffie-hellman-group16-sha512'],
   rotates: true,
   servers: [latticeportWorkers(1), latticeportWorkers(2)],
-  measure: async (bench, server, oneCase) => measureLogins(bench, server, oneCase, bench.smoke ? 0.3 : 3, undefined),
+  measure: async (bench, server, kex) =>
+    measureLogins(server, { ...ed25519(bench), kex }, bench.smoke ? 0.3 : 3, undefined),
 };
+
+/** What each key type costs a login: as the host key, and as the user's. */
+export const loginKeys: Scenario = {
+  name: 'login-keys',
+  title: 'Full logins a second with each type of key',
+  method:
+    `As "logins", with ${KEYS_KEX}. "host": the server proves itself with that type, and the user logs in with Ed25519; ` +
+    '"user": the other way round.',
+  metrics: METRICS,
+  cases: KEYS.flatMap(({ signature }) => [`host ${signature}`, `user ${signature}`]),
+  rotates: true,
+  servers: [latticeport],
+  place: (bench) => {
+    const publicKeys = KEYS.map(({ generated, signature }) => {
+      const { privateKey, publicKey } = generatePrivateKey(generated);
+      writeFileSync(keyFile(bench, signature), privateKey, { mode: 0o600 });
+      return publicKey;
+    });
+    const hostKeys = KEYS.map(({ signature }) => keyFile(bench, signature));
+    const users = [{ name: bench.identity.user, publicKeys, home: '/' }];
+    return Promise.resolve({ cores: SERVER_CORE, latticeport: { hostKeys, users } });
+  },
+  measure: async (bench, server, oneCase) => {
+    const [side, name] = oneCase.split(' ');
+    const signature = KEYS.find((key) => key.signature === name)?.signature ?? 'ssh-ed25519';
+    const [user, host] = side === 'user' ? [signature, 'ssh-ed25519' as const] : ['ssh-ed25519' as const, signature];
+    const keys = { key: keyFile(bench, user), signature: user, hostKey: host, kex: KEYS_KEX };
+    return measureLogins(server, keys, bench.smoke ? 0.3 : 2, CLIENT_CORE);
+  },
+};
+
+function keyFile(bench: Bench, signature: string): string {
+  return join(bench.directory, `login-key-${signature}`);
+}
+
+/** Ed25519 on both sides. */
+function ed25519(bench: Bench): Pick<LoadJob, 'key' | 'signature' | 'hostKey'> {
+  return { key: bench.identity.userKeys['ed25519'].path, signature: 'ssh-ed25519', hostKey: 'ssh-ed25519' };
+}
 
 /** Servers whose code has run often enough to be compiled. */
 const warmed = new WeakSet<RunningBenchServer>();
 
 async function measureLogins(
-  bench: Bench,
   server: RunningBenchServer,
-  kex: string,
+  keys: Pick<LoadJob, 'key' | 'signature' | 'hostKey' | 'kex'>,
   seconds: number,
   clientCores: string | undefined,
 ): Promise<Measurement | null> {
   const job: LoadJob = {
     port: server.port,
     user: server.user,
-    key: bench.identity.userKeys['ed25519'].path,
-    kex,
+    ...keys,
     concurrency: 8,
     load: { warmUpSeconds: warmed.has(server) ? seconds / 2 : seconds * 3, seconds },
   };

@@ -1,8 +1,9 @@
 import { crowd } from './crowd.ts';
 import { idleSessions } from './idle-sessions.ts';
-import { logins, workers } from './logins.ts';
+import { loginKeys, logins, workers } from './logins.ts';
 import { regress } from './regress.ts';
 import { roundTrip } from './round-trip.ts';
+import { s3Distance } from './s3-distance.ts';
 import { s3Transfer } from './s3-transfer.ts';
 import type { Scenario } from './scenario.ts';
 import { segmented } from './segmented.ts';
@@ -14,7 +15,9 @@ export const scenarios: readonly Scenario[] = [
   transfer,
   segmented,
   s3Transfer,
+  s3Distance,
   logins,
+  loginKeys,
   workers,
   smallFiles,
   roundTrip,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  isChanged,
   StorageError,
   type AttributeChange,
   type DirectoryEntry,
@@ -16,7 +17,7 @@ import { applyChange, fileEntry, isNoChange, withoutTimes } from './mapping/attr
 import type { NameClaims } from './claims/name-claims.ts';
 import { copyObject } from './upload/copy.ts';
 import type { Directories } from './tree/directories.ts';
-import { DownloadHandle } from './download/download-handle.ts';
+import { DownloadHandle, OPENING_BYTES } from './download/download-handle.ts';
 import type { KeySpace } from './mapping/keys.ts';
 import { directoryEntry, listDirectory } from './tree/listing.ts';
 import type { ObjectApi } from './api/object-api.ts';
@@ -99,9 +100,10 @@ export class S3Store implements ObjectStore {
   }
 
   async openRead(path: StorePath): Promise<ReadHandle> {
-    const file = await this.#requireFile(path);
+    const opened = await this.#objects.open(this.#keys.fileKey(path), OPENING_BYTES);
+    if (opened === undefined) throw await this.#noFile(path);
     this.#openReads += 1;
-    return new DownloadHandle(this.#context, file, {
+    return new DownloadHandle(this.#context, opened, {
       setAttributes: async (version, change) => this.#setOpenAttributes(version, change),
       onEnd: () => {
         this.#openReads -= 1;
@@ -112,6 +114,8 @@ export class S3Store implements ObjectStore {
   async openWrite(path: StorePath, options: OpenWriteOptions): Promise<WriteHandle> {
     const key = this.#keys.fileKey(path);
     const exclusive = options.create && options.exclusive;
+    // It is here when the first bytes are; who writes for longer takes it again.
+    this.#claims.ahead(path);
     const [existing, directory] = await Promise.all([
       this.#objects.head(key),
       this.#directories.hasKeys(path),
@@ -125,8 +129,6 @@ export class S3Store implements ObjectStore {
       if (!options.create) throw new StorageError('not-found', 'No such file.');
       this.#keys.newKey(path);
     }
-    // It is here when the first bytes are; who writes for longer takes it again.
-    this.#claims.ahead(path);
     if (exclusive) this.#reserved.add(key);
     this.#openWrites += 1;
     return new UploadHandle(this.#context, { path, key, existing }, { ...options, exclusive }, () => {
@@ -258,8 +260,13 @@ export class S3Store implements ObjectStore {
   async #requireFile(path: StorePath): Promise<ObjectInfo> {
     const file = await this.#objects.head(this.#keys.fileKey(path));
     if (file !== undefined) return file;
-    if (await this.#directories.hasKeys(path)) throw new StorageError('is-a-directory', 'This is a directory.');
-    throw new StorageError('not-found', 'No such file.');
+    throw await this.#noFile(path);
+  }
+
+  async #noFile(path: StorePath): Promise<StorageError> {
+    return (await this.#directories.hasKeys(path))
+      ? new StorageError('is-a-directory', 'This is a directory.')
+      : new StorageError('not-found', 'No such file.');
   }
 
   #refuseIfSo(): void {
@@ -277,7 +284,7 @@ export class S3Store implements ObjectStore {
       try {
         await rewriteMetadata(this.#context, sameBytes.latest(version), change);
       } catch (error) {
-        if (!(error instanceof StorageError) || error.code !== 'changed') throw error;
+        if (!isChanged(error)) throw error;
       }
     });
   }

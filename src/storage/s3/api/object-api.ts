@@ -6,9 +6,9 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
-import { StorageError } from '../../object-store.ts';
+import { isChanged, StorageError } from '../../object-store.ts';
 import type { AttributeMemory } from './attribute-memory.ts';
-import { codeOf, isMissing, isPreconditionFailure, toStorageError } from './errors.ts';
+import { codeOf, isMissing, isPreconditionFailure, statusOf, toStorageError } from './errors.ts';
 import { copyInOne, type CopyRequest } from './copy-in-one.ts';
 import { deleteInOne } from './delete-in-one.ts';
 import { sameEtag } from './etag.ts';
@@ -25,8 +25,9 @@ import {
   type WriteCondition,
 } from './object-fields.ts';
 import { objectInfo, type ObjectInfo, type VersionRange, type VersionReference } from './object-info.ts';
+import { openedObject, type OpenedObject } from './open-object.ts';
 import type { Requester } from './requester.ts';
-import { SameBytes } from './same-bytes.ts';
+import { SameBytes, type Look } from './same-bytes.ts';
 
 export interface ListRequest {
   readonly prefix: string;
@@ -75,10 +76,7 @@ export class ObjectApi {
           client.send(new HeadObjectCommand({ Bucket: this.#requester.bucket, Key: key }), options),
         signal,
       );
-      const info = objectInfo(key, answer);
-      this.#memory.learn(key, info.etag, info.lastModified, info.properties.metadata);
-      this.sameBytes.seen(info, look);
-      return info;
+      return this.#learn(objectInfo(key, answer), look);
     } catch (error) {
       if (isMissing(error)) {
         this.#memory.forget(key);
@@ -86,6 +84,36 @@ export class ObjectApi {
       }
       throw toStorageError(error, 'HeadObject');
     }
+  }
+
+  /** What `head` tells, and in the same request at most `bytes` bytes from the beginning. Undefined if there is no such object. */
+  async open(key: string, bytes: number): Promise<OpenedObject | undefined> {
+    const look = this.sameBytes.look(key);
+    try {
+      const opened = await this.#requester.runRaw('GetObject', async ({ client, options }) => {
+        const range = { Bucket: this.#requester.bucket, Key: key, Range: `bytes=0-${bytes - 1}` };
+        return openedObject(key, bytes, await client.send(new GetObjectCommand(range), options));
+      });
+      if (opened !== undefined) {
+        this.#learn(opened.info, look);
+        return opened;
+      }
+    } catch (error) {
+      if (isMissing(error)) {
+        this.#memory.forget(key);
+        return undefined;
+      }
+      // An empty object has no such range; one in an archive has no bytes to give. HEAD tells of both.
+      if (statusOf(error) !== 416 && codeOf(error) !== 'InvalidObjectState') throw toStorageError(error, 'GetObject');
+    }
+    const info = await this.head(key);
+    return info === undefined ? undefined : { info, first: undefined };
+  }
+
+  #learn(info: ObjectInfo, look: Look | undefined): ObjectInfo {
+    this.#memory.learn(info.key, info.etag, info.lastModified, info.properties.metadata);
+    this.sameBytes.seen(info, look);
+    return info;
   }
 
   /**
@@ -161,11 +189,11 @@ export class ObjectApi {
     body: Buffer,
     properties: ObjectProperties,
     how: WriteCondition & { readonly signal?: AbortSignal },
-  ): Promise<{ readonly etag: string }> {
+  ): Promise<VersionReference> {
     return this.#put({ key, body, properties, ...how, isSecondTry: false });
   }
 
-  async #put(request: PutRequest): Promise<{ readonly etag: string }> {
+  async #put(request: PutRequest): Promise<VersionReference> {
     const { key, body, properties, exclusive, replaces, signal, isSecondTry } = request;
     try {
       const answer = await this.#requester.runRaw(
@@ -186,7 +214,7 @@ export class ObjectApi {
         signal,
       );
       this.#memory.forget(key);
-      return { etag: answer.ETag ?? '' };
+      return { key, etag: answer.ETag ?? '' };
     } catch (error) {
       const isUnknown = replaces !== undefined && codeOf(error) === 'NotImplemented';
       // Some stores say 404 where there is nothing that the condition could hold for, or where it went in this moment.
@@ -196,7 +224,7 @@ export class ObjectApi {
       }
       const there = await this.head(key, signal);
       const tag = properties.metadata[UPLOAD_TAG];
-      if (tag !== undefined && there?.properties.metadata[UPLOAD_TAG] === tag) return { etag: there.etag };
+      if (tag !== undefined && there?.properties.metadata[UPLOAD_TAG] === tag) return there;
       if (exclusive && there === undefined && !isSecondTry) return this.#put({ ...request, isSecondTry: true });
       if (exclusive) throw new StorageError('exists', 'The file exists already.', { cause: error });
       if (there === undefined || replaces === undefined || !sameEtag(there.etag, replaces)) throw changed(error);
@@ -283,7 +311,7 @@ export class ObjectApi {
       try {
         await (failure?.isRefused === true ? this.#deleteIfSame(object) : this.deleteVersion(object.key, object.etag));
       } catch (error) {
-        if (!(error instanceof StorageError) || error.code !== 'changed') throw error;
+        if (!isChanged(error)) throw error;
         others.push(object.key);
       }
     }
@@ -336,10 +364,6 @@ export class ObjectApi {
       return copied;
     });
   }
-}
-
-function isChanged(error: unknown): boolean {
-  return error instanceof StorageError && error.code === 'changed';
 }
 
 export function changed(cause?: unknown): StorageError {

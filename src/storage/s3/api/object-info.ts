@@ -1,4 +1,4 @@
-import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { ObjectProperties } from './object-fields.ts';
 
 /** One version of an object. */
@@ -24,8 +24,8 @@ export interface ObjectInfo extends VersionReference {
   readonly properties: ObjectProperties;
 }
 
-/** Reads an answer to HeadObject. */
-export function objectInfo(key: string, answer: HeadObjectCommandOutput): ObjectInfo {
+/** Reads an answer to HeadObject, or to GetObject of the whole object. */
+export function objectInfo(key: string, answer: HeadObjectCommandOutput | GetObjectCommandOutput): ObjectInfo {
   const expires = answer.ExpiresString === undefined ? undefined : new Date(answer.ExpiresString);
   return {
     key,

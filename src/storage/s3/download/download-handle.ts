@@ -4,6 +4,7 @@ import { fileEntry } from '../mapping/attributes.ts';
 import { toStorageError } from '../api/errors.ts';
 import { sameEtag } from '../api/etag.ts';
 import type { ObjectApi } from '../api/object-api.ts';
+import type { OpenedObject } from '../api/open-object.ts';
 import { BlockCache } from './block-cache.ts';
 import { fetchInto, fetchRange } from './range-fetch.ts';
 import { ReadAhead } from './read-ahead.ts';
@@ -26,6 +27,9 @@ export interface DownloadOwner {
   readonly onEnd: () => void;
 }
 
+/** What the request of an OPEN brings along: the whole of a small file, so that its download is one round trip. */
+export const OPENING_BYTES = 256 * 1024;
+
 /** Ends of random reads that are remembered: a read that begins at one of them goes on in order. */
 const REMEMBERED_ENDS = 64;
 
@@ -39,7 +43,7 @@ const FRESH_MS = 1_000;
 const IDLE_MS = 2_000;
 
 /**
- * An open file that is read. One HEAD at open has told size and ETag: every request is pinned to that version, which is
+ * An open file that is read. The request of the open has told size and ETag, and has the first bytes on their way: every request is pinned to that version, which is
  * followed where this process gives it another name or other attributes, and reads at or past the end are answered here. Reads in order are served from a few large requests ahead, others from small ones.
  */
 export class DownloadHandle implements ReadHandle {
@@ -59,7 +63,7 @@ export class DownloadHandle implements ReadHandle {
   #closed = false;
   #lastRead: number;
 
-  constructor(context: DownloadContext, object: ObjectInfo, owner: DownloadOwner) {
+  constructor(context: DownloadContext, { info: object, first }: OpenedObject, owner: DownloadOwner) {
     const { objects, retry, readAhead, readBudget, readWindows } = context;
     this.#context = context;
     this.#owner = owner;
@@ -73,6 +77,12 @@ export class DownloadHandle implements ReadHandle {
     this.#ahead = new ReadAhead(readAhead, this.#size, readWindows, async (from, to, onBytes, signal) =>
       fetchRange(context, { key, etag, from, to }, onBytes, signal),
     );
+    const taken =
+      first === undefined ||
+      this.#ahead.begin(first.to, async (from, to, onBytes, signal) =>
+        fetchRange(context, { key, etag, from, to }, onBytes, signal, first.body),
+      );
+    if (!taken) first.body.destroy();
     this.#blocks = new BlockCache(this.#size, readBudget, async (from, into) =>
       fetchInto(context, { key, etag, from }, into, this.#abort.signal),
     );
@@ -141,6 +151,8 @@ export class DownloadHandle implements ReadHandle {
       this.#misses = 0;
       return ahead;
     }
+    // Who begins elsewhere, to resume a download, has no use for the beginning.
+    if (this.#ahead.untouched) this.#ahead.retire();
     this.#misses += 1;
     const inOrder = (from === 0 && this.#misses === 1) || this.#ends.includes(from);
     if (inOrder && (!this.#ahead.active || this.#misses > LOST_AFTER)) {

@@ -1,4 +1,4 @@
-import { finished } from 'node:stream';
+import { addAbortSignal, finished } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { StorageError } from '../../object-store.ts';
 import { classify, isMissing, isPreconditionFailure, statusOf, toStorageError } from '../api/errors.ts';
@@ -15,22 +15,26 @@ export interface RangeSource {
 /**
  * Reads the bytes of the range and hands them on in order as they come. No other version of the object is ever read. Where the connection breaks, the next
  * try goes on behind the last byte that came. Throws 'changed' if the object is not that version any more,
- * otherwise what the store's failure means, or the signal's reason.
+ * otherwise what the store's failure means, or the signal's reason. `begun`: the bytes of the range that are on their way already.
  */
 export async function fetchRange(
   { objects, retry }: RangeSource,
   range: VersionRange,
   onBytes: (chunk: Buffer) => void,
   signal: AbortSignal,
+  begun?: Readable,
 ): Promise<void> {
   const { to } = range;
   let position = range.from;
+  let first = begun;
+  if (first !== undefined) addAbortSignal(signal, first);
   try {
     await withRetry(
       'GetObject',
       retry,
       async () => {
-        const body = await objects.getRangeOnce({ ...range, from: position }, signal);
+        const body = first ?? (await objects.getRangeOnce({ ...range, from: position }, signal));
+        first = undefined;
         try {
           await eachChunk(body, (chunk) => {
             if (position + chunk.length > to) return false;

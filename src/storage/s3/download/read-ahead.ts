@@ -41,6 +41,19 @@ export class ReadAhead {
     return this.#windows.length > 0;
   }
 
+  /** There are windows, and no read has come to one. */
+  get untouched(): boolean {
+    return this.active && this.#entered === 0;
+  }
+
+  /** Takes over the file's first bytes, which are on their way already. False where there is no memory for them. */
+  begin(to: number, read: RangeReader): boolean {
+    const memory = this.#buffers.tryAcquire(to);
+    if (memory === undefined) return false;
+    this.#windows.push(new RangeWindow({ from: 0, to }, memory, read));
+    return true;
+  }
+
   /** Begins at `from`, wherever the reader was before. */
   restart(from: number): void {
     this.retire();

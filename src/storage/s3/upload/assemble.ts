@@ -29,10 +29,8 @@ export async function assemble(
     try {
       const body = memory === undefined ? Buffer.alloc(0) : memory.buffer.subarray(0, size);
       await overlay.read(0, body);
-      const put: StoreVersion = async (condition) => {
-        const { etag } = await context.objects.put(target.key, body, target.properties, { ...condition, signal });
-        return { key: target.key, etag };
-      };
+      const put: StoreVersion = async (condition) =>
+        context.objects.put(target.key, body, target.properties, { ...condition, signal });
       return await commit(put, { looksFirst: false });
     } finally {
       memory?.release();

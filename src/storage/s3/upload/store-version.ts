@@ -52,10 +52,7 @@ export async function storeWhole(
 ): Promise<VersionReference | undefined> {
   const whole = await stream.takeWhole();
   if (whole === undefined) return undefined;
-  const put: StoreVersion = async (condition) => {
-    const { etag } = await objects.put(key, whole.body, properties, condition);
-    return { key, etag };
-  };
+  const put: StoreVersion = async (condition) => objects.put(key, whole.body, properties, condition);
   try {
     return await commit(put, { looksFirst: false });
   } finally {

@@ -148,6 +148,9 @@ export class UploadHandle implements WriteHandle {
 
   /** Without its bytes it is as good as before until they are needed. */
   async keepBase(): Promise<void> {
+    const { phase } = this.#upload.state;
+    // Others need no base. They may wait for memory, and who replaces the file must not wait for that.
+    if (phase !== 'untouched' && phase !== 'spooled') return;
     await this.#step(async () => this.#upload.keepBase().catch(() => undefined));
   }
 

@@ -138,7 +138,11 @@ export class Upload {
 
   /** What is at the key is about to go: from now on this does not need it, but for the bytes of a large one. */
   async keepBase(): Promise<void> {
-    if (this.#state.phase === 'untouched') this.#state = { phase: 'spooled', overlay: this.#newOverlay() };
+    if (this.#state.phase === 'untouched') {
+      // Without a local disk it goes on as it can: what is appended to the file needs none.
+      if (this.#context.spool === undefined) return;
+      this.#state = { phase: 'spooled', overlay: this.#newOverlay() };
+    }
     if (this.#state.phase === 'spooled') await this.#state.overlay.keepBase();
   }
 
