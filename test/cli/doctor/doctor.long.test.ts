@@ -16,9 +16,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-interface Setting {
-  [name: string | number]: Setting | unknown;
-}
+type Setting = Record<string | number, unknown>;
 
 function latticeport(...args: string[]): Promise<Finished> {
   return runProgram([process.execPath, MAIN, ...args], { cwd: folder, timeoutMs: 60_000 });

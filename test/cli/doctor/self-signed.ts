@@ -29,7 +29,7 @@ export function selfSigned(): { readonly key: string; readonly cert: string } {
   const signature = der(0x03, Buffer.from([0]), sign(null, body, privateKey));
   const base64 = der(SEQUENCE, body, ed25519, signature).toString('base64');
   return {
-    key: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    key: privateKey.export({ format: 'pem', type: 'pkcs8' }),
     cert: `-----BEGIN CERTIFICATE-----\n${base64.replace(/(.{64})/g, '$1\n')}\n-----END CERTIFICATE-----\n`,
   };
 }
