@@ -218,22 +218,36 @@ const command = openssh?.program('ssh') ?? null;
 (command === null ? test.skip : test)(
   `OpenSSH shows it (${missingPeer('openssh-machine') ?? openssh?.version ?? ''})`,
   async () => {
-    const options = [
-      'StrictHostKeyChecking=no',
-      'UserKnownHostsFile=/dev/null',
-      'BatchMode=yes',
-      'IdentitiesOnly=yes',
-      `IdentityFile=${server.userKey('ed25519')}`,
-      'KexAlgorithms=curve25519-sha256',
-    ];
-    const args = options.flatMap((option) => ['-o', option]);
-    const { code, stderr } = await runProgram(
-      [...(command ?? []), '-F', 'none', ...args, '-p', String(server.port), 'required@127.0.0.1', '-s', 'sftp'],
-      { timeoutMs: 40_000 },
+    const shown = await sshAs('required', 'KexAlgorithms=curve25519-sha256');
+    expect(shown).toMatch(/Your account needs a post-quantum key exchange, and this session has none\.\r?\n/);
+    expect(shown).toMatch(/OpenSSH \d+\.\d+ can, but its configuration does not list it/);
+    expect(shown).toContain('this user needs a post-quantum key exchange');
+    const byKey = await sshAs('key');
+    expect(byKey).toMatch(
+      /Your account needs a login by a post-quantum key, and the key of this one is classical\.\r?\n/,
     );
-    expect(code).toBe(255);
-    expect(stderr).toMatch(/Your account needs a post-quantum key exchange, and this session has none\.\r?\n/);
-    expect(stderr).toMatch(/OpenSSH \d+\.\d+ can, but its configuration does not list it/);
-    expect(stderr).toContain('this user needs a post-quantum key exchange');
+    expect(byKey).toMatch(
+      /OpenSSH \d+\.\d+ can(?:not; OpenSSH 10\.6 and newer can \(|: make one with )ssh-keygen -t mldsa44-ed25519/,
+    );
+    expect(byKey).toContain('this user needs a post-quantum key');
   },
 );
+
+/** What OpenSSH says as it is refused. */
+async function sshAs(name: string, ...more: string[]): Promise<string> {
+  const options = [
+    'StrictHostKeyChecking=no',
+    'UserKnownHostsFile=/dev/null',
+    'BatchMode=yes',
+    'IdentitiesOnly=yes',
+    `IdentityFile=${server.userKey('ed25519')}`,
+    ...more,
+  ];
+  const args = options.flatMap((option) => ['-o', option]);
+  const { code, stderr } = await runProgram(
+    [...(command ?? []), '-F', 'none', ...args, '-p', String(server.port), `${name}@127.0.0.1`, '-s', 'sftp'],
+    { timeoutMs: 40_000 },
+  );
+  expect(code).toBe(255);
+  return stderr;
+}

@@ -25,7 +25,9 @@ export function writeFindings(file: string, findings: readonly Finding[], termin
 
 function writeFinding({ verdict, says, about, changes, id }: Finding, terminal: Terminal): void {
   const mark = styled(terminal, STYLES[verdict], verdict.padEnd(7));
-  terminal.line(`  ${mark}  ${printable(says)} ${styled(terminal, 'dim', `[${id}]`)}`);
+  const [first = '', ...others] = wrapped(`${printable(says)} [${id}]`, terminal.columns - INDENT.length);
+  terminal.line(`  ${mark}  ${first}`);
+  for (const line of others) terminal.line(`${INDENT}${line}`);
   const list = (rows: readonly string[], style?: Style): void => {
     for (const row of rows.slice(0, MAX_ROWS)) {
       terminal.line(`${INDENT}${style === undefined ? printable(row) : styled(terminal, style, printable(row))}`);
@@ -34,6 +36,17 @@ function writeFinding({ verdict, says, about, changes, id }: Finding, terminal: 
   };
   list(about.map((row) => `- ${row}`));
   list(changes.map(inWords), 'cyan');
+}
+
+/** Lines of so many characters at the most, but for words that are longer. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = `${lines.at(-1) ?? ''} ${word}`;
+    if (lines.length > 0 && longer.length <= width) lines.splice(-1, 1, longer);
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function inWords(change: Change): string {
