@@ -205,6 +205,30 @@ describe('after the login', () => {
     expect(told).toMatchObject([{ user: 'required', method: 'curve25519-sha256', level: 'warn' }]);
   });
 
+  test('it makes no difference who begins it', async () => {
+    const impatient = await startTestServer({
+      postQuantum: 'offer',
+      rekey: { seconds: 0.1 },
+      users: [user('required', { requirePostQuantum: true })],
+    });
+    try {
+      const kex = [HYBRID];
+      const client = SshTestClient.connect(impatient.port, { algorithms: { ...MODERN, kex } });
+      await client.startAuth();
+      kex.splice(0, 1, 'curve25519-sha256');
+      // The server begins once the client has logged in, which may be before the client hears of it.
+      const ended = client.password('required', PASSWORD).then(() => client.whenClosed());
+      await expect(ended.catch((reason: unknown) => reason)).resolves.toMatchObject({
+        reason: 11,
+        message: 'this user needs a post-quantum key exchange',
+      });
+      expect(impatient.log.some(({ event }) => event === 'session.rekey-refused')).toBe(true);
+      expect(impatient.log.some(({ event }) => event === 'session.rekeyed')).toBe(false);
+    } finally {
+      await impatient.stop();
+    }
+  });
+
   test.each(['free', 'later'])('%s: it is an exchange like any other', async (name) => {
     const client = await changesItsMind(name);
     await client.until(() => client.exchanges.length === 2, 'the second exchange is over');
