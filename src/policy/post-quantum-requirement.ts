@@ -56,8 +56,8 @@ export interface JudgedLogin {
   /** The client's identification string: hostile text. */
   readonly clientVersion: string;
   readonly postQuantumExchange: boolean;
-  /** What the key signed with; null for a password. */
-  readonly signatureAlgorithm: string | null;
+  /** Those of all signatures that the login rests on; none for a password. */
+  readonly signatureAlgorithms: readonly string[];
 }
 
 /** What the client of a login is told, and which setting refuses it: null where it may go on. */
@@ -89,14 +89,15 @@ export function judgeLogin(
 
 const MEETS: Readonly<Record<RequirementSetting, (login: JudgedLogin) => boolean>> = {
   requirePostQuantum: ({ postQuantumExchange }) => postQuantumExchange,
-  requirePostQuantumKey: ({ signatureAlgorithm }) =>
-    signatureAlgorithm !== null && signsPostQuantum(signatureAlgorithm),
+  // Whoever can forge one of several signatures can log in.
+  requirePostQuantumKey: ({ signatureAlgorithms }) =>
+    signatureAlgorithms.length > 0 && signatureAlgorithms.every(signsPostQuantum),
 };
 
 function bannerOf(
   setting: RequirementSetting,
   value: PostQuantumRequirement,
-  { clientVersion, signatureAlgorithm }: JudgedLogin,
+  { clientVersion, signatureAlgorithms }: JudgedLogin,
   state: 'now' | 'later',
 ): string {
   const [needs, has, advice] =
@@ -104,7 +105,7 @@ function bannerOf(
       ? ['a post-quantum key exchange', 'this session has none', clientPqAdvice(clientVersion)]
       : [
           'a login by a post-quantum key',
-          signatureAlgorithm === null ? 'this one is by a password' : 'the key of this one is classical',
+          signatureAlgorithms.length === 0 ? 'this one is by a password' : 'the key of this one is classical',
           clientPqKeyAdvice(clientVersion),
         ];
   const from = state === 'later' && typeof value === 'object' ? `From ${value.from} on your` : 'Your';

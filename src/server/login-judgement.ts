@@ -36,7 +36,11 @@ export function judgeSession(
 ): SessionJudgement | null {
   const judged = judgeLogin(
     REQUIREMENT_SETTINGS.map((setting) => requirementFor(setting, identity.settings, server)),
-    { clientVersion: clientVersion ?? '', postQuantumExchange, signatureAlgorithm },
+    {
+      clientVersion: clientVersion ?? '',
+      postQuantumExchange,
+      signatureAlgorithms: signatureAlgorithm === null ? [] : [signatureAlgorithm],
+    },
     now,
   );
   if (judged === null) return null;

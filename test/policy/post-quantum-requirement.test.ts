@@ -47,8 +47,8 @@ test('what signs post-quantum', () => {
 describe('a login', () => {
   const requires = (setting: RequirementSetting, value: PostQuantumRequirement) =>
     ({ setting, setBy: 'user', value }) as const;
-  const CLASSICAL = { clientVersion: OPENSSH, postQuantumExchange: false, signatureAlgorithm: 'ssh-ed25519' };
-  const SAFE = { ...CLASSICAL, postQuantumExchange: true, signatureAlgorithm: 'ssh-mldsa44-ed25519' };
+  const CLASSICAL = { clientVersion: OPENSSH, postQuantumExchange: false, signatureAlgorithms: ['ssh-ed25519'] };
+  const SAFE = { ...CLASSICAL, postQuantumExchange: true, signatureAlgorithms: ['ssh-mldsa44-ed25519'] };
   const BOTH = [requires('requirePostQuantum', true), requires('requirePostQuantumKey', true)];
 
   test('where nothing is required, and where all that is required is there', () => {
@@ -66,10 +66,12 @@ describe('a login', () => {
   });
 
   test.each([
-    ['ssh-ed25519', 'the key of this one is classical'],
-    [null, 'this one is by a password'],
-  ])('by %s', (signatureAlgorithm, words) => {
-    expect(judgeLogin(BOTH, { ...SAFE, signatureAlgorithm }, 0)).toEqual({
+    [['ssh-ed25519'], 'the key of this one is classical'],
+    // As a post-quantum key has that a classical authority vouches for.
+    [['ssh-mldsa44-ed25519', 'ssh-ed25519'], 'the key of this one is classical'],
+    [[], 'this one is by a password'],
+  ])('by %j', (signatureAlgorithms, words) => {
+    expect(judgeLogin(BOTH, { ...SAFE, signatureAlgorithms }, 0)).toEqual({
       refusedBy: 'requirePostQuantumKey',
       banner:
         `Your account needs a login by a post-quantum key, and ${words}.\n` +

@@ -62,6 +62,7 @@ function userFindings(facts: Facts, classical: readonly string[]): Finding[] {
   const passwords = users.filter(
     ({ exchange, credentials }) => exchange.state === 'now' && credentials.some(({ method }) => method === 'password'),
   );
+  const methods = classical.length === 1 ? '1 classical method is' : `${classical.length} classical methods are`;
   const found: Finding[] = [];
   const perUser = (of: readonly UserFacts[]): Change[] =>
     of.map(({ index }) => ({ file, setting: `$.users[${index}].requirePostQuantum`, value: true }));
@@ -69,7 +70,7 @@ function userFindings(facts: Facts, classical: readonly string[]): Finding[] {
     found.push(
       finding(
         'key-exchange.classical',
-        `${classical.length} classical methods are offered to clients that have no other, and these users may come so; or set "postQuantum": "require".`,
+        `${methods} offered to clients that have no other, and ${free.length > 0 ? 'these users may come so' : 'nothing refuses their sessions'}; or set "postQuantum": "require".`,
         {
           about: names(free),
           changes: [{ file, setting: '$.requirePostQuantum', value: true }, ...perUser(free.filter(hasOwn))],
