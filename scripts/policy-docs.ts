@@ -33,6 +33,10 @@ nothing else. The configuration names one (\`"securityPolicy"\`); \`${DEFAULT_PO
 \`latticeport policy list|show|diff|lint|explain\` answers most questions about them; \`latticeport report\` reads the logs
 and says how far your sessions are post-quantum and whom a stricter policy would cut off.
 
+A policy is for all clients of a server. \`requirePostQuantum\` and \`requirePostQuantumKey\` in the configuration are for one
+user after the other ([operations.md](operations.md)); \`policy explain --user\` says what they make of a client, and
+\`latticeport doctor\` what is left to do ([doctor.md](doctor.md)).
+
 ## Write your own
 
 Put a file into a directory that \`"policyDirectories"\` of the configuration names; start from a copy of one in

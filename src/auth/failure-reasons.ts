@@ -29,7 +29,11 @@ export const FAILURE_REASONS = {
   },
   'not-post-quantum': {
     words: 'the credential is right, but the key exchange is classical, and the user needs a post-quantum one',
-    advice: 'The client was told what to do. See "requirePostQuantum" of the user.',
+    advice: 'The client was told what to do. See "requirePostQuantum" of the user, and of the server.',
+  },
+  'not-post-quantum-key': {
+    words: 'the credential is right, but it is a password or a classical key, and the user needs a post-quantum key',
+    advice: 'The client was told what to do. See "requirePostQuantumKey" of the user, and of the server.',
   },
   'too-many-connections': {
     words: 'the user has as many connections as one may have',

@@ -71,8 +71,8 @@ export interface ServerAuthOptions<T extends Identity> {
   disconnect(reason: SshDisconnect): void;
   /** A request came, whatever becomes of it. The name is the client's word. */
   onRequest?(userName: string): void;
-  /** About the session of somebody who has proved to be this user; null where there is nothing to say. */
-  judgeSession?(identity: T): SessionJudgement | null;
+  /** About the session of somebody who has proved to be a user in this way; null where there is nothing to say. */
+  judgeSession?(success: AuthSuccess<T>): SessionJudgement | null;
   /** Whether somebody who has proved to be this user may have the connection. */
   admit(identity: T): boolean | Promise<boolean>;
   onSuccess(success: AuthSuccess<T>): void;
@@ -267,7 +267,7 @@ export class ServerAuth<T extends Identity> {
   #judge(success: AuthSuccess<T>): void {
     // The client has gone while its credential was checked.
     if (this.#done) return;
-    const judgement = this.#options.judgeSession?.(success.identity) ?? null;
+    const judgement = this.#options.judgeSession?.(success) ?? null;
     if (judgement === null) return;
     this.#options.send(encodeUserAuthBanner(asLines(judgement.banner)));
     if (judgement.refusal === null) return;

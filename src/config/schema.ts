@@ -38,6 +38,12 @@ const userName = z
   .string()
   .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.@+-]{0,99}$/u, 'expected 1 to 100 letters, digits, or _ . @ + -');
 
+const requirement = z.union([z.boolean(), z.strictObject({ from: z.iso.date() })], {
+  error: 'expected true, false or { "from": "2027-01-31" }',
+});
+
+const FROM = 'from: from 00:00 UTC of that date on; before, only say it. A user may have a setting of its own.';
+
 const user = z
   .strictObject({
     name: userName,
@@ -49,15 +55,8 @@ const user = z
       .optional()
       .describe('A file that holds the hash instead, such as a mounted secret.'),
     disabled: z.boolean().default(false).describe('true: may not log in.'),
-    requirePostQuantum: z
-      .union([z.boolean(), z.strictObject({ from: z.iso.date() })], {
-        error: 'expected true, false or { "from": "2027-01-31" }',
-      })
-      .default(false)
-      .describe(
-        'true: refuse a session with a classical key exchange once its credential has been checked, and say what to do. ' +
-          'from: from 00:00 UTC of that date on; before, only say it.',
-      ),
+    requirePostQuantum: requirement.optional().describe("This user's own setting instead of the server's."),
+    requirePostQuantumKey: requirement.optional().describe("This user's own setting instead of the server's."),
     home: z
       .string()
       .startsWith('/')
@@ -190,6 +189,17 @@ const settings = z.strictObject({
         .describe('Networks whose clients have their way, as with "offer": "insist" does not hold for them.'),
     })
     .prefault({}),
+  requirePostQuantum: requirement
+    .default(false)
+    .describe(
+      `true: refuse a session with a classical key exchange once its credential has been checked, and say what to do. ${FROM}`,
+    ),
+  requirePostQuantumKey: requirement
+    .default(false)
+    .describe(
+      'true: refuse a login by a password or a classical key once the credential has been checked, and say what to do. ' +
+        FROM,
+    ),
   storage: z.discriminatedUnion('type', [localStorage, s3Storage, memoryStorage]),
   users: z.array(user).default([]),
   auth: z

@@ -17,6 +17,7 @@ export const EVENT_CHANNELS: Readonly<Record<EventType, Channel>> = {
   'session.opened': channel('latticeport:session.opened'),
   'session.negotiated': channel('latticeport:session.negotiated'),
   'session.rekeyed': channel('latticeport:session.rekeyed'),
+  'session.rekey-refused': channel('latticeport:session.rekey-refused'),
   'session.refused': channel('latticeport:session.refused'),
   'session.revoked': channel('latticeport:session.revoked'),
   'session.revocation-failed': channel('latticeport:session.revocation-failed'),

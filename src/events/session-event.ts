@@ -51,6 +51,7 @@ export type SessionFact =
       readonly milliseconds: number;
     }
   | { readonly type: 'session.rekeyed'; readonly kex: SessionKex; readonly number: number }
+  | { readonly type: 'session.rekey-refused'; readonly method: string }
   | { readonly type: 'session.refused'; readonly request: string }
   | { readonly type: 'session.revoked'; readonly reason: 'user-gone' | 'credential-gone' | 'method-not-allowed' }
   | { readonly type: 'session.revocation-failed'; readonly error: unknown }

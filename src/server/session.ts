@@ -5,15 +5,16 @@ import { ServerAuth } from '../auth/server-auth.ts';
 import { SSH_MSG_USERAUTH } from '../auth/messages.ts';
 import { Connection } from '../connection/connection.ts';
 import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
-import { judgeClassicalSession } from '../policy/post-quantum-requirement.ts';
+import { looksPostQuantum } from '../policy/pq-names.ts';
 import { describeKex } from '../policy/session-kex.ts';
-import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
+import { DISCONNECT_REASON, SshDisconnect, unexpectedMessage } from '../transport/disconnect.ts';
 import { SSH_MSG } from '../transport/messages.ts';
 import type { KeyExchangeInfo, TransportHandler } from '../transport/transport.ts';
 import { Transport } from '../transport/transport.ts';
 import { sourceOf } from './connection-throttle.ts';
 import { hostKeyRotation } from './host-keys-for-client.ts';
 import { KEX_SECONDS } from './limits.ts';
+import { classicalExchangeRefusal, judgeSession } from './login-judgement.ts';
 import { remoteAddressOf } from './remote-address.ts';
 import type { Credential, Revocation } from './revocation.ts';
 import { acceptUserAuth } from './service-request.ts';
@@ -37,7 +38,7 @@ type Phase =
   | { readonly name: 'kex' }
   | { readonly name: 'service' }
   | { readonly name: 'auth'; readonly auth: ServerAuth<User> }
-  | { readonly name: 'open'; readonly credential: Credential; readonly connection: Connection }
+  | { readonly name: 'open'; readonly credential: AuthSuccess<User>; readonly connection: Connection }
   | { readonly name: 'closed' };
 
 /** One client's connection, from its first byte to its last. */
@@ -157,6 +158,16 @@ export class Session implements TransportHandler {
     this.#events.publish({ type: 'session.negotiated', policy: config.securityPolicy, kex, milliseconds });
   }
 
+  /** A user that may have post-quantum sessions only keeps that through the later exchanges: not a byte goes under other keys. */
+  onMethodAgreed(method: string): void {
+    const phase = this.#phase;
+    if (phase.name !== 'open' || looksPostQuantum(method)) return;
+    const words = classicalExchangeRefusal(phase.credential.identity, this.#environment.config, Date.now());
+    if (words === null) return;
+    this.#events.publish({ type: 'session.rekey-refused', method });
+    throw new SshDisconnect(DISCONNECT_REASON.BY_APPLICATION, words);
+  }
+
   onMessage(message: number, payload: Buffer): void {
     const phase = this.#phase;
     switch (phase.name) {
@@ -173,18 +184,18 @@ export class Session implements TransportHandler {
         else if (message === SSH_MSG.SERVICE_REQUEST)
           phase.auth.serviceRequestedAgain(() => this.#transport.send(acceptUserAuth(payload)));
         else if (message === SSH_MSG_CONNECTION.GLOBAL_REQUEST) this.#requestBeforeLogin();
-        else if (message > SSH_MSG_CONNECTION.GLOBAL_REQUEST) throw outOfPlace(message);
+        else if (message > SSH_MSG_CONNECTION.GLOBAL_REQUEST) throw unexpectedMessage(message);
         else this.#transport.sendUnimplemented();
         return;
       case 'service':
         if (message === SSH_MSG.EXT_INFO) return;
         if (message === SSH_MSG.SERVICE_REQUEST) this.#serviceRequest(payload);
         else if (message === SSH_MSG_CONNECTION.GLOBAL_REQUEST) this.#requestBeforeLogin();
-        else throw outOfPlace(message);
+        else throw unexpectedMessage(message);
         return;
       case 'kex':
       case 'closed':
-        throw outOfPlace(message);
+        throw unexpectedMessage(message);
     }
   }
 
@@ -227,7 +238,7 @@ export class Session implements TransportHandler {
   /** A keep-alive while its user looks for the password: as OpenSSH, we do not know it yet. Bounded, like all before login. */
   #requestBeforeLogin(): void {
     this.#earlyRequests += 1;
-    if (this.#earlyRequests > MAX_REQUESTS_BEFORE_LOGIN) throw outOfPlace(SSH_MSG_CONNECTION.GLOBAL_REQUEST);
+    if (this.#earlyRequests > MAX_REQUESTS_BEFORE_LOGIN) throw unexpectedMessage(SSH_MSG_CONNECTION.GLOBAL_REQUEST);
     this.#transport.sendUnimplemented();
   }
 
@@ -251,7 +262,7 @@ export class Session implements TransportHandler {
         this.#events.named(userName);
         this.#events.publish({ type: 'auth.requested' });
       },
-      judgeSession: (user) => this.#judge(user),
+      judgeSession: (success) => this.#judge(success),
       admit: (user) => this.#enter(user),
       onSuccess: (success) => {
         this.#authenticated(success);
@@ -263,13 +274,10 @@ export class Session implements TransportHandler {
     this.#phase = { name: 'auth', auth };
   }
 
-  /** Some users may have post-quantum sessions only. */
-  #judge({ settings: { requirePostQuantum } }: User): SessionJudgement | null {
-    if (this.#postQuantum) return null;
-    const judged = judgeClassicalSession(requirePostQuantum, this.#transport.peerVersion ?? '', Date.now());
-    if (judged === null) return null;
-    const words = 'this user needs a post-quantum key exchange';
-    return { banner: judged.banner, refusal: judged.refused ? { reason: 'not-post-quantum', words } : null };
+  /** Some users may have post-quantum sessions or logins only. */
+  #judge(success: AuthSuccess<User>): SessionJudgement | null {
+    const session = { clientVersion: this.#transport.peerVersion, postQuantumExchange: this.#postQuantum };
+    return judgeSession(success, session, this.#environment.config, Date.now());
   }
 
   async #enter({ name }: User): Promise<boolean> {
@@ -307,8 +315,4 @@ export class Session implements TransportHandler {
     this.#owner.onAuthenticated();
     this.#liveness.watch(connection);
   }
-}
-
-function outOfPlace(message: number): SshDisconnect {
-  return new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, `unexpected message ${message} at this point`);
 }

@@ -30,6 +30,9 @@ export function eventMetrics(metrics: Metrics): EventHandlers {
     'session.rekeyed': () => {
       ssh.rekey();
     },
+    'session.rekey-refused': () => {
+      ssh.rekeyRefused();
+    },
     'session.closed': ({ keyExchangeFailure }) => {
       if (keyExchangeFailure !== null) ssh.keyExchangeFailed(keyExchangeFailure);
     },

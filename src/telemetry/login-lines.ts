@@ -25,6 +25,7 @@ interface Attempt {
 const ENDS_ATTEMPT: ReadonlySet<FailureReason> = new Set([
   'wrong-signature',
   'not-post-quantum',
+  'not-post-quantum-key',
   'too-many-connections',
 ]);
 

@@ -134,6 +134,7 @@ export class PartnerHistoryBuilder {
     if (event === 'auth.success') this.#success(time, fields);
     else if (event === 'auth.failure') this.#failure(time, fields);
     else if (event === 'session.closed') this.#closed(time, fields);
+    else if (event === 'session.rekey-refused') this.#endings.add({ message: textField(fields, 'msg') ?? '' }, time);
     else if (event.startsWith('sftp.')) this.#file(event, time, fields);
   }
 

@@ -28,6 +28,12 @@ export function sessionLines(log: Logger): EventHandlers {
     'session.rekeyed': (event) => {
       log.debug({ ...whose(event), event: event.type, kex: event.kex, number: event.number }, 'new keys');
     },
+    'session.rekey-refused': ({ type, method, ...event }) => {
+      log.warn(
+        { ...whose(event), event: type, reason: 'not-post-quantum', method },
+        `the session ends: its next key exchange would be classical (${method}), and the user needs a post-quantum one`,
+      );
+    },
     'session.refused': (event) => {
       log.info({ ...whose(event), event: event.type, request: event.request }, 'request refused');
     },

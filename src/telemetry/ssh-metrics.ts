@@ -6,9 +6,10 @@ import { KEY_EXCHANGE_FAILURES, type KeyExchangeFailure } from '../events/sessio
 const REFUSALS: readonly RefusalReason[] = ['rate', 'limit', 'made-room'];
 
 /** Those for which somebody may wait: a series that is there from the start shows its first step. */
+const REQUIREMENTS = ['not-post-quantum', 'not-post-quantum-key'] as const;
 const LOGINS = {
-  publickey: ['success', 'unknown-user', 'wrong-key', 'wrong-signature', 'not-post-quantum', 'provider-failed'],
-  password: ['success', 'unknown-user', 'wrong-password', 'too-busy', 'not-post-quantum', 'provider-failed'],
+  publickey: ['success', 'unknown-user', 'wrong-key', 'wrong-signature', ...REQUIREMENTS, 'provider-failed'],
+  password: ['success', 'unknown-user', 'wrong-password', 'too-busy', ...REQUIREMENTS, 'provider-failed'],
 } as const;
 
 /** Of the SSH layers: connections, key exchanges, logins. */
@@ -18,6 +19,7 @@ export class SshMetrics {
   readonly #keyExchanges: Counter<'method' | 'kind'>;
   readonly #keyExchangeFailures: Counter<'reason'>;
   readonly #rekeys: Counter;
+  readonly #rekeysRefused: Counter;
   readonly #logins: Counter<'method' | 'outcome'>;
   /** Connections there are at the moment. */
   sessions: () => { readonly authenticated: number; readonly unauthenticated: number } = () => ({
@@ -69,6 +71,11 @@ export class SshMetrics {
       help: 'Key exchanges after the first of a connection.',
       registers,
     });
+    this.#rekeysRefused = new Counter({
+      name: 'latticeport_rekeys_refused_total',
+      help: 'Sessions that ended since their next key exchange would have been classical, which their user may not have.',
+      registers,
+    });
     this.#logins = new Counter({
       name: 'latticeport_logins_total',
       help: 'Login attempts by method and outcome.',
@@ -104,6 +111,10 @@ export class SshMetrics {
 
   rekey(): void {
     this.#rekeys.inc();
+  }
+
+  rekeyRefused(): void {
+    this.#rekeysRefused.inc();
   }
 
   /** `method` may be the client's own word: only those that we know become labels. `outcome` is `success` or a reason. */

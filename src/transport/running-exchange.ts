@@ -135,6 +135,10 @@ export class AgreedExchange {
     }
   }
 
+  get method(): string {
+    return this.#comparison.negotiation.algorithms.kex;
+  }
+
   /** The client's KEXINIT. */
   get client(): KexInit {
     return this.#comparison.client.init;

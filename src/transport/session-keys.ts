@@ -255,6 +255,7 @@ export class SessionKeys {
     const comparison = begun.compare(payload, peerVersion);
     if (this.#count === 0) this.#beginStrictly(comparison);
     const agreed = begun.agree(comparison);
+    this.#options.handler.onMethodAgreed?.(agreed.method);
     this.#state = agreed;
     if (agreed.firstMessage !== null) this.#connection.sendNow(agreed.firstMessage, []);
   }

@@ -49,6 +49,11 @@ export type TransportOptions = ServerTransportOptions | ClientTransportOptions;
 /** Called by the transport. What `onMessage` throws ends the connection. */
 export interface TransportHandler {
   onKeyExchange(info: KeyExchangeInfo): void;
+  /**
+   * Both KEXINITs have come to this key exchange method, of which nothing has been computed or sent yet. An SshDisconnect
+   * that is thrown ends the connection under the keys that it has.
+   */
+  onMethodAgreed?(method: string): void;
   /** Service requests, EXT_INFO and all messages from 50 up. The payload is a view that the handler may keep. */
   onMessage(message: number, payload: Buffer): void;
   /** `writable` is true: called whenever it may have been false before, so also without need. */

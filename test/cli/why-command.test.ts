@@ -51,6 +51,15 @@ beforeAll(async () => {
 const piped = (text: string): { stdin: Readable } => ({ stdin: Readable.from([Buffer.from(text)]) });
 
 describe('latticeport why', () => {
+  test('names sessions that ended since their next key exchange would be classical', async () => {
+    const msg = 'the session ends: its next key exchange would be classical';
+    const line = { event: 'session.rekey-refused', level: 'warn', time: '2026-11-20T08:00:00.000Z', user: 'acme', msg };
+    const { output } = await runCommand(['why', 'acme', '-'], piped(`${JSON.stringify(line)}\n`));
+    expect(output).toMatch(
+      /^Sessions that did not end in good order\n {2}1 {2}last 2026-11-20 08:00:00Z {2}the session ends: its/m,
+    );
+  });
+
   test('is one page: logins, failures with reasons and advice, algorithms, the last files', async () => {
     const { output, exitCode } = await runCommand(['why', 'demo', '-'], piped(log));
     expect(exitCode).toBe(0);

@@ -85,6 +85,8 @@ const NO_LIMITS = [
   'postQuantum',
   'reload.endRevokedSessions',
   'reload.watch',
+  'requirePostQuantum',
+  'requirePostQuantumKey',
   'securityPolicy',
   'storage:local.fsync',
   'storage:local.hardlinks',
@@ -107,7 +109,6 @@ const NO_LIMITS = [
   'users[].homeDirectoryType',
   'users[].permissions',
   'users[].publicKeys',
-  'users[].requirePostQuantum',
 ];
 
 interface SchemaNode {

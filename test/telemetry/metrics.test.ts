@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
+import { eventMetrics } from '../../src/telemetry/event-metrics.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { Tally } from '../../src/telemetry/tally.ts';
 import { parsePrometheus, samplesOf } from './prometheus-text.ts';
@@ -22,6 +23,7 @@ function exercise(): void {
   metrics.ssh.keyExchange('curve25519-sha256', false);
   metrics.ssh.keyExchangeFailed('no-common-algorithm');
   metrics.ssh.rekey();
+  metrics.ssh.rekeyRefused();
   metrics.ssh.login('password', 'wrong-password');
   metrics.sftp.answered('read', 0, 'ok', 10);
   metrics.sftp.partialClose('stored');
@@ -92,6 +94,21 @@ test("what a client may choose becomes no label: a login's method", async () => 
   expect(samplesOf(await metrics.text(), 'latticeport_logins')).toEqual({
     'latticeport_logins_total{method="other",outcome="method-not-available"}': 100,
   });
+});
+
+test('what requirements refuse is counted apart, from 0 on', async () => {
+  const count = eventMetrics(metrics);
+  const identity = { server: 's-a', sessionId: 'a', remoteAddress: '192.0.2.1', user: 'acme' };
+  const failed = { ...identity, type: 'auth.failed', key: null, keyIsUsers: false, error: undefined } as const;
+  count['auth.failed']?.({ ...failed, method: 'password', reason: 'not-post-quantum-key' });
+  count['session.rekey-refused']?.({ ...identity, type: 'session.rekey-refused', method: 'curve25519-sha256' });
+  const text = await metrics.text();
+  expect(samplesOf(text, 'latticeport_rekeys_refused')).toEqual({ latticeport_rekeys_refused_total: 1 });
+  const logins = samplesOf(text, 'latticeport_logins');
+  expect(logins['latticeport_logins_total{method="password",outcome="not-post-quantum-key"}']).toBe(1);
+  for (const outcome of ['not-post-quantum', 'not-post-quantum-key']) {
+    expect(text).toContain(`latticeport_logins_total{method="publickey",outcome="${outcome}"} 0\n`);
+  }
 });
 
 test('an answer of the store that is no trouble is no failure', async () => {

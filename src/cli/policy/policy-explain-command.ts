@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { loadConfig, type LoadedConfig } from '../../config/load.ts';
 import type { KexInit } from '../../negotiation/kexinit.ts';
 import { CLIENT_PRESETS, findClientPreset } from '../../policy/client-presets.ts';
 import {
@@ -9,6 +10,7 @@ import {
 import { POST_QUANTUM_SETTINGS, type PostQuantumSetting } from '../../policy/post-quantum-setting.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../../policy/security-policy.ts';
 import { CliError } from '../cli-error.ts';
+import { explainUser, isRefused, showUser } from './explain-user.ts';
 import { addDirectoryOption, namedPolicy, openCatalogue, type DirectoryOptions } from './policy-directories.ts';
 import { styled, type Terminal } from '../terminal.ts';
 
@@ -19,18 +21,23 @@ interface ExplainOptions extends DirectoryOptions {
   readonly clientMacs?: string;
   readonly clientPreset?: string;
   readonly hostKeys?: string;
-  readonly postQuantum: PostQuantumSetting;
+  readonly postQuantum?: PostQuantumSetting;
+  readonly config?: string;
+  readonly user?: string;
   readonly json: boolean;
 }
 
-const EXIT_CODES = `
-Exit code: 0 for a post-quantum key exchange, 3 for a classical one, 4 where nothing is common, 1 for an error.`;
+const DEFAULT_CONFIG = 'latticeport.json';
 
-/** `policy explain NAME --client LIST | --client-preset PRESET`. */
+const EXIT_CODES = `
+Exit code: 0 for a post-quantum key exchange, 3 for a classical one, 4 where nothing is common, 5 where the user would be
+refused now, 1 for an error.`;
+
+/** `policy explain [NAME] [--config FILE [--user USER]] --client LIST | --client-preset PRESET`. */
 export function registerPolicyExplain(policy: Command, terminal: Terminal): void {
   addDirectoryOption(policy.command('explain'))
     .description('show step by step what would be negotiated with a client, why, and what post-quantum would take')
-    .argument('<policy>', 'name of a policy, or a file that ends in .json')
+    .argument('[policy]', 'name of a policy, or a file that ends in .json (default: that of --config)')
     .option('--client <list>', "the client's key exchange methods, comma-separated, most preferred first")
     .option('--client-host-keys <list>', "the client's host key algorithms (default: what the policy has)")
     .option('--client-ciphers <list>', "the client's ciphers (default: what the policy has)")
@@ -39,26 +46,66 @@ export function registerPolicyExplain(policy: Command, terminal: Terminal): void
     .addOption(
       new Option('--post-quantum <setting>', 'what the server makes of post-quantum methods, as "postQuantum" says')
         .choices(POST_QUANTUM_SETTINGS)
-        .default('insist'),
+        .default(undefined, 'that of --config, or insist'),
     )
+    .option('-c, --config <file>', `a configuration, for what is not said here (with --user: ./${DEFAULT_CONFIG})`)
+    .option('--user <user>', 'say whether this user of the configuration would be refused, and by which setting')
     .option('--host-keys <list>', 'host key algorithms that the server has keys for (default: all of the policy)')
     .option('--json', 'print JSON', false)
     .addHelpText('after', EXIT_CODES)
-    .action((name: string, options: ExplainOptions) => {
-      const explained = namedPolicy(openCatalogue(options), name);
+    .action(async (name: string | undefined, options: ExplainOptions) => {
+      const loaded = configOf(options);
+      const explained = policyOf(name, options, loaded);
       const client = clientOf(options, explained.algorithms);
       const hostKeys = explained.algorithms.hostKeys.filter(
         (each) => options.hostKeys === undefined || names(options.hostKeys).includes(each),
       );
-      const explanation = explainUnder(options.postQuantum, { ...explained.algorithms, hostKeys }, client.offer);
-      terminal.exit(exitCode(explanation));
-      if (options.json) terminal.line(JSON.stringify({ policy: explained.name, client, ...explanation }, null, 2));
-      else show(explained, client.title, explanation, terminal);
+      const setting = options.postQuantum ?? loaded?.config.postQuantum ?? 'insist';
+      const explanation = explainUnder(setting, { ...explained.algorithms, hostKeys }, client.offer);
+      const exchange = explanation.outcome === 'refused' ? null : explanation.pq.result;
+      const user =
+        loaded === null || options.user === undefined
+          ? null
+          : await explainUser(loaded, options.user, { version: client.version, exchange }, Date.now());
+      terminal.exit(user !== null && exchange !== null && isRefused(user) ? 5 : exitCode(explanation));
+      if (options.json) {
+        const { title, offer } = client;
+        const json = {
+          policy: explained.name,
+          client: { title, offer },
+          ...explanation,
+          ...(user !== null && { user }),
+        };
+        terminal.line(JSON.stringify(json, null, 2));
+        return;
+      }
+      show(explained, client.title, explanation, terminal);
+      if (user !== null) showUser(user, terminal);
     });
+}
+
+function configOf({ config, user }: ExplainOptions): LoadedConfig | null {
+  if (config === undefined && user === undefined) return null;
+  return loadConfig(config ?? DEFAULT_CONFIG);
+}
+
+/** The policy of the argument, or that of the configuration. Throws CliError, ConfigError. */
+function policyOf(name: string | undefined, options: ExplainOptions, loaded: LoadedConfig | null): SecurityPolicy {
+  if (loaded === null) {
+    if (name === undefined) throw new CliError('say which policy: its name, or --config FILE');
+    return namedPolicy(openCatalogue(options), name);
+  }
+  const { config, file } = loaded;
+  const catalogue = openCatalogue({ directory: [...config.policyDirectories, ...options.directory] });
+  return name === undefined
+    ? catalogue.require(config.securityPolicy, file, '$.securityPolicy')
+    : namedPolicy(catalogue, name);
 }
 
 interface NamedClient {
   readonly title: string;
+  /** The identification string; '' where it is not known. */
+  readonly version: string;
   readonly offer: KexInit;
 }
 
@@ -77,7 +124,8 @@ function clientOf(options: ExplainOptions, policy: AlgorithmLists): NamedClient 
       throw new CliError('--client-preset and --client… exclude each other');
     const preset = findClientPreset(options.clientPreset);
     if (preset === undefined) throw new CliError(`there is no client preset ${options.clientPreset}`);
-    return { title: `${preset.name}: ${preset.version}, ${preset.source}`, offer: preset.offer };
+    const title = `${preset.name}: ${preset.version}, ${preset.source}`;
+    return { title, version: `SSH-2.0-${preset.version}`, offer: preset.offer };
   }
   const kex = names(options.client ?? '');
   if (kex.length === 0) throw new CliError('say what the client offers: --client LIST or --client-preset PRESET');
@@ -86,6 +134,7 @@ function clientOf(options: ExplainOptions, policy: AlgorithmLists): NamedClient 
   const macs = or(options.clientMacs, policy.macs);
   return {
     title: 'a client that offers what was given here, and otherwise what the policy lists',
+    version: '',
     offer: {
       kex,
       hostKeys: or(options.clientHostKeys, policy.hostKeys),

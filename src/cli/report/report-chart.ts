@@ -85,7 +85,7 @@ function bar({ sessions, pq }: SessionCount, most: number, width: number, termin
   return drawn + ' '.repeat(width - length);
 }
 
-function shorten(text: string, length: number): string {
+export function shorten(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }
 

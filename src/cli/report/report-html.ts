@@ -1,6 +1,8 @@
 import { printable } from '../../telemetry/printable.ts';
 import type { Partner, SessionCount, SessionReport } from '../../policy/session-report.ts';
+import { refusedTitle, settingInWords } from './refused-table.ts';
 import { counted, percent } from './report-chart.ts';
+import type { RefusedOn } from './would-be-refused.ts';
 
 const STYLE = `
 :root { color-scheme: light dark; --pq: #1a7f5a; --classical: #c98a1b; --track: color-mix(in srgb, currentColor 8%, transparent); }
@@ -16,7 +18,7 @@ td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 `;
 
 /** The report as one page that needs nothing else: no script, no font, no picture from elsewhere. */
-export function reportHtml(report: SessionReport, generatedAt: string): string {
+export function reportHtml(report: SessionReport, generatedAt: string, refused: RefusedOn | null = null): string {
   const { total } = report;
   return `<!doctype html>
 <html lang="en">
@@ -38,7 +40,7 @@ ${section('By user', report.byUser)}
 ${section('By key exchange method', report.byMethod)}
 <h2>Who a policy of hybrids only would cut off</h2>
 ${cutOffTable(report.cutOff)}
-</body>
+${refused === null ? '' : refusedSection(refused)}</body>
 </html>
 `;
 }
@@ -66,6 +68,24 @@ function cutOffTable(partners: readonly Partner[]): string {
       `<td>${partner.offersOtherPq ? 'post-quantum methods unknown here' : 'no post-quantum method'}</td></tr>`,
   );
   return `<table>\n<tr><th>User</th><th>Client</th><th>Sessions</th><th>Last seen</th><th>Offers</th></tr>\n${rows.join('\n')}\n</table>`;
+}
+
+function refusedSection(refused: RefusedOn): string {
+  const title = `<h2>${escapeHtml(refusedTitle(refused))}</h2>\n`;
+  if (refused.partners.length === 0) return `${title}<p>Nobody of whom these logs tell.</p>\n`;
+  const rows = refused.partners.map(
+    (partner) =>
+      `<tr><td>${escapeHtml(partner.user)}</td><td class="name">${escapeHtml(partner.clientVersion)}</td>` +
+      `<td>${escapeHtml(settingInWords(partner))}</td><td class="name">${escapeHtml(partner.because)}</td>` +
+      `<td class="number">${partner.logins}</td><td>${escapeHtml(partner.lastSeen ?? 'unknown')}</td>` +
+      `<td>${escapeHtml(partner.lastPostQuantum ?? '–')}</td><td>${escapeHtml(partner.advice)}</td></tr>`,
+  );
+  const header = ['User', 'Client', 'By', 'Came with', 'Logins', 'Last seen', 'Last post-quantum', 'What would help'];
+  const notSeen =
+    refused.notSeen.length === 0
+      ? ''
+      : `<p>The logs say nothing of these users, of whom something is required then: ${escapeHtml(refused.notSeen.join(', '))}.</p>\n`;
+  return `${title}<table>\n<tr>${header.map((name) => `<th>${name}</th>`).join('')}</tr>\n${rows.join('\n')}\n</table>\n${notSeen}`;
 }
 
 /** Names come from clients and users. */

@@ -1,0 +1,25 @@
+import type { AuthMethod } from '../auth/server-auth.ts';
+import { signsPostQuantum } from '../policy/post-quantum-requirement.ts';
+import type { User } from './users.ts';
+
+/** A way in which a user may log in. Nothing of it is secret. */
+export interface UserCredential {
+  readonly method: AuthMethod;
+  /** null for a password, both. */
+  readonly keyType: string | null;
+  readonly fingerprint: string | null;
+  /** A forger must break a post-quantum scheme. */
+  readonly postQuantum: boolean;
+}
+
+/** The user's keys, in their order, and its password, as far as `methods` lets them log in. */
+export function credentialsOf(user: User, methods: readonly AuthMethod[]): UserCredential[] {
+  const keys = user.publicKeys.map(({ type, fingerprint, signatureAlgorithms }): UserCredential => ({
+    method: 'publickey',
+    keyType: type,
+    fingerprint,
+    postQuantum: signatureAlgorithms.some(signsPostQuantum),
+  }));
+  const password: UserCredential = { method: 'password', keyType: null, fingerprint: null, postQuantum: false };
+  return [...keys, ...(user.passwordHash === null ? [] : [password])].filter(({ method }) => methods.includes(method));
+}
