@@ -7,7 +7,15 @@ const REFUSALS: readonly RefusalReason[] = ['rate', 'limit', 'made-room'];
 
 /** Those for which somebody may wait: a series that is there from the start shows its first step. */
 const LOGINS = {
-  publickey: ['success', 'unknown-user', 'wrong-key', 'wrong-signature', 'not-post-quantum', 'provider-failed'],
+  publickey: [
+    'success',
+    'unknown-user',
+    'wrong-key',
+    'revoked-key',
+    'wrong-signature',
+    'not-post-quantum',
+    'provider-failed',
+  ],
   password: ['success', 'unknown-user', 'wrong-password', 'too-busy', 'not-post-quantum', 'provider-failed'],
 } as const;
 
