@@ -9,8 +9,9 @@ export function canPrompt(): boolean {
 export function promptUnseen(prompt: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const { stdin, stderr } = process;
-    stderr.write(prompt);
+    // First: what is typed at the sight of the prompt must not be echoed.
     stdin.setRawMode(true);
+    stderr.write(prompt);
     const decoder = new TextDecoder();
     let text = '';
     const onData = (chunk: Buffer): void => {
@@ -32,5 +33,7 @@ export function promptUnseen(prompt: string): Promise<string> {
       else reject(error);
     };
     stdin.on('data', onData);
+    // After an earlier question it is paused.
+    stdin.resume();
   });
 }

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { WireError } from '../../wire/wire-error.ts';
 import { SshWriter } from '../../wire/writer.ts';
 import { generatedKeyType, KEY_TYPES } from './key-registry.ts';
-import type { GeneratedKeyType } from './key-registry.ts';
+import type { GeneratedKeyType, RegisteredKeyType } from './key-registry.ts';
 import type { SigningKey } from './key-type.ts';
 import { KeyFormatError, PassphraseMissingError } from './key-format-error.ts';
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from './key.ts';
@@ -48,6 +48,17 @@ function parseOpenSsh(text: string, passphrase: string | undefined): OpenSshKey 
 }
 
 function parsePem(text: string, passphrase: string | undefined): OpenSshKey {
+  const der = pkcs8In(text);
+  if (der !== null) {
+    try {
+      for (const type of KEY_TYPES as readonly RegisteredKeyType[]) {
+        const signing = type.fromPkcs8?.(der) ?? null;
+        if (signing !== null) return { type, key: signing, comment: '' };
+      }
+    } finally {
+      der.fill(0);
+    }
+  }
   let key: KeyObject;
   try {
     key = createPrivateKey({ key: text, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) });
@@ -62,6 +73,12 @@ function parsePem(text: string, passphrase: string | undefined): OpenSshKey {
   const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details } = key;
   const curve = details?.namedCurve === undefined ? '' : ` over the curve ${details.namedCurve}`;
   throw new KeyFormatError(`keys of type ${type}${curve} are not supported`);
+}
+
+/** What a PEM file of PKCS#8 holds that is not encrypted; the caller overwrites it. */
+function pkcs8In(text: string): Buffer | null {
+  const base64 = /^-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END PRIVATE KEY-----$/m.exec(text)?.[1];
+  return base64 === undefined ? null : Buffer.from(base64, 'base64');
 }
 
 function explainPemFailure(text: string): string {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
 import { KeyFormatError } from '../../../src/crypto/keys/key.ts';
-import { generatePrivateKey, parsePrivateKey } from '../../../src/crypto/keys/private-key.ts';
+import { generatePrivateKey, needsPassphrase, parsePrivateKey } from '../../../src/crypto/keys/private-key.ts';
 import { parseAuthorizedKey, parsePublicKey } from '../../../src/crypto/keys/public-key.ts';
 import { SshReader } from '../../../src/wire/reader.ts';
 import { SshWriter } from '../../../src/wire/writer.ts';
@@ -80,6 +80,30 @@ describe.each(TYPES)('$generated', ({ generated, keygen, pem }) => {
     if (parsed instanceof Error) throw parsed;
     expect(parsed.isPrivateKey()).toBe(true);
     expect(Buffer.from(parsed.getPublicSSH()).equals(parseAuthorizedKey(made.publicKey).blob)).toBe(true);
+  });
+
+  test('a key that is encrypted is read with its passphrase alone, and no two files are alike', () => {
+    const files = [1, 2].map(() => generatePrivateKey(generated, 2048, 'a comment', 'pässword'));
+    for (const { privateKey, publicKey } of files) {
+      const key = parsePrivateKey(privateKey, 'pässword');
+      expect(key.comment).toBe('a comment');
+      expect(key.publicKey.blob).toEqual(parseAuthorizedKey(publicKey).blob);
+      expect(() => parsePrivateKey(privateKey, 'password')).toThrow('wrong passphrase');
+      expect(needsPassphrase(privateKey)).toBe(true);
+    }
+    const [salt, other] = files.map(({ privateKey }) =>
+      Buffer.from(privateKey.split('\n')[1] ?? '', 'base64').subarray(-8),
+    );
+    expect(salt).not.toEqual(other);
+    expect(needsPassphrase(made.privateKey)).toBe(false);
+  });
+
+  withSshKeygen('a key that is encrypted is read by ssh-keygen', () => {
+    const encrypted = generatePrivateKey(generated, 2048, 'two words', 'correct horse');
+    const file = join(folder, `encrypted-${generated}`);
+    writeFileSync(file, encrypted.privateKey, { mode: 0o600 });
+    expect(sshKeygen('-y', '-P', 'correct horse', '-f', file).trim()).toBe(encrypted.publicKey);
+    expect(() => sshKeygen('-y', '-P', 'correct', '-f', file)).toThrow('incorrect passphrase');
   });
 
   withSshKeygen('a generated key is read by ssh-keygen', () => {
@@ -162,6 +186,15 @@ describe.each(TYPES)('$generated', ({ generated, keygen, pem }) => {
       expect(check(file)).toContain(key.publicKey.fingerprint);
     }
   });
+});
+
+test('what needs a passphrase', () => {
+  expect(() => generatePrivateKey('ed25519', undefined, '', '')).toThrow(KeyFormatError);
+  const pem = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const options = { format: 'pem', type: 'pkcs8' } as const;
+  expect(needsPassphrase(pem.export(options).toString())).toBe(false);
+  expect(needsPassphrase(pem.export({ ...options, cipher: 'aes-256-cbc', passphrase: 'x' }).toString())).toBe(true);
+  for (const noKey of ['', 'hello', '-----BEGIN OPENSSH PRIVATE KEY-----']) expect(needsPassphrase(noKey)).toBe(false);
 });
 
 test('sizes and comments that make no sense are refused', () => {
