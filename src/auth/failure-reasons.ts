@@ -8,6 +8,11 @@ export const FAILURE_REASONS = {
     words: "the key is not one of the user's",
     advice: "Compare the fingerprints with those of the user's publicKeys (ssh-keygen -lf FILE).",
   },
+  'revoked-key': {
+    words: 'the key is revoked',
+    advice:
+      'It stands in a list of "auth.revokedKeys". The user needs another key; one who has this key is not the user.',
+  },
   'algorithm-not-allowed': {
     words: 'the policy does not allow the signature algorithm',
     advice: 'The client is old, or set to an old algorithm: rsa-sha2-256 and ssh-ed25519 are what most can do.',

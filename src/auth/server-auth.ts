@@ -1,5 +1,6 @@
 import type { PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import { parsePublicKey } from '../crypto/keys/public-key.ts';
+import type { RevocationList } from '../crypto/keys/revocation-list.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { WireError } from '../wire/wire-error.ts';
 import type { FailureReason } from './failure-reasons.ts';
@@ -43,7 +44,7 @@ export interface AuthFailure {
   readonly reason: FailureReason;
   /** Only with publickey. */
   readonly key: TriedKey | null;
-  /** Whether the key is one of the user's: then it is the algorithm or the signature that is at fault. */
+  /** Whether the key is one of the user's: then it is revoked, or its algorithm or the signature is at fault. */
   readonly keyIsUsers?: boolean;
   readonly error?: unknown;
 }
@@ -63,6 +64,8 @@ export interface ServerAuthOptions<T extends Identity> {
   readonly sessionId: Buffer;
   /** Signature algorithms that user keys may use: the list of `server-sig-algs`. */
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
+  /** A key that it revokes is nobody's. */
+  readonly revokedKeys: RevocationList;
   readonly methods: readonly AuthMethod[];
   readonly maxAttempts: number;
   /** Sent before the first answer where not empty (RFC 4252 §5.4). */
@@ -218,11 +221,12 @@ export class ServerAuth<T extends Identity> {
     const algorithm = this.#options.userKeyAlgorithms.find((name) => name === algorithmName);
     // Before the user is looked for, so that it takes its time for users that do not exist, too.
     const offered = parsedKey(blob);
+    const revoked = this.#options.revokedKeys.revokesKey(blob);
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
     const key = identity?.publicKeys.find((candidate) => candidate.blob.equals(blob));
-    if (identity === null || algorithm === undefined || !key?.signatureAlgorithms.includes(algorithm)) {
-      const reason = keyRefusal({ identity, algorithm, offered });
+    if (identity === null || revoked || algorithm === undefined || !key?.signatureAlgorithms.includes(algorithm)) {
+      const reason = keyRefusal({ identity, revoked, algorithm, offered });
       this.#queryFailed({ ...failure, reason, keyIsUsers: key !== undefined });
       return;
     }
@@ -341,13 +345,15 @@ function parsedKey(blob: Buffer): PublicKey | null {
 
 function keyRefusal(tried: {
   readonly identity: Identity | null;
+  readonly revoked: boolean;
   /** undefined where it is not one of those allowed. */
   readonly algorithm: SignatureAlgorithm | undefined;
   /** null where it cannot be read. */
   readonly offered: PublicKey | null;
 }): FailureReason {
-  const { identity, algorithm, offered } = tried;
+  const { identity, revoked, algorithm, offered } = tried;
   if (identity === null) return 'unknown-user';
+  if (revoked) return 'revoked-key';
   if (algorithm === undefined) return 'algorithm-not-allowed';
   return offered?.signatureAlgorithms.includes(algorithm) === true ? 'wrong-key' : 'bad-key';
 }

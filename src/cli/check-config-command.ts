@@ -4,6 +4,7 @@ import { configJsonSchema, loadConfig } from '../config/load.ts';
 import type { PreparedConfig } from '../server/prepared-config.ts';
 import { checkStore, placeInWords, problemInWords } from '../server/store-readiness.ts';
 import { CliError } from './cli-error.ts';
+import { askForPassphrases } from './host-key-passphrases.ts';
 import { prepareConfig, unusedHostKeys } from '../server/prepared-config.ts';
 
 /** `latticeport check-config FILE` and `latticeport config-schema`. */
@@ -14,7 +15,8 @@ export function registerCheckConfigCommand(program: Command): void {
     .argument('[file]', 'the configuration', 'latticeport.json')
     .option('--connect', 'ask the store, too: one request, or a look at the directory')
     .action(async (file: string, { connect = false }: { connect?: boolean }) => {
-      const prepared = prepareConfig(loadConfig(file));
+      const config = loadConfig(file);
+      const prepared = prepareConfig(config, await askForPassphrases(config));
       const { loaded, policy, hostKeys, users, warnings } = prepared;
       if (connect) await connectStore(prepared);
       const counts = `${counted(hostKeys.length, 'host key')}, ${counted(users.size, 'user')}`;

@@ -84,7 +84,7 @@ export class ConfigWatcher {
 }
 
 /** Device, inode, size and both times in nanoseconds of what the name leads to: no change leaves them all alone. */
-function signatureOf(file: string): string {
+export function signatureOf(file: string): string {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
     return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;

@@ -67,6 +67,7 @@ function resolvePaths(config: Config, folder: string): Config {
       hostKeyPassphraseFile: absolute(config.hostKeyPassphraseFile),
     }),
     policyDirectories: config.policyDirectories.map(absolute),
+    auth: { ...config.auth, revokedKeys: config.auth.revokedKeys.map(absolute) },
     users: config.users.map((user) =>
       user.passwordHashFile === undefined ? user : { ...user, passwordHashFile: absolute(user.passwordHashFile) },
     ),

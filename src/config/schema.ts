@@ -81,6 +81,11 @@ const user = z
     for (const { path, message } of homeProblems(settings)) context.addIssue({ code: 'custom', path, message });
   });
 
+const revokedKeys = z
+  .union([z.string().min(1), z.array(z.string().min(1)).max(100)], { error: 'expected a file or a list of files' })
+  .default([])
+  .transform((files) => (typeof files === 'string' ? [files] : files));
+
 const owners = z
   .enum(['ignore', 'refuse', 'set'])
   .default('ignore')
@@ -211,6 +216,10 @@ const settings = z.strictObject({
       maxAttempts: whole(auth.MAX_ATTEMPTS),
       loginGraceSeconds: seconds(server.LOGIN_GRACE_SECONDS),
       banner: z.string().max(4096).default('').describe('Shown before authentication.'),
+      revokedKeys: revokedKeys.describe(
+        'Files of keys with which nobody may log in: KRLs of OpenSSH, or lines of public keys and SHA256: fingerprints. ' +
+          'They are read again when they change.',
+      ),
     })
     .prefault({}),
   rekey: z

@@ -13,6 +13,8 @@ export const EVENT_CHANNELS: Readonly<Record<EventType, Channel>> = {
   'host-key.unused': channel('latticeport:host-key.unused'),
   'policy.reloaded': channel('latticeport:policy.reloaded'),
   'policy.refused': channel('latticeport:policy.refused'),
+  'revoked-keys.reloaded': channel('latticeport:revoked-keys.reloaded'),
+  'revoked-keys.refused': channel('latticeport:revoked-keys.refused'),
   'connection.refused': channel('latticeport:connection.refused'),
   'session.opened': channel('latticeport:session.opened'),
   'session.negotiated': channel('latticeport:session.negotiated'),

@@ -41,6 +41,13 @@ export type ServerFact =
     }
   | { readonly type: 'policy.reloaded'; readonly policy: string; readonly file: string }
   | { readonly type: 'policy.refused'; readonly file: string; readonly jsonPath: string; readonly message: string }
+  | { readonly type: 'revoked-keys.reloaded'; readonly files: readonly string[] }
+  | {
+      readonly type: 'revoked-keys.refused';
+      readonly file: string;
+      readonly jsonPath: string;
+      readonly message: string;
+    }
   | {
       readonly type: 'connection.refused';
       readonly remoteAddress: string;

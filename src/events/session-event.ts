@@ -53,7 +53,10 @@ export type SessionFact =
   | { readonly type: 'session.rekeyed'; readonly kex: SessionKex; readonly number: number }
   | { readonly type: 'session.rekey-refused'; readonly method: string }
   | { readonly type: 'session.refused'; readonly request: string }
-  | { readonly type: 'session.revoked'; readonly reason: 'user-gone' | 'credential-gone' | 'method-not-allowed' }
+  | {
+      readonly type: 'session.revoked';
+      readonly reason: 'user-gone' | 'credential-gone' | 'method-not-allowed' | 'revoked-key';
+    }
   | { readonly type: 'session.revocation-failed'; readonly error: unknown }
   | { readonly type: 'session.host-keys-proved'; readonly fingerprints: readonly string[] }
   | { readonly type: 'session.host-key-failed'; readonly error: unknown }

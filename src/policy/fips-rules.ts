@@ -44,13 +44,14 @@ export interface FipsRules {
 
 /**
  * The key rules of a policy. A FIPS policy restricts user keys to what it lists for host keys (where it lists none, to
- * the approved ones); another one allows every algorithm with SHA-2 or better, and SHA-1 `ssh-rsa` where it allows it
- * for host keys.
+ * the approved ones of the default list); another one allows those that it lists, and every other that is no matter of opting
+ * in, as SHA-1 `ssh-rsa` and ML-DSA alone are.
  */
 export function fipsRules(policy: SecurityPolicy): FipsRules {
   const listed = policy.algorithms.hostKeys;
-  const names = HOST_KEY_ALGORITHMS.map(({ name }) => name);
-  const userKeyAlgorithms = names.filter((name) => listed.includes(name) || (!policy.fips && name !== 'ssh-rsa'));
+  const userKeyAlgorithms = HOST_KEY_ALGORITHMS.filter(
+    ({ name, optIn = false }) => listed.includes(name) || (!policy.fips && !optIn),
+  ).map(({ name }) => name);
   return { fips: policy.fips, userKeyAlgorithms, minRsaBits: MIN_RSA_BITS };
 }
 

@@ -4,11 +4,19 @@ import { KeyFormatError } from '../crypto/keys/key.ts';
 import { parsePrivateKey } from '../crypto/keys/private-key.ts';
 import { ConfigError } from '../policy/config-error.ts';
 
+/** By file, the passphrases of encrypted host keys that somebody was asked for. */
+export type HostKeyPassphrases = ReadonlyMap<string, string>;
+
 /**
  * Reads the host keys that a configuration names, and where it names one, the file with the passphrase of those that are
  * encrypted. Throws ConfigError naming the one that cannot be used.
  */
-export function loadHostKeys(files: readonly string[], configFile: string, passphraseFile?: string): PrivateKey[] {
+export function loadHostKeys(
+  files: readonly string[],
+  configFile: string,
+  passphraseFile?: string,
+  asked: HostKeyPassphrases = new Map(),
+): PrivateKey[] {
   const passphrase = passphraseFile === undefined ? undefined : readPassphrase(passphraseFile, configFile);
   return files.map((file, index) => {
     const at = `$.hostKeys[${index}]`;
@@ -23,7 +31,7 @@ export function loadHostKeys(files: readonly string[], configFile: string, passp
     }
     refuseOpenFile(file, configFile, at);
     try {
-      return parsePrivateKey(text, passphrase);
+      return parsePrivateKey(text, passphrase ?? asked.get(file));
     } catch (error) {
       if (error instanceof KeyFormatError) throw new ConfigError(configFile, at, `${file}: ${error.message}`);
       throw error;

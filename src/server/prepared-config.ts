@@ -10,7 +10,10 @@ import { selectHostKeyAlgorithms } from '../policy/host-key-selection.ts';
 import { loadPoliciesFor } from '../policy/policies-for.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../policy/security-policy.ts';
 import { loadHostKeys } from './host-keys.ts';
+import type { HostKeyPassphrases } from './host-keys.ts';
 import { checkPostQuantum } from './insistence.ts';
+import { loadRevokedKeys } from './revoked-keys.ts';
+import type { RevokedKeyFiles } from './revoked-keys.ts';
 import { ConfiguredUsers } from './users.ts';
 
 /** The policies that come with the server. */
@@ -23,15 +26,18 @@ export interface PreparedConfig {
   readonly policy: SecurityPolicy;
   readonly hostKeys: readonly PrivateKey[];
   readonly users: ConfiguredUsers;
+  readonly revokedKeys: RevokedKeyFiles;
   /** What does not stop a start, and should be looked at. */
   readonly warnings: readonly ConfigError[];
 }
 
 /**
  * Checks a configuration as far as is possible without opening a port or asking the store: policy, FIPS mode, host keys,
- * users. Throws ConfigError.
+ * users, revocation lists. Throws ConfigError.
+ *
+ * @param passphrases of host keys for which the configuration names no file
  */
-export function prepareConfig(loaded: LoadedConfig): PreparedConfig {
+export function prepareConfig(loaded: LoadedConfig, passphrases?: HostKeyPassphrases): PreparedConfig {
   const { config, file } = loaded;
   const directories = [BUILT_IN_POLICIES, ...config.policyDirectories];
   const { catalogue, warnings } = loadPoliciesFor(config.securityPolicy, directories);
@@ -39,10 +45,11 @@ export function prepareConfig(loaded: LoadedConfig): PreparedConfig {
   checkFipsMode(config.fips, policy, cryptoModule(), file, '$.fips');
   checkComputable(policy, file, '$.securityPolicy');
   checkPostQuantum(config.postQuantum, policy, file, '$.postQuantum');
-  const hostKeys = loadHostKeys(config.hostKeys, file, config.hostKeyPassphraseFile);
+  const hostKeys = loadHostKeys(config.hostKeys, file, config.hostKeyPassphraseFile, passphrases);
   offeredAlgorithms(policy, hostKeys, file);
   const users = new ConfiguredUsers(config.users, file, config.fips === 'required' || cryptoModule().enabled);
-  return { loaded, catalogue, policy, hostKeys, users, warnings: [...loaded.warnings, ...warnings] };
+  const revokedKeys = loadRevokedKeys(config.auth.revokedKeys, file);
+  return { loaded, catalogue, policy, hostKeys, users, revokedKeys, warnings: [...loaded.warnings, ...warnings] };
 }
 
 /**

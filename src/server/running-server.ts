@@ -9,6 +9,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { CUT_OFF_MS } from './limits.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { checkReplacement } from './prepared-config.ts';
+import type { RevokedKeys } from './revoked-keys.ts';
 import type { SessionEnvironment } from './session-environment.ts';
 import type { SftpShared } from './sftp-sessions.ts';
 import type { SshListener } from './ssh-listener.ts';
@@ -23,6 +24,7 @@ interface RunningParts {
   readonly readiness: StoreReadiness;
   readonly prepared: PreparedConfig;
   readonly shared: SftpShared;
+  readonly revokedKeys: RevokedKeys;
   readonly environmentOf: (prepared: PreparedConfig) => SessionEnvironment;
   /** Ends the subscriptions to the server's events. */
   readonly detach: () => void;
@@ -38,6 +40,7 @@ export class RunningServer {
   /** Whether the store has answered. */
   readonly readiness: StoreReadiness;
   readonly #shared: SftpShared;
+  readonly #revokedKeys: RevokedKeys;
   readonly #environmentOf: RunningParts['environmentOf'];
   readonly #detach: () => void;
   #prepared: PreparedConfig;
@@ -52,9 +55,11 @@ export class RunningServer {
     this.readiness = parts.readiness;
     this.#prepared = parts.prepared;
     this.#shared = parts.shared;
+    this.#revokedKeys = parts.revokedKeys;
     this.#environmentOf = parts.environmentOf;
     this.#detach = parts.detach;
     this.#watcher = this.#watch();
+    this.#watchRevokedKeys();
   }
 
   get prepared(): PreparedConfig {
@@ -77,9 +82,13 @@ export class RunningServer {
     await this.endRevoked(prepared);
   }
 
-  /** Ends the sessions of those who could not log in under another configuration, where that says so. */
-  endRevoked({ users, loaded: { config } }: PreparedConfig): Promise<void> {
-    return this.listener.endRevoked({ users, config });
+  /**
+   * Ends the sessions of those who could not log in under another configuration, where that says so. What it revokes is revoked
+   * from now on.
+   */
+  endRevoked({ users, loaded: { config }, revokedKeys }: PreparedConfig): Promise<void> {
+    this.#revokedKeys.use(revokedKeys);
+    return this.listener.endRevoked({ users, config, revokedKeys: this.#revokedKeys });
   }
 
   /** Looks for changed policy files now, without waiting for the system to report them. */
@@ -100,6 +109,7 @@ export class RunningServer {
 
   async #stop(): Promise<number> {
     this.#watcher.close();
+    this.#revokedKeys.close();
     this.readiness.close();
     const { drainSeconds } = this.#prepared.loaded.config.shutdown;
     const deadline = performance.now() + drainSeconds * 1000;
@@ -124,6 +134,18 @@ export class RunningServer {
 
   #apply(): void {
     this.listener.use(this.#environmentOf(this.#prepared));
+  }
+
+  #watchRevokedKeys(): void {
+    this.#revokedKeys.watch({
+      onChange: (files) => {
+        publish({ type: 'revoked-keys.reloaded', server: this.id, files });
+        void this.listener.endRevoked();
+      },
+      onProblem: ({ file, jsonPath, message }) => {
+        publish({ type: 'revoked-keys.refused', server: this.id, file, jsonPath, message });
+      },
+    });
   }
 
   #watch(): PolicyWatcher {

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { ProgramChannel } from '../connection/channel.ts';
 import type { ReceiveWindows } from '../connection/receive-windows.ts';
 import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
+import type { RevocationList } from '../crypto/keys/revocation-list.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import type { ReadBudget } from '../sftp/read-budget.ts';
 import type { Admission } from './admission.ts';
@@ -28,6 +29,8 @@ export interface SessionEnvironment {
   readonly groupExchangeMinBits: number;
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   readonly users: IdentityProvider<User>;
+  /** Those that are revoked now, also for a session that began before they were. */
+  readonly revokedKeys: RevocationList;
   readonly admission: Admission;
   readonly windows: ReceiveWindows;
   /** Connections that there is room for. */

@@ -244,13 +244,14 @@ export class Session implements TransportHandler {
 
   #serviceRequest(payload: Buffer): void {
     this.#transport.send(acceptUserAuth(payload));
-    const { config, users, userKeyAlgorithms } = this.#environment;
+    const { config, users, userKeyAlgorithms, revokedKeys } = this.#environment;
     const auth = new ServerAuth<User>({
       provider: users,
       remoteAddress: this.remoteAddress,
       source: sourceOf(this.remoteAddress),
       sessionId: this.#transport.sessionId,
       userKeyAlgorithms,
+      revokedKeys,
       methods: config.auth.methods,
       maxAttempts: config.auth.maxAttempts,
       banner: config.auth.banner,

@@ -12,7 +12,7 @@ import type { SessionEnvironment } from './session-environment.ts';
 import { Session } from './session.ts';
 
 /** What decides who may log in. */
-export type LoginRules = Pick<SessionEnvironment, 'users' | 'config'>;
+export type LoginRules = Pick<SessionEnvironment, 'users' | 'config' | 'revokedKeys'>;
 
 /** Listens for SSH clients, and turns connections into sessions. */
 export class SshListener {
@@ -53,20 +53,20 @@ export class SshListener {
   }
 
   /**
-   * Ends the sessions of those who could not log in under `rules`, also of those who are about to do so under older ones.
+   * Ends the sessions of those who could not log in under `rules`, by default those in force; also of those who are about to do so under older ones.
    * Open files have the drain's time. Resolves when all have been looked at.
    */
-  async endRevoked(rules: LoginRules): Promise<void> {
+  async endRevoked(rules: LoginRules = this.#loginRules): Promise<void> {
     this.#loginRules = rules;
     await Promise.all([...this.#sessions].map((session) => this.#endIfRevoked(session)));
   }
 
   async #endIfRevoked(session: Session): Promise<void> {
-    const { users, config } = this.#loginRules;
+    const { users, config, revokedKeys } = this.#loginRules;
     const { credential, remoteAddress } = session;
     if (credential === null || !config.reload.endRevokedSessions) return;
     try {
-      const reason = await revocationOf(credential, remoteAddress, users, config.auth.methods);
+      const reason = await revocationOf(credential, remoteAddress, users, config.auth.methods, revokedKeys);
       if (reason !== null) session.revoke(reason, config.shutdown.drainSeconds);
     } catch (error) {
       session.revocationFailed(error);

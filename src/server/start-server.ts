@@ -17,6 +17,7 @@ import { Insisting } from './insistence.ts';
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { offeredAlgorithms, unusedHostKeys, usableHostKeys } from './prepared-config.ts';
+import { RevokedKeys } from './revoked-keys.ts';
 import { RunningServer } from './running-server.ts';
 import { newServerId } from './server-id.ts';
 import type { SessionEnvironment } from './session-environment.ts';
@@ -81,8 +82,9 @@ async function start(
   // What clients send ahead is memory of uploads too: its bound follows theirs, where they have one.
   const windows = new ReceiveWindows(budgets === undefined ? undefined : Math.floor(budgets.uploadBytes / 4));
   const shared: SftpShared = { sessions: new Set(), ending: new Set(), files: new FileDescriptors() };
+  const revokedKeys = new RevokedKeys(prepared.revokedKeys);
   const environmentOf = (current: PreparedConfig): SessionEnvironment => {
-    const made = makeEnvironment(current, { server, store, admission, windows, shared });
+    const made = makeEnvironment(current, { server, store, admission, windows, shared, revokedKeys });
     if (metrics !== undefined) announceKeyExchanges(metrics, made.algorithms.kex);
     return made;
   };
@@ -116,7 +118,11 @@ async function start(
     version: SSH_VERSION,
   });
   const readiness = new StoreReadiness(server, config.storage, unreachable);
-  return new RunningServer({ server, address, store, listener, readiness, prepared, shared, environmentOf, detach });
+  return new RunningServer({
+    ...{ server, address, store, listener, readiness, prepared, shared, revokedKeys },
+    environmentOf,
+    detach,
+  });
 }
 
 function ownAdmission({ loaded }: PreparedConfig): Admission {
@@ -130,11 +136,12 @@ interface SessionSurroundings {
   readonly admission: Admission;
   readonly windows: ReceiveWindows;
   readonly shared: SftpShared;
+  readonly revokedKeys: RevokedKeys;
 }
 
 function makeEnvironment(
   prepared: PreparedConfig,
-  { server, store, admission, windows, shared }: SessionSurroundings,
+  { server, store, admission, windows, shared, revokedKeys }: SessionSurroundings,
 ): SessionEnvironment {
   const { config, file } = prepared.loaded;
   for (const unused of unusedHostKeys(prepared)) publish({ type: 'host-key.unused', server, ...unused });
@@ -152,6 +159,7 @@ function makeEnvironment(
     groupExchangeMinBits: prepared.policy.groupExchangeMinBits,
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
     users: prepared.users,
+    revokedKeys,
     admission,
     windows,
     capacity: descriptors,

@@ -11,6 +11,12 @@ export function eventMetrics(metrics: Metrics): EventHandlers {
     'policy.refused': () => {
       metrics.policyChange('refused');
     },
+    'revoked-keys.reloaded': () => {
+      metrics.revokedKeysChange('reloaded');
+    },
+    'revoked-keys.refused': () => {
+      metrics.revokedKeysChange('refused');
+    },
     'storage.event': ({ name }) => {
       // These two are counted with their reasons, by the requests themselves.
       if (name !== 'S3_RETRY' && name !== 'S3_GIVE_UP') storage.event(name);

@@ -25,6 +25,7 @@ export class Metrics {
   readonly storage: StorageMetrics;
   readonly #registry = new Registry();
   readonly #policyChanges: Counter<'outcome'>;
+  readonly #revokedKeysChanges: Counter<'outcome'>;
   readonly #configReloads: Counter<'outcome'>;
   readonly #workerDeaths: Counter;
   readonly #silentWorkers: Counter;
@@ -54,6 +55,13 @@ export class Metrics {
       registers,
     });
     for (const outcome of ['reloaded', 'refused']) this.#policyChanges.inc({ outcome }, 0);
+    this.#revokedKeysChanges = new Counter({
+      name: 'latticeport_revoked_keys_changes_total',
+      help: 'Changes of the files of revoked keys, by whether they are in force.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    for (const outcome of ['reloaded', 'refused']) this.#revokedKeysChanges.inc({ outcome }, 0);
     this.#configReloads = new Counter({
       name: 'latticeport_config_reloads_total',
       help: 'Reloads of the configuration, by whether it is in force.',
@@ -95,6 +103,10 @@ export class Metrics {
 
   policyChange(outcome: 'reloaded' | 'refused'): void {
     this.#policyChanges.inc({ outcome });
+  }
+
+  revokedKeysChange(outcome: 'reloaded' | 'refused'): void {
+    this.#revokedKeysChanges.inc({ outcome });
   }
 
   configReload(outcome: 'reloaded' | 'refused'): void {

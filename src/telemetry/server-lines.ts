@@ -35,5 +35,11 @@ export function serverLines(log: Logger): EventHandlers {
     'policy.refused': ({ type, file, jsonPath, message }) => {
       log.error({ event: type, file, jsonPath }, message);
     },
+    'revoked-keys.reloaded': ({ type, files }) => {
+      log.info({ event: type, files }, 'logins and sessions follow them');
+    },
+    'revoked-keys.refused': ({ type, file, jsonPath, message }) => {
+      log.error({ event: type, file, jsonPath }, `${message}; the revoked keys of before stay in force`);
+    },
   };
 }

@@ -8,7 +8,15 @@ const REFUSALS: readonly RefusalReason[] = ['rate', 'limit', 'made-room'];
 /** Those for which somebody may wait: a series that is there from the start shows its first step. */
 const REQUIREMENTS = ['not-post-quantum', 'not-post-quantum-key'] as const;
 const LOGINS = {
-  publickey: ['success', 'unknown-user', 'wrong-key', 'wrong-signature', ...REQUIREMENTS, 'provider-failed'],
+  publickey: [
+    'success',
+    'unknown-user',
+    'wrong-key',
+    'revoked-key',
+    'wrong-signature',
+    ...REQUIREMENTS,
+    'provider-failed',
+  ],
   password: ['success', 'unknown-user', 'wrong-password', 'too-busy', ...REQUIREMENTS, 'provider-failed'],
 } as const;
 

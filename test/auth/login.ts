@@ -8,13 +8,22 @@ import {
 import type { AuthFailure, AuthSuccess, ServerAuthOptions } from '../../src/auth/server-auth.ts';
 import { ServerAuth } from '../../src/auth/server-auth.ts';
 import type { PrivateKey, SignatureAlgorithm } from '../../src/crypto/keys/key.ts';
+import { NOTHING_REVOKED } from '../../src/crypto/keys/revocation-list.ts';
 import type { SshDisconnect } from '../../src/transport/disconnect.ts';
 import { until } from '../transport/transport-pair.ts';
 
 export interface LoginOptions extends Partial<
   Pick<
     ServerAuthOptions<Identity>,
-    'maxAttempts' | 'source' | 'methods' | 'banner' | 'userKeyAlgorithms' | 'admit' | 'judgeSession' | 'onSuccess'
+    | 'maxAttempts'
+    | 'source'
+    | 'methods'
+    | 'banner'
+    | 'userKeyAlgorithms'
+    | 'revokedKeys'
+    | 'admit'
+    | 'judgeSession'
+    | 'onSuccess'
   >
 > {
   /** The name that the client gives. */
@@ -49,6 +58,7 @@ export class Login {
       source: 's',
       sessionId: SESSION_ID,
       userKeyAlgorithms: ['ssh-ed25519'],
+      revokedKeys: NOTHING_REVOKED,
       methods: ['publickey', 'password'],
       maxAttempts: 6,
       banner: '',

@@ -73,6 +73,7 @@ const ROOMS: Readonly<Record<string, object>> = {
 const NO_LIMITS = [
   'auth.banner',
   'auth.methods',
+  'auth.revokedKeys',
   'fips',
   'insistence.exceptFrom',
   'listen.host',

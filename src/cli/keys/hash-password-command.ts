@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { hashPassword } from '../../auth/password-hash.ts';
 import { CliError } from '../cli-error.ts';
+import { promptUnseen } from '../prompt-unseen.ts';
 
 /** `latticeport hash-password`: reads a password from the terminal (unseen) or the first line of standard input. */
 export function registerHashPasswordCommand(program: Command): void {
@@ -37,29 +38,5 @@ function firstLine(): Promise<string> {
     lines.once('close', () => {
       resolve('');
     });
-  });
-}
-
-function promptUnseen(prompt: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    process.stderr.write(prompt);
-    process.stdin.setRawMode(true);
-    let text = '';
-    const onData = (chunk: Buffer): void => {
-      for (const character of chunk.toString('utf8')) {
-        if (character === '\r' || character === '\n' || character === '\u0004') return finish(null);
-        if (character === '\u0003') return finish(new CliError('interrupted'));
-        text = character === '\u007f' || character === '\b' ? text.slice(0, -1) : text + character;
-      }
-    };
-    const finish = (error: Error | null): void => {
-      process.stdin.off('data', onData);
-      process.stdin.setRawMode(false);
-      process.stdin.pause();
-      process.stderr.write('\n');
-      if (error === null) resolve(text);
-      else reject(error);
-    };
-    process.stdin.on('data', onData);
   });
 }

@@ -6,15 +6,17 @@ import { generatePrivateKey } from '../../crypto/keys/private-key.ts';
 import type { GeneratedKey } from '../../crypto/keys/private-key.ts';
 import { parseAuthorizedKey } from '../../crypto/keys/public-key.ts';
 import { CliError } from '../cli-error.ts';
+import { newPassphrase } from './new-passphrase.ts';
+import type { PassphraseOptions } from './new-passphrase.ts';
 
-interface KeygenOptions {
+interface KeygenOptions extends PassphraseOptions {
   readonly type: string;
   readonly bits?: number;
   readonly comment: string;
   readonly force: boolean;
 }
 
-/** `latticeport keygen FILE`: a host key or user key, in OpenSSH's format, unencrypted, mode 0600. */
+/** `latticeport keygen FILE`: a host key or user key, in OpenSSH's format, mode 0600. */
 export function registerKeygenCommand(program: Command): void {
   program
     .command('keygen')
@@ -25,14 +27,16 @@ export function registerKeygenCommand(program: Command): void {
     )
     .option('-b, --bits <bits>', sizesInWords(), parseBits)
     .option('-c, --comment <text>', 'comment in the public key', 'latticeport')
+    .option('-p, --passphrase', 'ask for a passphrase, and encrypt the private key with it', false)
+    .option('-P, --passphrase-file <file>', 'encrypt the private key with the first line of this file')
     .option('-f, --force', 'overwrite files that are there', false)
-    .action((file: string, options: KeygenOptions) => {
+    .action(async (file: string, options: KeygenOptions) => {
       const publicFile = `${file}.pub`;
       for (const name of [file, publicFile]) {
         if (existsSync(name) && !options.force)
           throw new CliError(`${name} is there already (use --force to overwrite it)`);
       }
-      const key = generate(options);
+      const key = generate(options, await newPassphrase(options));
       try {
         writeFileSync(file, key.privateKey, { mode: 0o600 });
         chmodSync(file, 0o600);
@@ -45,13 +49,13 @@ export function registerKeygenCommand(program: Command): void {
     });
 }
 
-function generate({ type, bits, comment }: KeygenOptions): GeneratedKey {
+function generate({ type, bits, comment }: KeygenOptions, passphrase: string | undefined): GeneratedKey {
   const chosen = KEYGEN_TYPES.find(({ option }) => option === type);
   if (chosen === undefined) throw new CliError(`key type ${JSON.stringify(type)} is not supported`);
   const size = bits ?? chosen.defaultBits;
   const generated = chosen.generatedWith(size);
   if (generated === null) throw new CliError(`an ${type} key has ${chosen.sizes} bits`);
-  return generatePrivateKey(generated, size, comment);
+  return generatePrivateKey(generated, size, comment, passphrase);
 }
 
 /** "ecdsa: 256, 384 or 521 (default 256); …" of the types that leave a choice. */

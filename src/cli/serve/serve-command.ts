@@ -7,6 +7,7 @@ import { ConfigWatcher } from '../../config/config-watcher.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { loadConfig } from '../../config/load.ts';
 import { ConfigError } from '../../policy/config-error.ts';
+import type { HostKeyPassphrases } from '../../server/host-keys.ts';
 import type { PreparedConfig } from '../../server/prepared-config.ts';
 import type { RunningServer } from '../../server/running-server.ts';
 import { startServer } from '../../server/start-server.ts';
@@ -22,6 +23,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { CliError } from '../cli-error.ts';
+import { askForPassphrases } from '../host-key-passphrases.ts';
 import { demoText } from './demo-text.ts';
 import type { Demo } from './first-start.ts';
 import { firstStart } from './first-start.ts';
@@ -56,7 +58,8 @@ export function registerServeCommand(program: Command): void {
       // Before the configuration is read: what changes in between is a change.
       const file = configFile(options);
       const watcher = file === null ? null : new ConfigWatcher(file, () => reload());
-      const { prepared, demo } = prepare(options);
+      const passphrases = file === null ? new Map<string, string>() : await askForPassphrases(loadConfig(file));
+      const { prepared, demo } = prepare(options, passphrases);
       const output = standardOutput();
       const log = loggerOf(prepared, options, output);
       logWarnings(prepared, log);
@@ -68,7 +71,7 @@ export function registerServeCommand(program: Command): void {
       /** The configuration as it is now, for a reload. */
       const again = (): PreparedConfig => {
         watcher?.taken();
-        const changed = prepare(options).prepared;
+        const changed = prepare(options, passphrases).prepared;
         logWarnings(changed, log);
         if (watcher !== null) watcher.enabled = changed.loaded.config.reload.watch;
         return changed;
@@ -77,7 +80,7 @@ export function registerServeCommand(program: Command): void {
       // Of the process that accepts the connections.
       watchDescriptors(log);
       if (workerCount(prepared.loaded.config.workers) > 1) {
-        await serveAsPrimary(prepared, again, demo, output, log, signals);
+        await serveAsPrimary(prepared, passphrases, again, demo, output, log, signals);
       } else {
         await serveAlone(prepared, again, demo, output, log, signals);
       }
@@ -92,11 +95,14 @@ function configFile({ config }: ServeOptions): string | null {
   return config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
 }
 
-function prepare(options: ServeOptions): { prepared: PreparedConfig; demo: Demo | null } {
+function prepare(
+  options: ServeOptions,
+  passphrases: HostKeyPassphrases,
+): { prepared: PreparedConfig; demo: Demo | null } {
   const file = configFile(options);
   const demo = file === null ? firstStart(process.cwd(), options.port ?? DEFAULT_PORT) : null;
   const loaded = demo?.loaded ?? loadConfig(file ?? DEFAULT_CONFIG);
-  return { prepared: prepareConfig(withPort(loaded, options.port)), demo };
+  return { prepared: prepareConfig(withPort(loaded, options.port), passphrases), demo };
 }
 
 function logWarnings({ warnings }: PreparedConfig, log: Logger): void {
@@ -126,6 +132,7 @@ async function serveAlone(
 
 async function serveAsPrimary(
   prepared: PreparedConfig,
+  passphrases: HostKeyPassphrases,
   again: () => PreparedConfig,
   demo: Demo | null,
   output: LogOutput,
@@ -133,7 +140,7 @@ async function serveAsPrimary(
   signals: ServeSignals,
 ): Promise<void> {
   const monitoring = await startMonitoring(prepared, output, log);
-  const primary = new Primary(primaryOptions(prepared), log, await meterFor(monitoring?.metrics));
+  const primary = new Primary(primaryOptions(prepared, passphrases), log, await meterFor(monitoring?.metrics));
   if (monitoring !== undefined) {
     monitoring.text = () => primary.metrics();
     monitoring.serving = () => primary.serving > 0;
@@ -143,7 +150,7 @@ async function serveAsPrimary(
   const { host, port } = await primary.start().catch((error: unknown) => {
     throw error instanceof WorkerStartError ? new CliError(error.message) : error;
   });
-  const { workers } = primaryOptions(prepared);
+  const { workers } = primaryOptions(prepared, passphrases);
   monitoring?.ready();
   log.info({ event: 'primary.ready', workers, host, port }, 'all workers listen');
   if (demo !== null) output.write(demoText(demo, prepared, { address: host, port, family: 'IPv4' }));
@@ -153,7 +160,7 @@ async function serveAsPrimary(
       countedReload(monitoring?.metrics, async () => {
         // A broken configuration must not reach the workers: they would end at their start.
         const changed = again();
-        await primary.reload(primaryOptions(changed));
+        await primary.reload(primaryOptions(changed, passphrases));
         if (!isDeepStrictEqual(changed.loaded.config.metrics, prepared.loaded.config.metrics)) {
           log.warn({ event: 'config.needs-restart', setting: 'metrics' }, 'a change of "metrics" needs a restart');
         }
@@ -201,11 +208,12 @@ async function meterFor(metrics: Metrics | undefined): Promise<WorkerMeter | und
   return new WorkerMeter(metrics, new MetricsLedger());
 }
 
-function primaryOptions({ loaded: { config } }: PreparedConfig): PrimaryOptions {
+function primaryOptions({ loaded: { config } }: PreparedConfig, passphrases: HostKeyPassphrases): PrimaryOptions {
   return {
     workers: workerCount(config.workers),
     connectionsPerSecondPerSource: config.limits.connectionsPerSecondPerSource,
     drainSeconds: config.shutdown.drainSeconds,
+    passphrases,
   };
 }
 
@@ -213,6 +221,7 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   // A terminal's Ctrl-C and a service manager's SIGTERM may go to the whole group: the primary decides.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   let running: { readonly server: RunningServer; readonly log: Logger } | null = null;
+  let passphrases: HostKeyPassphrases = new Map();
   const finish = (how: 'retire' | 'stop'): void => {
     // Ordered to go before it was there: nobody is connected.
     if (running === null) process.exit(0);
@@ -226,7 +235,7 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   const link = new PrimaryLink({
     measure: async () => (await metrics?.snapshot()) ?? [],
     reloaded: () => {
-      if (running !== null) void endRevoked(running.server, options, running.log);
+      if (running !== null) void endRevoked(running.server, () => prepare(options, passphrases).prepared, running.log);
     },
     retire: () => {
       finish('retire');
@@ -237,7 +246,8 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   });
   let listen: LoadedConfig['config']['listen'] | null = null;
   try {
-    const { prepared } = prepare(options);
+    passphrases = await link.passphrases();
+    const { prepared } = prepare(options, passphrases);
     ({ listen } = prepared.loaded.config);
     const output = standardOutput();
     const log = loggerOf(prepared, options, output).child({ worker: process.pid });
@@ -256,9 +266,9 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
 }
 
 /** Of a worker that another has replaced: its sessions go on, but for those of users who are gone. */
-async function endRevoked(server: RunningServer, options: ServeOptions, log: Logger): Promise<void> {
+async function endRevoked(server: RunningServer, prepared: () => PreparedConfig, log: Logger): Promise<void> {
   try {
-    await server.endRevoked(prepare(options).prepared);
+    await server.endRevoked(prepared());
   } catch (error) {
     // Changed again in the meantime: the next reload looks again.
     log.error({ event: 'config.reload-failed', err: error }, 'nobody is logged out');

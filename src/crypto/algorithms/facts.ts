@@ -90,11 +90,14 @@ export interface MacAlgorithm extends AlgorithmFacts {
 /** What a key type says of each algorithm that it signs with: the row stands in the type's own file, in crypto/keys. */
 export interface SignatureFacts<Name extends string = string> extends AlgorithmFacts {
   readonly name: Name;
-  readonly hash: KexHash;
+  /** Of what is signed; ML-DSA's own is SHAKE256 (FIPS 204 §5.2). */
+  readonly hash: KexHash | 'shake256';
   /** What a quantum computer does not break in it; null for a classical signature. */
   readonly pq: 'ml-dsa' | null;
   /** In the words of tables for people: "classical". */
   readonly family: string;
   /** Against an attacker of that family, in the words of tables for people: "128 bits". */
   readonly strength: string;
+  /** True: user keys sign with it only under a policy that lists it for host keys. */
+  readonly optIn?: boolean;
 }

@@ -5,6 +5,7 @@ export class DerError extends Error {
 
 const TAG_INTEGER = 0x02;
 const TAG_BIT_STRING = 0x03;
+const TAG_OCTET_STRING = 0x04;
 const TAG_SEQUENCE = 0x30;
 
 export class DerReader {
@@ -18,6 +19,25 @@ export class DerReader {
   /** The contents of a SEQUENCE. */
   sequence(): DerReader {
     return new DerReader(this.#contents(TAG_SEQUENCE));
+  }
+
+  /** The tag of the next element; null at the end. */
+  get nextTag(): number | null {
+    return this.#bytes[this.#offset] ?? null;
+  }
+
+  octetString(): Buffer {
+    return this.#contents(TAG_OCTET_STRING);
+  }
+
+  /** The contents of an element of that tag, which is one byte. */
+  tagged(tag: number): Buffer {
+    return this.#contents(tag);
+  }
+
+  /** Throws DerError if bytes are left over. */
+  end(): void {
+    if (this.#offset !== this.#bytes.length) throw new DerError('bytes are left over');
   }
 
   /** The next element, tag and length included. */
@@ -80,6 +100,10 @@ export function derSequence(elements: readonly Buffer[]): Buffer {
 
 export function derBitString(bytes: Buffer): Buffer {
   return derElement(TAG_BIT_STRING, Buffer.concat([Buffer.of(0), bytes]));
+}
+
+export function derOctetString(bytes: Buffer): Buffer {
+  return derElement(TAG_OCTET_STRING, bytes);
 }
 
 /** An INTEGER from unsigned big-endian bytes. */

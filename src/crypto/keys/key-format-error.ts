@@ -2,3 +2,10 @@
 export class KeyFormatError extends Error {
   override readonly name = 'KeyFormatError';
 }
+
+/** The private key is encrypted, and nobody has said with which passphrase. */
+export class PassphraseMissingError extends KeyFormatError {
+  constructor() {
+    super('private key is encrypted, and no passphrase was given');
+  }
+}

@@ -2,10 +2,21 @@ import { ecdsaP256, ecdsaP384, ecdsaP521 } from './ecdsa.ts';
 import { ed25519 } from './ed25519.ts';
 import type { KeyTypeDefinition } from './key-type.ts';
 import { mlDsa44Ed25519 } from './ml-dsa-ed25519.ts';
+import { mlDsa44, mlDsa65, mlDsa87 } from './ml-dsa-keys.ts';
 import { rsa } from './rsa.ts';
 
-/** The key types of this build, the most recommended first. A new one is its file, which key-type.ts describes, and a row here. */
-export const KEY_TYPES = [ed25519, mlDsa44Ed25519, ecdsaP256, ecdsaP384, ecdsaP521, rsa] as const;
+/** The key types of this build: the most recommended first, those that a policy has to name last. A new one is its file, which key-type.ts describes, and a row here. */
+export const KEY_TYPES = [
+  ed25519,
+  mlDsa44Ed25519,
+  ecdsaP256,
+  ecdsaP384,
+  ecdsaP521,
+  rsa,
+  mlDsa44,
+  mlDsa65,
+  mlDsa87,
+] as const;
 
 type Row = (typeof KEY_TYPES)[number];
 

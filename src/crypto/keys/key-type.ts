@@ -65,6 +65,8 @@ export interface KeyTypeDefinition<
   readPrivate(reader: SshReader): SigningKey<Algorithm>;
   /** For private keys in PEM, which OpenSSL reads. Null for a key of another type, and where the type has no PEM form. */
   fromKeyObject(privateKey: KeyObject): SigningKey<Algorithm> | null;
+  /** For private keys in PKCS#8 of types that the OpenSSL under Node may not know. Null for a key of another type. Throws KeyFormatError. */
+  readonly fromPkcs8?: (der: Buffer) => SigningKey<Algorithm> | null;
   /**
    * @param bits only where `keygen.bits` leaves a choice
    * @throws RangeError for bits outside it

@@ -117,7 +117,7 @@ function signingKey(mlDsaKey: MlDsaPrivateKey, edKey: KeyObject): SigningKey {
       writer.string(publicKey);
     },
     writePrivate(writer): void {
-      const mlDsaSeed = mlDsaKey.seed();
+      const mlDsaSeed = mlDsaKey.secret();
       const seeds = Buffer.concat([mlDsaSeed, jwkBytes(exportPrivateJwk(edKey), 'd')]);
       writer.string(publicKey).string(seeds);
       mlDsaSeed.fill(0);

@@ -1,8 +1,9 @@
-import { createPrivateKey, createPublicKey, randomBytes, sign, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, randomBytes, sign, verify } from 'node:crypto';
 import type { KeyObject, SignKeyObjectInput, VerifyKeyObjectInput } from 'node:crypto';
 import { ml_dsa44, ml_dsa65, ml_dsa87 } from '@noble/post-quantum/ml-dsa.js';
 import { KeyFormatError } from './key-format-error.ts';
 import { signOffLoop } from './key-objects.ts';
+import { expandedMlDsaPkcs8 } from './ml-dsa-pkcs8.ts';
 
 /**
  * ML-DSA (FIPS 204) in its pure form, from one of two providers: OpenSSL's through node:crypto, or @noble/post-quantum where
@@ -10,16 +11,16 @@ import { signOffLoop } from './key-objects.ts';
  */
 export type MlDsaSet = 44 | 65 | 87;
 
-/** The length of ξ, from which FIPS 204's algorithm 6 makes the key pair, in bytes. It is the private key, whatever the set. */
+/** The length of ξ, from which FIPS 204's algorithm 6 makes the key pair, in bytes. It is the private key of every set. */
 export const SEED_BYTES = 32;
 
 /** FIPS 204 §4, table 2: lengths in bytes. */
 export const ML_DSA_SIZES: Readonly<
-  Record<MlDsaSet, { readonly publicKeyBytes: number; readonly signatureBytes: number }>
+  Record<MlDsaSet, { readonly publicKeyBytes: number; readonly expandedBytes: number; readonly signatureBytes: number }>
 > = {
-  44: { publicKeyBytes: 1312, signatureBytes: 2420 },
-  65: { publicKeyBytes: 1952, signatureBytes: 3309 },
-  87: { publicKeyBytes: 2592, signatureBytes: 4627 },
+  44: { publicKeyBytes: 1312, expandedBytes: 2560, signatureBytes: 2420 },
+  65: { publicKeyBytes: 1952, expandedBytes: 4032, signatureBytes: 3309 },
+  87: { publicKeyBytes: 2592, expandedBytes: 4896, signatureBytes: 4627 },
 };
 
 export interface MlDsaPublicKey {
@@ -29,18 +30,24 @@ export interface MlDsaPublicKey {
 
 export interface MlDsaPrivateKey {
   readonly publicKey: Buffer;
-  /** A copy of the 32 bytes, which the caller overwrites. */
-  seed(): Buffer;
+  /** A copy of what it was made of, seed or expanded key, which the caller overwrites. */
+  secret(): Buffer;
   /** The hedged variant (FIPS 204 §3.4): two signatures of the same bytes differ. */
   sign(data: Buffer, context: Buffer): Promise<Buffer>;
 }
 
 export interface MlDsa {
   readonly provider: 'node' | 'noble';
+  readonly set: MlDsaSet;
   /** Throws KeyFormatError for another length than the set's. Every string of that length is a public key. */
   publicKey(bytes: Buffer): MlDsaPublicKey;
   /** Throws KeyFormatError for another length than 32 bytes. The caller overwrites the seed. */
   privateKey(seed: Buffer): MlDsaPrivateKey;
+  /**
+   * For a key whose seed is not known. Throws KeyFormatError for another length than the set's, and for bytes that no seed expands to
+   * as far as can be seen: the hash of the public key in them is that of another.
+   */
+  expandedKey(expanded: Buffer): MlDsaPrivateKey;
 }
 
 /** What precedes the bare public key in a SubjectPublicKeyInfo (RFC 9881 §4). */
@@ -59,9 +66,20 @@ const PKCS8_PREFIX: Readonly<Record<MlDsaSet, Buffer>> = {
 
 /** ML-DSA of node:crypto; usable only where `nodeHasMlDsa`. */
 export function nodeMlDsa(set: MlDsaSet): MlDsa {
-  const { publicKeyBytes, signatureBytes } = ML_DSA_SIZES[set];
+  const { publicKeyBytes, expandedBytes, signatureBytes } = ML_DSA_SIZES[set];
+  const privateKeyOf = (der: Buffer, secret: Buffer): MlDsaPrivateKey => {
+    const key = importDer(() => createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
+    der.fill(0);
+    const kept = Buffer.from(secret);
+    return {
+      publicKey: createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(SPKI_PREFIX[set].length),
+      secret: () => Buffer.from(kept),
+      sign: (data, context) => signOffLoop(null, data, inContext(key, context)),
+    };
+  };
   return {
     provider: 'node',
+    set,
     publicKey(bytes): MlDsaPublicKey {
       checkLength(bytes, publicKeyBytes, `ML-DSA-${set} key`);
       const key = importDer(() =>
@@ -74,15 +92,11 @@ export function nodeMlDsa(set: MlDsaSet): MlDsa {
     },
     privateKey(seed): MlDsaPrivateKey {
       checkLength(seed, SEED_BYTES, `ML-DSA-${set} seed`);
-      const der = Buffer.concat([PKCS8_PREFIX[set], seed]);
-      const key = importDer(() => createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
-      der.fill(0);
-      const kept = Buffer.from(seed);
-      return {
-        publicKey: createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(SPKI_PREFIX[set].length),
-        seed: () => Buffer.from(kept),
-        sign: (data, context) => signOffLoop(null, data, inContext(key, context)),
-      };
+      return privateKeyOf(Buffer.concat([PKCS8_PREFIX[set], seed]), seed);
+    },
+    expandedKey(expanded): MlDsaPrivateKey {
+      checkLength(expanded, expandedBytes, `expanded ML-DSA-${set} key`);
+      return privateKeyOf(expandedMlDsaPkcs8(set, expanded), expanded);
     },
   };
 }
@@ -91,10 +105,20 @@ const NOBLE = { 44: ml_dsa44, 65: ml_dsa65, 87: ml_dsa87 } as const;
 
 /** In JavaScript, on the event loop: a signature takes some ten times as long as OpenSSL's. */
 export function nobleMlDsa(set: MlDsaSet): MlDsa {
-  const { publicKeyBytes, signatureBytes } = ML_DSA_SIZES[set];
+  const { publicKeyBytes, expandedBytes, signatureBytes } = ML_DSA_SIZES[set];
   const dsa = NOBLE[set];
+  const privateKeyOf = (publicKey: Uint8Array, secretKey: Uint8Array, secret: Buffer): MlDsaPrivateKey => {
+    const kept = Buffer.from(secret);
+    return {
+      publicKey: Buffer.from(publicKey),
+      secret: () => Buffer.from(kept),
+      sign: (data, context) =>
+        Promise.resolve(Buffer.from(dsa.sign(data, secretKey, { context, extraEntropy: randomBytes(SEED_BYTES) }))),
+    };
+  };
   return {
     provider: 'noble',
+    set,
     publicKey(bytes): MlDsaPublicKey {
       checkLength(bytes, publicKeyBytes, `ML-DSA-${set} key`);
       return {
@@ -104,14 +128,13 @@ export function nobleMlDsa(set: MlDsaSet): MlDsa {
     },
     privateKey(seed): MlDsaPrivateKey {
       checkLength(seed, SEED_BYTES, `ML-DSA-${set} seed`);
-      const kept = Buffer.from(seed);
-      const { publicKey, secretKey } = dsa.keygen(kept);
-      return {
-        publicKey: Buffer.from(publicKey),
-        seed: () => Buffer.from(kept),
-        sign: (data, context) =>
-          Promise.resolve(Buffer.from(dsa.sign(data, secretKey, { context, extraEntropy: randomBytes(SEED_BYTES) }))),
-      };
+      const { publicKey, secretKey } = dsa.keygen(seed);
+      return privateKeyOf(publicKey, secretKey, seed);
+    },
+    expandedKey(expanded): MlDsaPrivateKey {
+      checkLength(expanded, expandedBytes, `expanded ML-DSA-${set} key`);
+      const copy = Buffer.from(expanded);
+      return privateKeyOf(publicKeyIn(set, copy), copy, copy);
     },
   };
 }
@@ -137,6 +160,24 @@ export const nodeHasMlDsa = ((): boolean => {
 /** The native provider where there is one. */
 export function mlDsa(set: MlDsaSet): MlDsa {
   return nodeHasMlDsa ? nodeMlDsa(set) : nobleMlDsa(set);
+}
+
+/** What FIPS 204's algorithm 6 makes of a seed; the caller overwrites it. */
+export function expandSeed(set: MlDsaSet, seed: Buffer): Buffer {
+  return Buffer.from(NOBLE[set].keygen(seed).secretKey);
+}
+
+/** An expanded key is ρ (32 bytes), K (32), the hash of the public key (64), and the polynomials (FIPS 204, algorithm 24). */
+function publicKeyIn(set: MlDsaSet, expanded: Buffer): Uint8Array {
+  let publicKey: Uint8Array;
+  try {
+    publicKey = NOBLE[set].getPublicKey(expanded);
+  } catch {
+    throw new KeyFormatError('ML-DSA key is not valid');
+  }
+  const hash = createHash('shake256', { outputLength: 64 }).update(publicKey).digest();
+  if (!hash.equals(expanded.subarray(64, 128))) throw new KeyFormatError('ML-DSA key is not valid');
+  return publicKey;
 }
 
 function inContext(key: KeyObject, context: Buffer): SignKeyObjectInput & VerifyKeyObjectInput {

@@ -1,6 +1,7 @@
-import { createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import bcrypt from 'bcrypt-pbkdf';
 import { SshReader } from '../../wire/reader.ts';
+import { SshWriter } from '../../wire/writer.ts';
 import { KeyFormatError } from './key-format-error.ts';
 
 /**
@@ -39,6 +40,12 @@ const TAG_BYTES = 16;
 const MAX_SALT_BYTES = 64;
 /** ssh-keygen makes 16 to 24, and `-a` more. At some 20 ms a round the limit is some 20 seconds. */
 const MAX_ROUNDS = 1024;
+
+/** What ssh-keygen of OpenSSH 10 uses for a new file. */
+const OURS = { cipher: 'aes256-ctr', block: { name: 'aes-256-ctr', keyBytes: 32 }, saltBytes: 16, rounds: 24 } as const;
+
+/** The private part of an encrypted file is padded to a multiple of this, in bytes. */
+export const ENCRYPTED_MULTIPLE = 16;
 
 export interface Encryption {
   readonly cipher: string;
@@ -83,6 +90,21 @@ export function decryptPrivatePart(
     }
     return clear;
   });
+}
+
+/**
+ * Encrypts the private part of a file with AES-256 in counter mode. The passphrase must not be empty. Takes some half a second on the
+ * event loop.
+ *
+ * @param clear a multiple of 16 bytes; the caller overwrites it
+ */
+export function encryptPrivatePart(clear: Buffer, passphrase: string): Encryption & { readonly encrypted: Buffer } {
+  const { cipher, block, saltBytes, rounds } = OURS;
+  const kdfOptions = new SshWriter(64).string(randomBytes(saltBytes)).uint32(rounds).finish();
+  const encrypted = withKey(block.keyBytes, BLOCK_BYTES, passphrase, kdfOptions, (key, iv) =>
+    createCipheriv(block.name, key, iv).update(clear),
+  );
+  return { cipher, kdf: 'bcrypt', kdfOptions, encrypted };
 }
 
 function checkLengths(encrypted: Buffer, tag: Buffer, tagBytes: number): void {

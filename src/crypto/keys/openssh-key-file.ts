@@ -4,12 +4,12 @@ import { SshWriter } from '../../wire/writer.ts';
 import { keyTypeNamed } from './key-registry.ts';
 import type { RegisteredKeyType } from './key-registry.ts';
 import type { SigningKey } from './key-type.ts';
-import { KeyFormatError } from './key-format-error.ts';
-import { decryptPrivatePart } from './openssh-key-encryption.ts';
+import { KeyFormatError, PassphraseMissingError } from './key-format-error.ts';
+import { decryptPrivatePart, encryptPrivatePart, ENCRYPTED_MULTIPLE } from './openssh-key-encryption.ts';
 
 /**
- * OpenSSH's private key file (PROTOCOL.key): one key of any type of the registry. What is written has no passphrase.
- * openssh-key-encryption.ts says how the private part of an encrypted file differs.
+ * OpenSSH's private key file (PROTOCOL.key): one key of any type of the registry. openssh-key-encryption.ts says how
+ * an encrypted file differs.
  *
  *     "openssh-key-v1" NUL || string cipher "none" || string kdf "none" || string kdf options "" || uint32 1
  *     || string public blob || string (uint32 check || uint32 the same || string type || fields of the type
@@ -69,7 +69,7 @@ function readKey(file: Buffer, passphrase: string | undefined): OpenSshKey {
     reader.end();
     return readPrivatePart(privatePart, outerBlob, 'malformed OpenSSH private key');
   }
-  if (passphrase === undefined) throw new KeyFormatError('private key is encrypted, and no passphrase was given');
+  if (passphrase === undefined) throw new PassphraseMissingError();
   const clear = decryptPrivatePart({ cipher, kdf, kdfOptions }, passphrase, privatePart, reader.rest());
   try {
     return readPrivatePart(clear, outerBlob, 'wrong passphrase');
@@ -97,27 +97,35 @@ function readPrivatePart(part: Buffer, outerBlob: Buffer, mismatch: string): Ope
   return { type, key, comment };
 }
 
-export function writeOpenSshKeyFile({ type, key, comment }: OpenSshKey): string {
+/** With a passphrase, which is not empty, the file is encrypted. */
+export function writeOpenSshKeyFile({ type, key, comment }: OpenSshKey, passphrase?: string): string {
   const check = randomBytes(4);
   // Room for the widest RSA key: a writer that grows would leave copies of the secret behind.
   const secret = new SshWriter(16384).bytes(check).bytes(check).string(type.name);
   key.writePrivate(secret);
   secret.string(comment);
-  for (let pad = 1; secret.length % PADDING_MULTIPLE !== 0; pad += 1) secret.byte(pad);
+  const multiple = passphrase === undefined ? PADDING_MULTIPLE : ENCRYPTED_MULTIPLE;
+  for (let pad = 1; secret.length % multiple !== 0; pad += 1) secret.byte(pad);
 
   const secretBytes = secret.finish();
+  const { cipher, kdf, kdfOptions, encrypted } =
+    passphrase === undefined ? inClear(secretBytes) : encryptPrivatePart(secretBytes, passphrase);
   const file = new SshWriter(32768)
     .bytes(MAGIC)
-    .string('none')
-    .string('none')
-    .string('')
+    .string(cipher)
+    .string(kdf)
+    .string(kdfOptions)
     .uint32(1)
     .string(publicBlob({ type, key }))
-    .string(secretBytes)
+    .string(encrypted)
     .finish();
   const base64 = file.toString('base64');
   secretBytes.fill(0);
   file.fill(0);
   const lines = base64.match(new RegExp(`.{1,${LINE_LENGTH}}`, 'g')) ?? [];
   return ['-----BEGIN OPENSSH PRIVATE KEY-----', ...lines, '-----END OPENSSH PRIVATE KEY-----', ''].join('\n');
+}
+
+function inClear(privatePart: Buffer): ReturnType<typeof encryptPrivatePart> {
+  return { cipher: 'none', kdf: 'none', kdfOptions: Buffer.alloc(0), encrypted: privatePart };
 }

@@ -3,9 +3,9 @@ import type { KeyObject } from 'node:crypto';
 import { WireError } from '../../wire/wire-error.ts';
 import { SshWriter } from '../../wire/writer.ts';
 import { generatedKeyType, KEY_TYPES } from './key-registry.ts';
-import type { GeneratedKeyType } from './key-registry.ts';
+import type { GeneratedKeyType, RegisteredKeyType } from './key-registry.ts';
 import type { SigningKey } from './key-type.ts';
-import { KeyFormatError } from './key-format-error.ts';
+import { KeyFormatError, PassphraseMissingError } from './key-format-error.ts';
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from './key.ts';
 import { isOpenSshKeyFile, publicBlob, readOpenSshKeyFile, writeOpenSshKeyFile } from './openssh-key-file.ts';
 import type { OpenSshKey } from './openssh-key-file.ts';
@@ -27,6 +27,17 @@ export function parsePrivateKey(text: string, passphrase?: string): PrivateKey {
   return new SshPrivateKey(key, parsePublicKey(publicBlob({ type, key })), comment);
 }
 
+/** Whether the file has a private key that is encrypted. */
+export function needsPassphrase(text: string): boolean {
+  try {
+    parsePrivateKey(text);
+    return false;
+  } catch (error) {
+    if (error instanceof KeyFormatError) return error instanceof PassphraseMissingError;
+    throw error;
+  }
+}
+
 function parseOpenSsh(text: string, passphrase: string | undefined): OpenSshKey {
   try {
     return readOpenSshKeyFile(text, passphrase);
@@ -37,11 +48,23 @@ function parseOpenSsh(text: string, passphrase: string | undefined): OpenSshKey 
 }
 
 function parsePem(text: string, passphrase: string | undefined): OpenSshKey {
+  const der = pkcs8In(text);
+  if (der !== null) {
+    try {
+      for (const type of KEY_TYPES as readonly RegisteredKeyType[]) {
+        const signing = type.fromPkcs8?.(der) ?? null;
+        if (signing !== null) return { type, key: signing, comment: '' };
+      }
+    } finally {
+      der.fill(0);
+    }
+  }
   let key: KeyObject;
   try {
     key = createPrivateKey({ key: text, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) });
   } catch (cause) {
-    throw new KeyFormatError(explainPemFailure(text, passphrase), { cause });
+    if (passphrase === undefined && /ENCRYPTED/.test(text)) throw new PassphraseMissingError();
+    throw new KeyFormatError(explainPemFailure(text), { cause });
   }
   for (const type of KEY_TYPES) {
     const signing = type.fromKeyObject(key);
@@ -52,10 +75,14 @@ function parsePem(text: string, passphrase: string | undefined): OpenSshKey {
   throw new KeyFormatError(`keys of type ${type}${curve} are not supported`);
 }
 
-function explainPemFailure(text: string, passphrase: string | undefined): string {
-  if (/ENCRYPTED/.test(text)) {
-    return passphrase === undefined ? 'private key is encrypted, and no passphrase was given' : 'wrong passphrase';
-  }
+/** What a PEM file of PKCS#8 holds that is not encrypted; the caller overwrites it. */
+function pkcs8In(text: string): Buffer | null {
+  const base64 = /^-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END PRIVATE KEY-----$/m.exec(text)?.[1];
+  return base64 === undefined ? null : Buffer.from(base64, 'base64');
+}
+
+function explainPemFailure(text: string): string {
+  if (/ENCRYPTED/.test(text)) return 'wrong passphrase';
   if (!text.includes('-----BEGIN ')) return 'not a private key file: it has no "-----BEGIN" line';
   return 'not a private key that can be read';
 }
@@ -81,7 +108,7 @@ class SshPrivateKey implements PrivateKey {
 }
 
 export interface GeneratedKey {
-  /** An OpenSSH private key file, without a passphrase. */
+  /** An OpenSSH private key file, encrypted where there is a passphrase. */
   readonly privateKey: string;
   /** The line for authorized_keys, without a line break. */
   readonly publicKey: string;
@@ -91,15 +118,21 @@ export interface GeneratedKey {
  * Makes a key pair. An RSA key takes a good second, on the event loop: for the command line and the first start.
  *
  * @param bits where the type leaves a choice, as RSA does: 2048 to 16384, 3072 by default
+ * @param passphrase what the file is encrypted with; not empty
  * @throws RangeError for bits outside, or a comment with control characters
  */
-export function generatePrivateKey(generated: GeneratedKeyType, bits?: number, comment = ''): GeneratedKey {
+export function generatePrivateKey(
+  generated: GeneratedKeyType,
+  bits?: number,
+  comment = '',
+  passphrase?: string,
+): GeneratedKey {
   if (/\p{Cc}/u.test(comment)) throw new RangeError('key comment has control characters');
   const type = generatedKeyType(generated);
   const key = type.generate(bits);
   const base64 = publicBlob({ type, key }).toString('base64');
   return {
-    privateKey: writeOpenSshKeyFile({ type, key, comment }),
+    privateKey: writeOpenSshKeyFile({ type, key, comment }, passphrase),
     publicKey: comment === '' ? `${type.name} ${base64}` : `${type.name} ${base64} ${comment}`,
   };
 }

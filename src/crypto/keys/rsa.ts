@@ -73,6 +73,7 @@ export const rsa: KeyTypeDefinition<'ssh-rsa', RsaAlgorithm, 'rsa'> = {
       verdict: 'weak',
       why: 'signs SHA-1, whose collisions cost about 2^63',
       source: 'RFC 4253 §6.6',
+      optIn: true,
     },
   ],
   keygen: {

@@ -3,6 +3,8 @@ import type { LaneOrder, LaneRequest } from './lane-messages.ts';
 
 /** What workers and primary say to each other over the IPC channel. */
 export type ToPrimary =
+  /** Its first words: it wants the passphrases of the host keys. */
+  | { readonly type: 'passphrases' }
   | { readonly type: 'admit'; readonly id: number; readonly source: string }
   | { readonly type: 'ready'; readonly host: string; readonly port: number; readonly storageReady: boolean }
   /** The store, which had not answered when it began to listen, answers now. */
@@ -17,6 +19,8 @@ export type ToPrimary =
   | { readonly type: 'failed'; readonly message: string };
 
 export type ToWorker =
+  /** By file; empty where nobody was asked. */
+  | { readonly type: 'passphrases'; readonly passphrases: readonly (readonly [file: string, passphrase: string])[] }
   | { readonly type: 'admitted'; readonly id: number; readonly wait: number | null }
   | { readonly type: 'entered'; readonly id: number; readonly may: boolean }
   | { readonly type: 'lanes'; readonly order: LaneOrder }
@@ -30,6 +34,7 @@ export type ToWorker =
   | { readonly type: 'drain' };
 
 const TO_PRIMARY: readonly unknown[] = [
+  'passphrases',
   'admit',
   'enter',
   'leave',
@@ -40,6 +45,7 @@ const TO_PRIMARY: readonly unknown[] = [
   'measured',
 ] satisfies ToPrimary['type'][];
 const TO_WORKER: readonly unknown[] = [
+  'passphrases',
   'admitted',
   'entered',
   'lanes',

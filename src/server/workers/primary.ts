@@ -3,6 +3,7 @@ import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import type { Logger } from '../../telemetry/logger.ts';
 import { ConnectionThrottle } from '../connection-throttle.ts';
+import type { HostKeyPassphrases } from '../host-keys.ts';
 import { LaneKeeper } from './lane-keeper.ts';
 import type { ToWorker } from './messages.ts';
 import { ConnectionsOfWorkers } from './connections-of-workers.ts';
@@ -21,6 +22,8 @@ export interface PrimaryOptions {
   readonly workers: number;
   readonly connectionsPerSecondPerSource: number;
   readonly drainSeconds: number;
+  /** What the workers need to read the host keys, where somebody was asked for it. */
+  readonly passphrases: HostKeyPassphrases;
 }
 
 export interface ListeningAddress {
@@ -70,6 +73,8 @@ export class Primary {
       if (!isToPrimary(message)) return;
       if (message.type === 'admit') {
         send(worker, { type: 'admitted', id: message.id, wait: this.#throttle.admit(message.source) });
+      } else if (message.type === 'passphrases') {
+        send(worker, { type: 'passphrases', passphrases: [...this.#options.passphrases] });
       } else if (message.type === 'ready' || message.type === 'storage-ready') {
         const known = this.#phases.get(worker.id);
         if (known !== undefined) known.storageReady = message.type === 'storage-ready' || message.storageReady;

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { MetricSnapshot } from '../../telemetry/metric-snapshot.ts';
 import type { StoreRegistry } from '../../storage/registry/store-registry.ts';
 import type { Admission } from '../admission.ts';
+import type { HostKeyPassphrases } from '../host-keys.ts';
 import type { ToPrimary } from './messages.ts';
 import { isToWorker } from './messages.ts';
 import { WorkerLanes, type NameSharing } from './worker-lanes.ts';
@@ -23,6 +24,7 @@ export interface WorkerOrders {
 export class PrimaryLink implements Admission, NameSharing {
   readonly #measure: WorkerOrders['measure'];
   readonly #waiting = new Map<number, (wait: number | null) => void>();
+  readonly #passphrases = Promise.withResolvers<HostKeyPassphrases>();
   readonly #entering = new Map<number, (may: boolean) => void>();
   #lanes: WorkerLanes | undefined;
   #nextId = 0;
@@ -37,6 +39,9 @@ export class PrimaryLink implements Admission, NameSharing {
         case 'admitted':
           this.#waiting.get(message.id)?.(message.wait);
           this.#waiting.delete(message.id);
+          break;
+        case 'passphrases':
+          this.#passphrases.resolve(new Map(message.passphrases));
           break;
         case 'entered':
           this.#entering.get(message.id)?.(message.may);
@@ -65,9 +70,16 @@ export class PrimaryLink implements Admission, NameSharing {
       this.#waiting.clear();
       for (const answer of this.#entering.values()) answer(true);
       this.#entering.clear();
+      this.#passphrases.resolve(new Map());
       this.#lanes?.disconnected();
       orders.drain();
     });
+  }
+
+  /** Those of the host keys that somebody was asked for when the primary started. */
+  passphrases(): Promise<HostKeyPassphrases> {
+    this.#send({ type: 'passphrases' });
+    return this.#passphrases.promise;
   }
 
   admit(source: string): Promise<number | null> {

@@ -10,6 +10,9 @@ test('the types that share a word after --type are told apart by their sizes', (
     ['mldsa44-ed25519', '512', false, 512],
     ['ecdsa', '256, 384 or 521', true, 256],
     ['rsa', '2048 to 16384', true, 3072],
+    ['mldsa-44', '256', false, 256],
+    ['mldsa-65', '256', false, 256],
+    ['mldsa-87', '256', false, 256],
   ]);
   const of = (option: string, bits: number) => KEYGEN_TYPES.find((row) => row.option === option)?.generatedWith(bits);
   expect([of('ed25519', 256), of('ecdsa', 384), of('rsa', 2048), of('rsa', 16384)]).toEqual([
@@ -29,5 +32,8 @@ test('the command that makes a host key', () => {
     'latticeport keygen keys/ssh_host_ecdsa384_key --type ecdsa --bits 384',
     'latticeport keygen keys/ssh_host_ecdsa521_key --type ecdsa --bits 521',
     'latticeport keygen keys/ssh_host_rsa_key --type rsa --bits 3072',
+    'latticeport keygen keys/ssh_host_mldsa44_key --type mldsa-44',
+    'latticeport keygen keys/ssh_host_mldsa65_key --type mldsa-65',
+    'latticeport keygen keys/ssh_host_mldsa87_key --type mldsa-87',
   ]);
 });

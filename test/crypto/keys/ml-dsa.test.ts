@@ -22,7 +22,7 @@ describe.each(SETS)('ML-DSA-%i', (set) => {
     const keys = providers.map((provider) => provider.privateKey(seed));
     expect(keys[0]?.publicKey).toHaveLength(ML_DSA_SIZES[set].publicKeyBytes);
     expect(keys[0]?.publicKey).toEqual(keys[1]?.publicKey);
-    for (const key of keys) expect(key.seed()).toEqual(seed);
+    for (const key of keys) expect(key.secret()).toEqual(seed);
   });
 
   test('the seed that a caller overwrites is not the kept one', () => {
@@ -31,8 +31,8 @@ describe.each(SETS)('ML-DSA-%i', (set) => {
       const copy = Buffer.from(seed);
       const key = provider.privateKey(seed);
       seed.fill(0);
-      key.seed().fill(0);
-      expect(key.seed()).toEqual(copy);
+      key.secret().fill(0);
+      expect(key.secret()).toEqual(copy);
     }
   });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
 import { KeyFormatError } from '../../../src/crypto/keys/key.ts';
-import { generatePrivateKey, parsePrivateKey } from '../../../src/crypto/keys/private-key.ts';
+import { generatePrivateKey, needsPassphrase, parsePrivateKey } from '../../../src/crypto/keys/private-key.ts';
 import { parseAuthorizedKey, parsePublicKey } from '../../../src/crypto/keys/public-key.ts';
 import { SshReader } from '../../../src/wire/reader.ts';
 import { SshWriter } from '../../../src/wire/writer.ts';
@@ -80,6 +80,15 @@ describe.each(TYPES)('$generated', ({ generated, keygen, pem }) => {
     if (parsed instanceof Error) throw parsed;
     expect(parsed.isPrivateKey()).toBe(true);
     expect(Buffer.from(parsed.getPublicSSH()).equals(parseAuthorizedKey(made.publicKey).blob)).toBe(true);
+  });
+
+  withSshKeygen('a key that is encrypted is read by ssh-keygen, and by us', () => {
+    const encrypted = generatePrivateKey(generated, 2048, 'two words', 'correct horse');
+    const file = join(folder, `encrypted-${generated}`);
+    writeFileSync(file, encrypted.privateKey, { mode: 0o600 });
+    expect(sshKeygen('-y', '-P', 'correct horse', '-f', file).trim()).toBe(encrypted.publicKey);
+    const key = parsePrivateKey(encrypted.privateKey, 'correct horse');
+    expect([key.comment, key.publicKey.blob]).toEqual(['two words', parseAuthorizedKey(encrypted.publicKey).blob]);
   });
 
   withSshKeygen('a generated key is read by ssh-keygen', () => {
@@ -162,6 +171,27 @@ describe.each(TYPES)('$generated', ({ generated, keygen, pem }) => {
       expect(check(file)).toContain(key.publicKey.fingerprint);
     }
   });
+});
+
+test('an encrypted key is read with its passphrase alone, and no two files of one passphrase are alike', () => {
+  const files = [1, 2].map(() => generatePrivateKey('ed25519', undefined, '', 'pässword').privateKey);
+  const [file = ''] = files;
+  expect(parsePrivateKey(file, 'pässword').publicKey.type).toBe('ssh-ed25519');
+  expect(() => parsePrivateKey(file, 'password')).toThrow('wrong passphrase');
+  expect(() => parsePrivateKey(file)).toThrow('private key is encrypted, and no passphrase was given');
+  expect(needsPassphrase(file)).toBe(true);
+  // The salt is behind the names of cipher and key derivation, with the lengths.
+  const salts = files.map((text) => Buffer.from(text.replace(/-----[A-Z ]+-----/g, ''), 'base64').subarray(47, 63));
+  expect(salts[0]).not.toEqual(salts[1]);
+});
+
+test('what needs a passphrase', () => {
+  expect(() => generatePrivateKey('ed25519', undefined, '', '')).toThrow(KeyFormatError);
+  const pem = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const options = { format: 'pem', type: 'pkcs8' } as const;
+  expect(needsPassphrase(pem.export(options).toString())).toBe(false);
+  expect(needsPassphrase(pem.export({ ...options, cipher: 'aes-256-cbc', passphrase: 'x' }).toString())).toBe(true);
+  for (const noKey of ['', 'hello', '-----BEGIN OPENSSH PRIVATE KEY-----']) expect(needsPassphrase(noKey)).toBe(false);
 });
 
 test('sizes and comments that make no sense are refused', () => {
