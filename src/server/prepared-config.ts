@@ -11,6 +11,7 @@ import { loadPoliciesFor } from '../policy/policies-for.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../policy/security-policy.ts';
 import { loadHostKeys } from './host-keys.ts';
 import { checkPostQuantum } from './insistence.ts';
+import { checkTls } from './tls-material.ts';
 import { ConfiguredUsers } from './users.ts';
 
 /** The policies that come with the server. */
@@ -39,6 +40,7 @@ export function prepareConfig(loaded: LoadedConfig): PreparedConfig {
   checkFipsMode(config.fips, policy, cryptoModule(), file, '$.fips');
   checkComputable(policy, file, '$.securityPolicy');
   checkPostQuantum(config.postQuantum, policy, file, '$.postQuantum');
+  checkTls(loaded);
   const hostKeys = loadHostKeys(config.hostKeys, file, config.hostKeyPassphraseFile);
   offeredAlgorithms(policy, hostKeys, file);
   const users = new ConfiguredUsers(config.users, file, config.fips === 'required' || cryptoModule().enabled);

@@ -2,6 +2,7 @@ import type { UserConfig } from '../../config/schema.ts';
 import type { ObjectStore, StoreEventSink } from '../../storage/object-store.ts';
 import type { BucketProblem } from '../../storage/s3/api/probe-bucket.ts';
 import type { RequestTry } from '../../storage/s3/api/retry.ts';
+import type { LinkEvent } from './link-watch.ts';
 
 /** Memory that all transfers of a store share. Bytes. */
 export interface StoreBudgets {
@@ -37,6 +38,8 @@ export interface StoreWatchers {
   readonly onEvent: StoreEventSink;
   /** Of requests to a store on the network. */
   readonly onTry?: (ended: RequestTry) => void;
+  /** Of TLS connections to such a store. */
+  readonly onLink?: (event: LinkEvent) => void;
 }
 
 /** `bucket "files" at http://127.0.0.1:9000: NoSuchBucket (404): there is no such bucket`. */
