@@ -101,7 +101,13 @@ function resolveMetrics({ tls, ...settings }: MetricsConfig, absolute: Resolve):
 }
 
 /** Every value is the name of a file. */
-function resolveAll<Files extends Readonly<Record<string, string | undefined>>>(files: Files, absolute: Resolve): Files {
-  const resolved = Object.entries(files).map(([setting, file]) => [setting, file === undefined ? file : absolute(file)]);
+function resolveAll<Files extends Readonly<Record<string, string | undefined>>>(
+  files: Files,
+  absolute: Resolve,
+): Files {
+  const resolved = Object.entries(files).map(([setting, file]) => [
+    setting,
+    file === undefined ? file : absolute(file),
+  ]);
   return Object.fromEntries(resolved) as Files;
 }

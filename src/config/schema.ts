@@ -137,14 +137,19 @@ const storageTls = z
 
 const metricsTls = z
   .strictObject({
-    certificateFile: z.string().min(1).describe('The certificate (PEM), followed by those between it and its authority.'),
+    certificateFile: z
+      .string()
+      .min(1)
+      .describe('The certificate (PEM), followed by those between it and its authority.'),
     keyFile: z.string().min(1).describe('Its private key (PEM).'),
     postQuantum: tlsPostQuantum,
     clientCaFile: z
       .string()
       .min(1)
       .optional()
-      .describe('Certificates (PEM) of authorities: clients need a certificate of one of them. Default: they need none.'),
+      .describe(
+        'Certificates (PEM) of authorities: clients need a certificate of one of them. Default: they need none.',
+      ),
   })
   .optional()
   .describe('HTTPS instead of HTTP. The files are read again when they change.');
@@ -192,10 +197,14 @@ const s3Settings = z.strictObject({
   renameConcurrency: whole(s3.RENAME_CONCURRENCY),
 });
 
+export function isPlainHttp(endpoint: string): boolean {
+  return /^http:/i.test(endpoint);
+}
+
 const s3Storage = s3Settings.superRefine(({ bucket, endpoint, tls }, context) => {
   const message = bucketNameProblem(bucket, endpoint === undefined);
   if (message !== undefined) context.addIssue({ code: 'custom', path: ['bucket'], message });
-  if (endpoint === undefined || !/^http:/i.test(endpoint)) return;
+  if (endpoint === undefined || !isPlainHttp(endpoint)) return;
   const { postQuantum, ...files } = tls;
   const [file] = Object.keys(files);
   const needs = postQuantum === 'require' ? 'tls.postQuantum' : file === undefined ? undefined : `tls.${file}`;

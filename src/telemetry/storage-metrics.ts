@@ -142,6 +142,11 @@ export class StorageMetrics {
     else if (outcome === 'failed' && !ordinary) this.#failures.inc({ reason });
   }
 
+  /** Such a connection may come: its series is there from now on. */
+  mayConnect(group: string, postQuantum: boolean): void {
+    this.#tlsConnections.inc({ group, kind: postQuantum ? 'post-quantum' : 'classical' }, 0);
+  }
+
   /** `group` is one that we have offered; null: there was none. */
   connected(group: string | null, postQuantum: boolean): void {
     this.#tlsConnections.inc({ group: group ?? 'none', kind: postQuantum ? 'post-quantum' : 'classical' });

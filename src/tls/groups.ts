@@ -31,16 +31,24 @@ export function isPostQuantumGroup(name: string | null): boolean {
 }
 
 /**
- * The groups and the oldest version of a link, for `createSecureContext`, in either role. `require` leaves a classical peer
- * nothing to agree on. Throws RangeError for it where OpenSSL has no hybrid: ask `postQuantumGroups` before.
+ * The groups of a link, for `createSecureContext`, in either role. `require` leaves a classical peer nothing to agree on; for
+ * `prefer` Node's own oldest version holds, which its command line can raise. Throws RangeError for it where OpenSSL has no hybrid: ask `postQuantumGroups` before.
  */
 export function keyExchange(setting: TlsPostQuantum): Pick<SecureContextOptions, 'ecdhCurve' | 'minVersion'> {
   if (setting === 'prefer') {
-    return { ecdhCurve: isKnown(PREFERRED) ? PREFERRED : DEFAULT_GROUPS, minVersion: 'TLSv1.2' };
+    return { ecdhCurve: isKnown(PREFERRED) ? PREFERRED : DEFAULT_GROUPS };
   }
   const groups = postQuantumGroups();
   if (groups.length === 0) throw new RangeError(noPostQuantumGroups());
   return { ecdhCurve: groups.join(':'), minVersion: 'TLSv1.3' };
+}
+
+/**
+ * The groups that a link under this setting may come to, those first that are likely, as `getEphemeralKeyInfo` names them: not
+ * all of the classical ones.
+ */
+export function likelyGroups(setting: TlsPostQuantum): readonly string[] {
+  return setting === 'require' ? postQuantumGroups() : [...postQuantumGroups(), 'X25519', 'prime256v1', 'secp384r1'];
 }
 
 /** Why `require` cannot be had here, for the operator. */

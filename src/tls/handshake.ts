@@ -26,7 +26,12 @@ export interface HandshakeResult extends TlsFacts {
  * asks for a certificate of ours refuses us only after a TLS 1.3 handshake: that is not seen here. Rejects with the
  * socket's error, and with one of the code `ETIMEDOUT` where nothing answers in time.
  */
-export function handshake({ host, port, context, timeoutMs = HANDSHAKE_MS }: HandshakeTarget): Promise<HandshakeResult> {
+export function handshake({
+  host,
+  port,
+  context,
+  timeoutMs = HANDSHAKE_MS,
+}: HandshakeTarget): Promise<HandshakeResult> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       ...context,
@@ -56,7 +61,9 @@ export function handshake({ host, port, context, timeoutMs = HANDSHAKE_MS }: Han
     socket.on('error', reject);
     socket.once('close', () => {
       clearTimeout(timer);
-      reject(Object.assign(new Error('the connection was closed before its handshake was over'), { code: 'ECONNRESET' }));
+      reject(
+        Object.assign(new Error('the connection was closed before its handshake was over'), { code: 'ECONNRESET' }),
+      );
     });
   });
 }

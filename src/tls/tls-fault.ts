@@ -33,9 +33,20 @@ const NOT_TRUSTED = new Set([
 const ABOUT_OUR_CERTIFICATE =
   /alert (?:certificate required|unknown ca|bad certificate|unsupported certificate|certificate (?:revoked|expired|unknown)|access denied)/;
 
+/** Who wraps an error may keep nothing of it but its text. */
+const CODE_OF_TEXT: readonly (readonly [RegExp, string])[] = [
+  [/:SSL routines:|\bEPROTO\b/, 'EPROTO'],
+  [/does not match certificate's altnames/, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  [/unable to verify the first certificate/, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  [/unable to get local issuer certificate/, 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
+  [/self-signed certificate in certificate chain/, 'SELF_SIGNED_CERT_IN_CHAIN'],
+  [/self-signed certificate/, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+  [/certificate has expired/, 'CERT_HAS_EXPIRED'],
+];
+
 /** Sorts the error of a socket, or of a request on one; null where it is none of TLS. */
 export function tlsFaultOf(error: unknown): TlsFault | null {
-  const code = codeOf(error);
+  const code = tlsCodeOf(error);
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'other-name';
   if (NOT_TRUSTED.has(code)) return 'not-trusted';
   // While something is being written OpenSSL's errors come as EPROTO.
@@ -53,7 +64,11 @@ export function tlsReason(error: unknown): string {
   return (inMessage ?? message).slice(0, REASON_CHARACTERS);
 }
 
-function codeOf(error: unknown): string {
-  const code = typeof error === 'object' && error !== null ? (error as { readonly code?: unknown }).code : undefined;
-  return typeof code === 'string' ? code : '';
+/** Node's code, such as `EPROTO` or `CERT_HAS_EXPIRED`; '' where nothing of TLS is known of the error. */
+export function tlsCodeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return '';
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  if (typeof code === 'string') return code;
+  if (typeof message !== 'string') return '';
+  return CODE_OF_TEXT.find(([text]) => text.test(message))?.[1] ?? '';
 }

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
+import { publish, subscribe } from '../../src/events/event-channels.ts';
+import { eventMetrics } from '../../src/telemetry/event-metrics.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { Tally } from '../../src/telemetry/tally.ts';
 import { parsePrometheus, samplesOf } from './prometheus-text.ts';
@@ -30,6 +32,7 @@ function exercise(): void {
   metrics.storage.request({ operation: 'PutObject', milliseconds: 20, outcome: 'retried', reason: 'reset' });
   metrics.storage.request({ operation: 'PutObject', milliseconds: 20, outcome: 'failed', reason: 'access-denied' });
   metrics.storage.event('UPLOAD_SWEPT');
+  metrics.storage.connected('X25519MLKEM768', true);
   metrics.storage.use = () => ({
     memory: [{ budget: 'upload', usedBytes: 1, limitBytes: 2 }],
     uploadsWaiting: 3,
@@ -91,6 +94,24 @@ test("what a client may choose becomes no label: a login's method", async () => 
   for (let i = 0; i < 100; i += 1) metrics.ssh.login(`method-${i}`, 'method-not-available');
   expect(samplesOf(await metrics.text(), 'latticeport_logins')).toEqual({
     'latticeport_logins_total{method="other",outcome="method-not-available"}': 100,
+  });
+});
+
+test('connections to the store are counted by group, from 0 on', async () => {
+  const detach = subscribe('s-a', eventMetrics(metrics), (error) => {
+    throw error;
+  });
+  metrics.storage.mayConnect('X25519', false);
+  const connected = { type: 'storage.connected', server: 's-a', host: 'h', protocol: 'TLSv1.3', cipher: 'c' } as const;
+  publish({ ...connected, group: 'X25519MLKEM768', postQuantum: true });
+  publish({ ...connected, group: 'X25519MLKEM768', postQuantum: true });
+  publish({ ...connected, group: null, postQuantum: false });
+  detach();
+  const text = await metrics.text();
+  expect(text).toContain('latticeport_s3_tls_connections_total{group="X25519",kind="classical"} 0\n');
+  expect(samplesOf(text, 'latticeport_s3_tls')).toEqual({
+    'latticeport_s3_tls_connections_total{group="X25519MLKEM768",kind="post-quantum"}': 2,
+    'latticeport_s3_tls_connections_total{group="none",kind="classical"}': 1,
   });
 });
 

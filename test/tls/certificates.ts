@@ -50,12 +50,7 @@ const time = (date: Date): Buffer =>
   der(UTC_TIME, Buffer.from(`${date.toISOString().replaceAll(/[-:T]/g, '').slice(2, 14)}Z`));
 
 const extension = (id: string, critical: boolean, value: Buffer): Buffer =>
-  der(
-    SEQUENCE,
-    oid(id),
-    ...(critical ? [der(BOOLEAN, Buffer.from([0xff]))] : []),
-    der(OCTET_STRING, value),
-  );
+  der(SEQUENCE, oid(id), ...(critical ? [der(BOOLEAN, Buffer.from([0xff]))] : []), der(OCTET_STRING, value));
 
 export interface CertificateOptions {
   readonly commonName?: string;
@@ -93,7 +88,12 @@ export class TestAuthority {
     ]);
   }
 
-  issue({ commonName = 'a test server', key = 'ec', dnsName = 'localhost', notAfter }: CertificateOptions = {}): Certificate {
+  issue({
+    commonName = 'a test server',
+    key = 'ec',
+    dnsName = 'localhost',
+    notAfter,
+  }: CertificateOptions = {}): Certificate {
     const { publicKey, privateKey } = pair(key);
     const names = [der(context(2, false), Buffer.from(dnsName))];
     if (dnsName === 'localhost') names.push(der(context(7, false), Buffer.from([127, 0, 0, 1])));
@@ -109,7 +109,12 @@ export class TestAuthority {
     return { certificate, key: privateKey.export({ format: 'pem', type: 'pkcs8' }) };
   }
 
-  #sign(subject: string, publicKey: KeyObject, extensions: Buffer[], notAfter = new Date(Date.now() + 30 * DAY_MS)): string {
+  #sign(
+    subject: string,
+    publicKey: KeyObject,
+    extensions: Buffer[],
+    notAfter = new Date(Date.now() + 30 * DAY_MS),
+  ): string {
     const { algorithm, digest } = SIGNATURE[this.#kind];
     const serial = randomBytes(8);
     serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40; // positive, and no shorter form

@@ -22,6 +22,8 @@ export interface ConfiguredStore {
   readonly budgets: StoreBudgets | undefined;
   /** The reasons of its failed requests, where it makes any: for metrics. */
   readonly faultKinds: readonly string[];
+  /** The groups that its TLS connections may come to, where it makes any: for metrics. */
+  readonly tlsGroups: readonly string[];
   /**
    * Whether it can work: null, or what keeps it from answering for now.
    * @throws ConfigError for what will not go away by itself, with the name of the configuration `file`

@@ -1,12 +1,13 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { S3StorageConfig as S3Config } from '../../config/schema.ts';
+import { isPlainHttp, type S3StorageConfig as S3Config } from '../../config/schema.ts';
 import { ConfigError } from '../../policy/config-error.ts';
 import type { StoreEventSink } from '../../storage/object-store.ts';
 import { FAULT_KINDS } from '../../storage/s3/api/fault-kind.ts';
 import type { BucketProblem } from '../../storage/s3/api/probe-bucket.ts';
 import type { S3Credentials } from '../../storage/s3/api/s3-client.ts';
 import type { S3StoreOptions } from '../../storage/s3/s3-options.ts';
+import { likelyGroups } from '../../tls/groups.ts';
 import { storeTls } from '../tls-material.ts';
 import { problemAt, type ConfiguredStore } from './configured-store.ts';
 import { LinkWatch } from './link-watch.ts';
@@ -22,6 +23,7 @@ export function s3Store(storage: S3Config): ConfiguredStore {
     directory: undefined,
     budgets: { uploadBytes: uploadBudgetBytes, readAheadBytes: readAheadBudgetBytes },
     faultKinds: FAULT_KINDS,
+    tlsGroups: endpoint !== undefined && isPlainHttp(endpoint) ? [] : likelyGroups(storage.tls.postQuantum),
     check: async (file) => {
       const problem = await look(storage, file);
       if (problem?.permanent === true) {

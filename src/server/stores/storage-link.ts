@@ -38,7 +38,11 @@ export async function storageLink(storage: S3StorageConfig, file: string): Promi
   // The SDK is large: only those who use it load it.
   const { storeUrl } = await import('../../storage/s3/api/store-url.ts');
   const { bucket, region, endpoint, forcePathStyle } = storage;
-  const { protocol, hostname, port: portText } = await storeUrl({
+  const {
+    protocol,
+    hostname,
+    port: portText,
+  } = await storeUrl({
     bucket,
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -66,8 +70,10 @@ export async function storageLink(storage: S3StorageConfig, file: string): Promi
  */
 export async function classicalOffer(tls: StoreTls, host: string, port: number): Promise<TlsFacts | null> {
   if (!tls.encryptedOnly) return null;
+  // The oldest version is Node's again.
+  const { minVersion: _, ...context } = tls.context;
   try {
-    const offered = await handshake({ host, port, context: { ...tls.context, ...keyExchange('prefer') } });
+    const offered = await handshake({ host, port, context: { ...context, ...keyExchange('prefer') } });
     return offered.postQuantum ? null : offered;
   } catch {
     return null;

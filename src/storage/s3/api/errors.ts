@@ -156,7 +156,8 @@ export function toStorageError(error: unknown, operation: string): StorageError 
   const make = (code: StorageError['code'], text: string): StorageError =>
     new StorageError(code, text, { cause: error, detail });
 
-  if (isLinkFault(error)) return make('unavailable', 'The server and its storage could not agree on a secure connection.');
+  if (isLinkFault(error))
+    return make('unavailable', 'The server and its storage could not agree on a secure connection.');
   switch (reason) {
     case 'NoSuchBucket':
       return make('unavailable', 'The storage of this server is not there.');

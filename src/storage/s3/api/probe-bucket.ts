@@ -1,5 +1,5 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { tlsFaultOf, tlsReason, type TlsFault } from '../../../tls/tls-fault.ts';
+import { tlsCodeOf, tlsFaultOf, tlsReason, type TlsFault } from '../../../tls/tls-fault.ts';
 import { systemClock } from '../../flow/clock.ts';
 import { classify, NOT_ENCRYPTED, type Fault } from './errors.ts';
 import { interceptListing } from './list-answer.ts';
@@ -113,7 +113,13 @@ function describe(error: unknown, { remedy, reason, status }: Fault): BucketProb
   const tlsFault = tlsFaultOf(error);
   if (tlsFault !== null) {
     const [setting, words] = TLS_MEANINGS[tlsFault];
-    return { permanent: true, code: reason, status: undefined, setting, words: `${words} (${tlsReason(error)})` };
+    return {
+      permanent: true,
+      code: tlsCodeOf(error),
+      status: undefined,
+      setting,
+      words: `${words} (${tlsReason(error)})`,
+    };
   }
   const isForeign = error instanceof SyntaxError;
   const code = isForeign ? 'SyntaxError' : reason === 'Unknown' && status !== undefined ? `HTTP ${status}` : reason;

@@ -26,7 +26,10 @@ const HTTPS_PORT = 443;
 /** The agents of one store, for plain HTTP and for TLS. All connections of the second share one context. */
 export function storeAgents(
   pool: AgentOptions,
-  { tls, onConnection }: { readonly tls?: StoreTls | undefined; readonly onConnection?: StoreConnectionSink | undefined },
+  {
+    tls,
+    onConnection,
+  }: { readonly tls?: StoreTls | undefined; readonly onConnection?: StoreConnectionSink | undefined },
 ): { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent } {
   const httpAgent = tls?.encryptedOnly === true ? new RefusingAgent(pool) : new HttpAgent(pool);
   return { httpAgent, httpsAgent: new WatchedAgent(pool, tls?.context ?? {}, onConnection) };
@@ -40,7 +43,9 @@ class WatchedAgent extends HttpsAgent {
     this.#onConnection = onConnection;
   }
 
-  override createConnection(...[options, callback]: Parameters<HttpsAgent['createConnection']>): Duplex | null | undefined {
+  override createConnection(
+    ...[options, callback]: Parameters<HttpsAgent['createConnection']>
+  ): Duplex | null | undefined {
     const socket = super.createConnection(options, callback);
     const tell = this.#onConnection;
     if (tell === undefined || !(socket instanceof TLSSocket)) return socket;

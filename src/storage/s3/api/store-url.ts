@@ -21,11 +21,12 @@ export async function storeUrl({ bucket, region, endpoint, forcePathStyle }: Sto
     credentials: { accessKeyId: 'none', secretAccessKey: 'none' },
   });
   client.middlewareStack.add(
-    () => ({ request }) => {
-      const { protocol, hostname, port } = request as { protocol: string; hostname: string; port?: number };
-      url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}/`);
-      throw new NotToBeSent();
-    },
+    () =>
+      ({ request }) => {
+        const { protocol, hostname, port } = request as { protocol: string; hostname: string; port?: number };
+        url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}/`);
+        throw new NotToBeSent();
+      },
     { step: 'build', priority: 'low', name: 'latticeportStoreUrl' },
   );
   try {
