@@ -1,7 +1,9 @@
 // Whether the server is ready: node healthcheck.mjs [CONFIGURATION=/etc/latticeport/latticeport.json]; status 0 or 1.
-// It asks over HTTP where "metrics" is configured: that leaves no line in the log. Otherwise it looks for an SSH version string.
+// It asks over HTTP or HTTPS where "metrics" is configured: that leaves no line in the log. Otherwise, and where a certificate of
+// clients is asked for, it looks for an SSH version string.
 import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
+import { get as getOverTls } from 'node:https';
 import { connect } from 'node:net';
 
 const TIMEOUT_MS = 4000;
@@ -10,11 +12,14 @@ const { listen = {}, metrics } = JSON.parse(
 );
 const own = (host) => (host === undefined || host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host);
 
-if (metrics === undefined) lookForVersion(own(listen.host), listen.port ?? 2222);
-else ask(own(metrics.host), metrics.port ?? 9464);
+if (metrics === undefined || metrics.tls?.clientCaFile !== undefined)
+  lookForVersion(own(listen.host), listen.port ?? 2222);
+else ask(own(metrics.host), metrics.port ?? 9464, metrics.tls !== undefined);
 
-function ask(host, port) {
-  const request = get({ host, port, path: '/readyz', timeout: TIMEOUT_MS });
+function ask(host, port, overTls) {
+  const options = { host, port, path: '/readyz', timeout: TIMEOUT_MS };
+  // Its certificate is for the name that others know; here it is our own process.
+  const request = overTls ? getOverTls({ ...options, rejectUnauthorized: false }) : get(options);
   request.on('response', ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1));
   request.on('timeout', () => process.exit(1));
   request.on('error', () => process.exit(1));

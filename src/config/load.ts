@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ConfigError } from '../policy/config-error.ts';
 import { describeIssue } from './describe-issue.ts';
 import { openSecrets } from './open-secrets.ts';
-import type { Config } from './schema.ts';
+import type { Config, MetricsConfig, StorageConfig } from './schema.ts';
 import { configSchema } from './schema.ts';
 
 /** A validated configuration; relative paths in it have been resolved against the file's folder. */
@@ -59,7 +59,6 @@ function schemaError(file: string, error: z.ZodError, json: unknown): ConfigErro
 
 function resolvePaths(config: Config, folder: string): Config {
   const absolute = (name: string): string => path.resolve(folder, name);
-  const { storage } = config;
   return {
     ...config,
     hostKeys: config.hostKeys.map(absolute),
@@ -71,11 +70,45 @@ function resolvePaths(config: Config, folder: string): Config {
     users: config.users.map((user) =>
       user.passwordHashFile === undefined ? user : { ...user, passwordHashFile: absolute(user.passwordHashFile) },
     ),
-    storage:
-      'root' in storage
-        ? { ...storage, root: absolute(storage.root) }
-        : 'spoolDirectory' in storage && storage.spoolDirectory !== undefined
-          ? { ...storage, spoolDirectory: absolute(storage.spoolDirectory) }
-          : storage,
+    storage: resolveStorage(config.storage, absolute),
+    ...(config.metrics !== undefined && { metrics: resolveMetrics(config.metrics, absolute) }),
   };
+}
+
+type Resolve = (name: string) => string;
+
+function resolveStorage(storage: StorageConfig, absolute: Resolve): StorageConfig {
+  switch (storage.type) {
+    case 'local':
+      return { ...storage, root: absolute(storage.root) };
+    case 's3': {
+      const { spoolDirectory, tls } = storage;
+      const { postQuantum, ...files } = tls;
+      return {
+        ...storage,
+        ...(spoolDirectory !== undefined && { spoolDirectory: absolute(spoolDirectory) }),
+        tls: { postQuantum, ...resolveAll(files, absolute) },
+      };
+    }
+    case 'memory':
+      return storage;
+  }
+}
+
+function resolveMetrics({ tls, ...settings }: MetricsConfig, absolute: Resolve): MetricsConfig {
+  if (tls === undefined) return settings;
+  const { postQuantum, ...files } = tls;
+  return { ...settings, tls: { postQuantum, ...resolveAll(files, absolute) } };
+}
+
+/** Every value is the name of a file. */
+function resolveAll<Files extends Readonly<Record<string, string | undefined>>>(
+  files: Files,
+  absolute: Resolve,
+): Files {
+  const resolved = Object.entries(files).map(([setting, file]) => [
+    setting,
+    file === undefined ? file : absolute(file),
+  ]);
+  return Object.fromEntries(resolved) as Files;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { POST_QUANTUM_SETTINGS } from '../policy/post-quantum-setting.ts';
+import { TLS_POST_QUANTUM } from '../tls/groups.ts';
 import * as auth from '../auth/limits.ts';
 import * as connection from '../connection/limits.ts';
 import * as server from '../server/limits.ts';
@@ -113,12 +114,57 @@ const memoryStorage = z.strictObject({
   partialUploads: z.enum(['store', 'discard']).default('store'),
 });
 
+const tlsPostQuantum = z
+  .enum(TLS_POST_QUANTUM)
+  .default('prefer')
+  .describe(
+    'prefer: a post-quantum key exchange wherever the other end has one. require: the other end is refused without one.',
+  );
+
+const storageTls = z
+  .strictObject({
+    postQuantum: tlsPostQuantum,
+    caFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Certificates (PEM) of the authorities that are trusted, instead of those that Node knows.'),
+    certificateFile: z.string().min(1).optional().describe('Our certificate (PEM), for a store that asks for one.'),
+    keyFile: z.string().min(1).optional().describe('The private key (PEM) of "certificateFile".'),
+  })
+  .superRefine(({ certificateFile, keyFile }, context) => {
+    if ((certificateFile === undefined) === (keyFile === undefined)) return;
+    const [missing, given] =
+      keyFile === undefined ? (['keyFile', 'certificateFile'] as const) : (['certificateFile', 'keyFile'] as const);
+    context.addIssue({ code: 'custom', path: [missing], message: `is missing: "${given}" needs it` });
+  });
+
+const metricsTls = z
+  .strictObject({
+    certificateFile: z
+      .string()
+      .min(1)
+      .describe('The certificate (PEM), followed by those between it and its authority.'),
+    keyFile: z.string().min(1).describe('Its private key (PEM).'),
+    postQuantum: tlsPostQuantum,
+    clientCaFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Certificates (PEM) of authorities: clients need a certificate of one of them. Default: they need none.',
+      ),
+  })
+  .optional()
+  .describe('HTTPS instead of HTTP. The files are read again when they change.');
+
 const s3Settings = z.strictObject({
   type: z.literal('s3'),
   bucket: z.string(),
   prefix: z.string().max(900).default('').describe('Put before every key; "" or ending in "/".'),
   region: z.string().min(1).default('us-east-1'),
   endpoint: z.url().optional().describe('For stores other than AWS S3.'),
+  tls: storageTls.prefault({}).describe('For https endpoints.'),
   forcePathStyle: z.boolean().optional().describe('Default: true where an endpoint is given.'),
   credentials: z
     .strictObject({
@@ -155,9 +201,20 @@ const s3Settings = z.strictObject({
   renameConcurrency: whole(s3.RENAME_CONCURRENCY),
 });
 
-const s3Storage = s3Settings.superRefine(({ bucket, endpoint }, context) => {
+export function isPlainHttp(endpoint: string): boolean {
+  return /^http:/i.test(endpoint);
+}
+
+const s3Storage = s3Settings.superRefine(({ bucket, endpoint, tls }, context) => {
   const message = bucketNameProblem(bucket, endpoint === undefined);
   if (message !== undefined) context.addIssue({ code: 'custom', path: ['bucket'], message });
+  if (endpoint === undefined || !isPlainHttp(endpoint)) return;
+  const { postQuantum, ...files } = tls;
+  const [file] = Object.keys(files);
+  const needs = postQuantum === 'require' ? 'tls.postQuantum' : file === undefined ? undefined : `tls.${file}`;
+  if (needs === undefined) return;
+  const problem = `is plain http, and "${needs}" needs TLS: expected a URL that begins with https:`;
+  context.addIssue({ code: 'custom', path: ['endpoint'], message: problem });
 });
 
 const settings = z.strictObject({
@@ -272,9 +329,10 @@ const settings = z.strictObject({
     .strictObject({
       host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
       port: z.int().min(0).max(65535).default(9464).describe('TCP port; 0 lets the system pick one.'),
+      tls: metricsTls,
     })
     .optional()
-    .describe('Where /metrics, /healthz and /readyz are served over HTTP. Default: nowhere.'),
+    .describe('Where /metrics, /healthz and /readyz are served over HTTP, or HTTPS. Default: nowhere.'),
   reload: z
     .strictObject({
       watch: z
@@ -305,3 +363,5 @@ export const configSchema = settings.refine(
 export type Config = z.output<typeof configSchema>;
 export type UserConfig = Config['users'][number];
 export type StorageConfig = Config['storage'];
+export type S3StorageConfig = Extract<StorageConfig, { type: 's3' }>;
+export type MetricsConfig = NonNullable<Config['metrics']>;

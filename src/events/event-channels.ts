@@ -35,6 +35,8 @@ export const EVENT_CHANNELS: Readonly<Record<EventType, Channel>> = {
   'sftp.internal-error': channel('latticeport:sftp.internal-error'),
   'storage.reachable': channel('latticeport:storage.reachable'),
   'storage.unreachable': channel('latticeport:storage.unreachable'),
+  'storage.connected': channel('latticeport:storage.connected'),
+  'storage.connection-refused': channel('latticeport:storage.connection-refused'),
   'storage.event': channel('latticeport:storage.event'),
   'storage.request': channel('latticeport:storage.request'),
 };

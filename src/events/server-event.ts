@@ -65,6 +65,23 @@ export type ServerFact =
       readonly problem: string;
     }
   | {
+      readonly type: 'storage.connected';
+      readonly host: string;
+      /** Such as `TLSv1.3`. */
+      readonly protocol: string;
+      readonly cipher: string;
+      /** Of the key exchange; null where there was none of its own. */
+      readonly group: string | null;
+      readonly postQuantum: boolean;
+    }
+  | {
+      readonly type: 'storage.connection-refused';
+      readonly host: string;
+      readonly code: string;
+      /** What does not go together. */
+      readonly problem: string;
+    }
+  | {
       readonly type: 'storage.event';
       /** Such as `UPLOAD_SWEPT`: a name out of the store's code. */
       readonly name: string;

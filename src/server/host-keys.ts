@@ -55,10 +55,10 @@ function readPassphrase(file: string, configFile: string): string {
 }
 
 /**
- * Another user of the machine who can read a host key can impersonate the server. A file of somebody else's (a secret that root
+ * Another user of the machine who can read a private key can impersonate the server. Throws ConfigError for such a file. A file of somebody else's (a secret that root
  * mounts into a container for our group) may be readable by the group: that is how we read it.
  */
-function refuseOpenFile(file: string, configFile: string, at: string): void {
+export function refuseOpenFile(file: string, configFile: string, at: string): void {
   const { mode, uid } = statSync(file);
   if ((mode & (uid === process.getuid?.() ? 0o077 : 0o007)) !== 0) {
     throw new ConfigError(configFile, at, `${file} can be read by others: run chmod 600 on it`);

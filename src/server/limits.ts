@@ -95,6 +95,15 @@ export const MAX_ADMISSION_SOURCES = 65_536;
  */
 export const RESERVED_DESCRIPTORS = 128;
 
+/**
+ * Of connections to the store that one of the two ends refuses, one is told in so long: each request makes one, and what is
+ * wrong is the same.
+ */
+export const LINK_REFUSAL_TELL_MS = 60_000;
+
+/** Likewise of clients of an HTTPS port whose handshake fails: strangers must not fill the log. */
+export const HANDSHAKE_REFUSAL_TELL_MS = 60_000;
+
 /** So often it is tried whether there are descriptors: the system does not say when it refuses connections for them. */
 export const DESCRIPTOR_CHECK_MS = 1000;
 

@@ -6,6 +6,7 @@ import type { SftpSession } from '../sftp/session.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { BuildInfo, Metrics } from '../telemetry/metrics.ts';
 import type { MemoryUse } from '../telemetry/storage-metrics.ts';
+import { isPostQuantumGroup } from '../tls/groups.ts';
 import type { SshListener } from './ssh-listener.ts';
 import { configuredStore } from './store.ts';
 import { VERSION } from './version.ts';
@@ -31,8 +32,9 @@ export interface MetricsSources {
 /** Lets the metrics look at what is open and held whenever somebody asks for them. */
 export function connectSources(metrics: Metrics, sources: MetricsSources): void {
   const { listener, store, storage, windows, sftpSessions } = sources;
-  const { budgets, faultKinds } = configuredStore(storage);
+  const { budgets, faultKinds, tlsGroups } = configuredStore(storage);
   metrics.storage.knowsReasons(faultKinds);
+  for (const group of tlsGroups) metrics.storage.mayConnect(group, isPostQuantumGroup(group));
   metrics.ssh.sessions = () => ({
     authenticated: listener.sessions - listener.unauthenticated,
     unauthenticated: listener.unauthenticated,

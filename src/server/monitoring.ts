@@ -1,8 +1,13 @@
-import type { Config } from '../config/schema.ts';
+import type { MetricsConfig } from '../config/schema.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { MetricsServer } from '../telemetry/metrics-server.ts';
+import type { TlsServerOptions } from '../tls/https-listener.ts';
+import { tlsReason } from '../tls/tls-fault.ts';
+import { CertificateFiles } from './certificate-files.ts';
+import { HANDSHAKE_REFUSAL_TELL_MS } from './limits.ts';
 import { buildInfo } from './metrics-sources.ts';
+import { listenerTls, type ListenerTls } from './tls-material.ts';
 
 type State = 'starting' | 'ready' | 'draining';
 
@@ -18,6 +23,8 @@ export async function createMetrics(): Promise<Metrics> {
 export class Monitoring {
   readonly metrics: Metrics;
   readonly #http: MetricsServer;
+  #files: CertificateFiles | undefined;
+  #refusalTold = -Infinity;
   #state: State = 'starting';
   /** In place of this process's own metrics: those of all its workers, added up. */
   text: () => Promise<string>;
@@ -26,25 +33,37 @@ export class Monitoring {
   /** Whether the store has answered. */
   storageReady: () => boolean = () => true;
 
-  private constructor(metrics: Metrics, log: Logger) {
+  private constructor(metrics: Metrics, log: Logger, tls: TlsServerOptions | undefined) {
     this.metrics = metrics;
     this.text = () => metrics.text();
-    this.#http = new MetricsServer({
-      metrics: () => this.text(),
-      notReady: () => this.#notReady(),
-      onError: (error) => {
-        log.error({ event: 'metrics.failed', err: error }, 'metrics cannot be served');
+    this.#http = new MetricsServer(
+      {
+        metrics: () => this.text(),
+        notReady: () => this.#notReady(),
+        onError: (error) => {
+          log.error({ event: 'metrics.failed', err: error }, 'metrics cannot be served');
+        },
+        onRefused: (error, remoteAddress) => {
+          this.#refused(error, remoteAddress, log);
+        },
       },
-    });
+      { tls },
+    );
   }
 
-  /** Listens, and says that the server is not ready yet. Rejects with the system's error for the port. */
-  static async start({ host, port }: NonNullable<Config['metrics']>, log: Logger): Promise<Monitoring> {
-    const monitoring = new Monitoring(await createMetrics(), log);
+  /**
+   * Listens, and says that the server is not ready yet. Rejects with ConfigError, which names `configFile`, for a certificate
+   * that cannot be used, and with the system's error for the port.
+   */
+  static async start({ host, port, tls }: MetricsConfig, log: Logger, configFile = ''): Promise<Monitoring> {
+    const material = tls === undefined ? undefined : listenerTls(tls, configFile, '$.metrics.tls');
+    const monitoring = new Monitoring(await createMetrics(), log, material);
     const address = await monitoring.#http.listen(host, port);
+    if (tls !== undefined) monitoring.#watch(tls, configFile, log);
+    const scheme = tls === undefined ? 'http' : 'https';
     log.info(
-      { event: 'metrics.listening', host: address.address, port: address.port },
-      `metrics and health on http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+      { event: 'metrics.listening', host: address.address, port: address.port, tls: tls !== undefined },
+      `metrics and health on ${scheme}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
     );
     return monitoring;
   }
@@ -59,8 +78,38 @@ export class Monitoring {
     this.#state = 'draining';
   }
 
+  /** Looks now whether the certificate has changed, without waiting for the next time. */
+  checkCertificate(): void {
+    this.#files?.look();
+  }
+
   close(): void {
+    this.#files?.close();
     this.#http.close();
+  }
+
+  #watch(tls: ListenerTls, configFile: string, log: Logger): void {
+    this.#files = new CertificateFiles(tls, configFile, '$.metrics.tls', {
+      onChange: (changed) => {
+        this.#http.useCertificate(changed);
+        log.info({ event: 'metrics.certificate-reloaded', file: tls.certificateFile }, 'new connections get it');
+      },
+      onProblem: ({ file, jsonPath, message }) => {
+        log.error({ event: 'metrics.certificate-refused', file, jsonPath }, `${message}; the one before stays`);
+      },
+    });
+  }
+
+  /** A client whose handshake failed: it may be the operator's own, or a stranger's scan. */
+  #refused(error: Error, remoteAddress: string, log: Logger): void {
+    const now = performance.now();
+    const line = { event: 'metrics.client-refused', remoteAddress, code: (error as NodeJS.ErrnoException).code };
+    const message = `no TLS connection with a client of the metrics: ${tlsReason(error)}`;
+    if (now - this.#refusalTold < HANDSHAKE_REFUSAL_TELL_MS) log.debug(line, message);
+    else {
+      this.#refusalTold = now;
+      log.warn(line, message);
+    }
   }
 
   #notReady(): string | null {

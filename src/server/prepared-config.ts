@@ -14,6 +14,7 @@ import type { HostKeyPassphrases } from './host-keys.ts';
 import { checkPostQuantum } from './insistence.ts';
 import { loadRevokedKeys } from './revoked-keys.ts';
 import type { RevokedKeyFiles } from './revoked-keys.ts';
+import { checkTls } from './tls-material.ts';
 import { ConfiguredUsers } from './users.ts';
 
 /** The policies that come with the server. */
@@ -45,6 +46,7 @@ export function prepareConfig(loaded: LoadedConfig, passphrases?: HostKeyPassphr
   checkFipsMode(config.fips, policy, cryptoModule(), file, '$.fips');
   checkComputable(policy, file, '$.securityPolicy');
   checkPostQuantum(config.postQuantum, policy, file, '$.postQuantum');
+  checkTls(loaded);
   const hostKeys = loadHostKeys(config.hostKeys, file, config.hostKeyPassphraseFile, passphrases);
   offeredAlgorithms(policy, hostKeys, file);
   const users = new ConfiguredUsers(config.users, file, config.fips === 'required' || cryptoModule().enabled);

@@ -10,5 +10,14 @@ export function publishedStoreEvents(server: string): StoreWatchers {
     onTry: (ended) => {
       if (isWatched('storage.request')) publish({ type: 'storage.request', server, ...ended });
     },
+    onLink: (event) => {
+      if (event.kind === 'opened') {
+        const { host, protocol, cipher, group, postQuantum } = event;
+        publish({ type: 'storage.connected', server, host, protocol, cipher, group, postQuantum });
+      } else {
+        const { host, code, problem } = event;
+        publish({ type: 'storage.connection-refused', server, host, code, problem });
+      }
+    },
   };
 }

@@ -21,6 +21,9 @@ export function eventMetrics(metrics: Metrics): EventHandlers {
       // These two are counted with their reasons, by the requests themselves.
       if (name !== 'S3_RETRY' && name !== 'S3_GIVE_UP') storage.event(name);
     },
+    'storage.connected': ({ group, postQuantum }) => {
+      storage.connected(group, postQuantum);
+    },
     'storage.request': (event) => {
       storage.request(event);
     },

@@ -1,6 +1,8 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { HttpsListener, type TlsServerOptions } from '../tls/https-listener.ts';
 import {
   METRICS_CHECK_MS,
   METRICS_CONNECTION_MS,
@@ -20,6 +22,16 @@ export interface MetricsSource {
   notReady(): string | null;
   /** `metrics` failed. */
   onError(error: unknown): void;
+  /** A client's TLS handshake failed: not more often than clients connect. */
+  onRefused?(error: Error, remoteAddress: string): void;
+}
+
+export interface MetricsServerOptions {
+  /** HTTPS instead of HTTP. */
+  readonly tls?: TlsServerOptions | undefined;
+  readonly headersMs?: number;
+  readonly connectionMs?: number;
+  readonly handshakeMs?: number;
 }
 
 interface Answer {
@@ -30,34 +42,42 @@ interface Answer {
 }
 
 /**
- * Serves `/metrics`, `/healthz` and `/readyz` over HTTP, for GET and HEAD and nothing else. One request a connection,
+ * Serves `/metrics`, `/healthz` and `/readyz` over HTTP or HTTPS, for GET and HEAD and nothing else. One request a connection,
  * with small limits on everything; when there are too many, the oldest that has not asked goes. Does not keep the process alive.
  */
 export class MetricsServer {
-  readonly #http: Server;
+  readonly #http: Server | HttpsServer;
+  readonly #https: HttpsListener | undefined;
   readonly #source: MetricsSource;
   /** Connections whose request has not come whole, and those that are being answered; the oldest first. */
   readonly #incomplete = new Set<Socket>();
   readonly #answering = new Set<Socket>();
-  readonly #timeouts: { readonly headersMs: number; readonly connectionMs: number };
 
-  constructor(source: MetricsSource, timeouts: { headersMs?: number; connectionMs?: number } = {}) {
+  constructor(source: MetricsSource, options: MetricsServerOptions = {}) {
+    const { tls, handshakeMs, headersMs = METRICS_HEADERS_MS, connectionMs = METRICS_CONNECTION_MS } = options;
     this.#source = source;
-    this.#timeouts = { headersMs: METRICS_HEADERS_MS, connectionMs: METRICS_CONNECTION_MS, ...timeouts };
-    this.#http = createServer({
+    const bounds: ServerOptions = {
       maxHeaderSize: METRICS_HEADER_BYTES,
-      headersTimeout: this.#timeouts.headersMs,
-      requestTimeout: this.#timeouts.headersMs,
-      connectionsCheckingInterval: Math.min(METRICS_CHECK_MS, this.#timeouts.headersMs),
+      headersTimeout: headersMs,
+      requestTimeout: headersMs,
+      connectionsCheckingInterval: Math.min(METRICS_CHECK_MS, headersMs),
       keepAlive: false,
-    });
-    this.#http.maxHeadersCount = METRICS_HEADERS;
-    this.#http.on('connection', (socket) => {
+    };
+    if (tls !== undefined) {
+      const onRefused = (error: Error, remoteAddress: string): void => source.onRefused?.(error, remoteAddress);
+      this.#https = new HttpsListener(bounds, tls, {
+        onRefused,
+        ...(handshakeMs === undefined ? {} : { handshakeMs }),
+      });
+    }
+    const http = (this.#http = this.#https?.server ?? createServer(bounds));
+    http.maxHeadersCount = METRICS_HEADERS;
+    http.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       this.#makeRoom();
       this.#incomplete.add(socket);
       const timer = setTimeout(() => {
         socket.destroy();
-      }, this.#timeouts.connectionMs).unref();
+      }, connectionMs).unref();
       socket.on('close', () => {
         clearTimeout(timer);
         this.#incomplete.delete(socket);
@@ -65,13 +85,20 @@ export class MetricsServer {
       });
       socket.unref();
     });
-    this.#http.on('request', (request, response) => {
+    http.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.#incomplete.delete(request.socket);
       this.#answering.add(request.socket);
       void this.#serve(request, response);
     });
     // A body that waits for leave to come is not wanted.
-    this.#http.on('checkContinue', (request, response) => void this.#serve(request, response));
+    http.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      void this.#serve(request, response);
+    });
+  }
+
+  /** Connections from now on get another certificate. */
+  useCertificate({ context }: TlsServerOptions): void {
+    this.#https?.use(context);
   }
 
   /** Rejects with the system's error. */
@@ -92,6 +119,10 @@ export class MetricsServer {
   }
 
   close(): void {
+    if (this.#https !== undefined) {
+      this.#https.close();
+      return;
+    }
     this.#http.close();
     this.#http.closeAllConnections();
   }

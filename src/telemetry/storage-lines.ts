@@ -7,7 +7,21 @@ const PROBLEM = /(_FAILED|_GIVE_UP|_LEFT|_INTERRUPTED|_HIDDEN|_UNKNOWN|_UNSUPPOR
 
 /** Log lines of a store. */
 export function storageLines(log: Logger): EventHandlers {
+  /** The group of the last connection, by host: there are as many hosts as the configuration leads to. */
+  const groups = new Map<string, string | null>();
   return {
+    'storage.connected': ({ type, host, protocol, cipher, group, postQuantum }) => {
+      const line = { event: type, host, protocol, cipher, group, postQuantum };
+      const [before, isFirst] = [groups.get(host), !groups.has(host)];
+      groups.set(host, group);
+      const what = `${protocol} with ${group ?? 'no key exchange of its own'}, ${postQuantum ? 'post-quantum' : 'classical'}`;
+      if (isFirst) log.info(line, `connected to ${host}: ${what}`);
+      else if (before !== group) log.info(line, `connected to ${host}: ${what}; before it was ${before ?? 'without'}`);
+      else log.debug(line, `connected to ${host}: ${what}`);
+    },
+    'storage.connection-refused': ({ type, host, code, problem }) => {
+      log.error({ event: type, host, code }, `no connection to ${host}: ${problem}`);
+    },
     'storage.event': ({ name, fields }) => {
       storeLine(log, name, fields);
     },

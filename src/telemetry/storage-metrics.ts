@@ -39,6 +39,7 @@ export class StorageMetrics {
   readonly #retries: Counter<'reason'>;
   readonly #failures: Counter<'reason'>;
   readonly #events: Counter<'event'>;
+  readonly #tlsConnections: Counter<'group' | 'kind'>;
   /** What the store holds at the moment. */
   use: () => StoreUse = () => ({ memory: [], uploadsWaiting: 0, spoolBytes: 0, openReads: 0, openWrites: 0 });
 
@@ -68,6 +69,12 @@ export class StorageMetrics {
       name: 'latticeport_s3_failures_total',
       help: 'Requests to S3 that failed for good, by what went wrong last.',
       labelNames: ['reason'],
+      registers,
+    });
+    this.#tlsConnections = new Counter({
+      name: 'latticeport_s3_tls_connections_total',
+      help: 'New TLS connections to S3, by the group of their key exchange.',
+      labelNames: ['group', 'kind'],
       registers,
     });
     this.#events = new Counter({
@@ -133,6 +140,16 @@ export class StorageMetrics {
     if (outcome === 'ok') this.#seconds.observe({ operation }, milliseconds / 1000);
     else if (outcome === 'retried') this.#retries.inc({ reason });
     else if (outcome === 'failed' && !ordinary) this.#failures.inc({ reason });
+  }
+
+  /** Such a connection may come: its series is there from now on. */
+  mayConnect(group: string, postQuantum: boolean): void {
+    this.#tlsConnections.inc({ group, kind: postQuantum ? 'post-quantum' : 'classical' }, 0);
+  }
+
+  /** `group` is one that we have offered; null: there was none. */
+  connected(group: string | null, postQuantum: boolean): void {
+    this.#tlsConnections.inc({ group: group ?? 'none', kind: postQuantum ? 'post-quantum' : 'classical' });
   }
 
   /** `event` is a name out of our own code. */

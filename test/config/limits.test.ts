@@ -13,6 +13,7 @@ import * as s3 from '../../src/storage/s3/limits.ts';
 import { resolveOptions } from '../../src/storage/s3/s3-options.ts';
 import { MAX_OBJECT_BYTES, MAX_PART_BYTES, MIN_PART_BYTES } from '../../src/storage/s3/upload/part-plan.ts';
 import * as telemetry from '../../src/telemetry/limits.ts';
+import * as tls from '../../src/tls/limits.ts';
 import * as transport from '../../src/transport/limits.ts';
 
 interface Limit {
@@ -66,6 +67,7 @@ const ROOMS: Readonly<Record<string, object>> = {
   'storage/local/limits.ts': local,
   'storage/s3/limits.ts': s3,
   'telemetry/limits.ts': telemetry,
+  'tls/limits.ts': tls,
   'transport/limits.ts': transport,
 };
 
@@ -82,6 +84,7 @@ const NO_LIMITS = [
   'log.level',
   'metrics.host',
   'metrics.port',
+  'metrics.tls.postQuantum',
   'policyDirectories',
   'postQuantum',
   'reload.endRevokedSessions',
@@ -104,6 +107,7 @@ const NO_LIMITS = [
   'storage:s3.requestChecksumCalculation',
   'storage:s3.responseChecksumValidation',
   'storage:s3.setStat',
+  'storage:s3.tls.postQuantum',
   'users[].disabled',
   'users[].homeDirectoryMappings',
   'users[].homeDirectoryMappings[].readOnly',

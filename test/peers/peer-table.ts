@@ -29,6 +29,7 @@ export interface PeerRow {
 const SFTP = { program: 'sftp', versionProgram: 'ssh', versionArguments: ['-V'], pattern: /^OpenSSH_(\S+?),?\s/m };
 const OPENSSH = { ...SFTP, programs: ['ssh', 'scp', 'ssh-keygen'] };
 const SSHD = { program: 'sshd', versionArguments: ['-V'], pattern: /OpenSSH_([^\s,]+)/ };
+const OPENSSL = { program: 'openssl', versionArguments: ['version'], pattern: /^OpenSSL (\S+)/m };
 /** ML-KEM on, and the only ones whose programs the tests have met. */
 const OPENSSH_10 = { from: '10.0', below: '11' };
 
@@ -154,6 +155,9 @@ export const PEERS = {
     versionArguments: ['--help'],
     pattern: /ssh-audit(?:\.py)? v?([\d.]+)/,
   },
+  // 3.5 is the first with ML-KEM; the machine's may be older, which is what its tests want.
+  'openssl-sid': { home: 'sid', versions: { from: '3.5', below: '4' }, ...OPENSSL },
+  'openssl-machine': { home: 'machine', versions: { from: '3.0', below: '4' }, ...OPENSSL },
   tshark: {
     home: 'machine',
     program: 'tshark',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
+import { publish, subscribe } from '../../src/events/event-channels.ts';
 import { eventMetrics } from '../../src/telemetry/event-metrics.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { Tally } from '../../src/telemetry/tally.ts';
@@ -32,6 +33,7 @@ function exercise(): void {
   metrics.storage.request({ operation: 'PutObject', milliseconds: 20, outcome: 'retried', reason: 'reset' });
   metrics.storage.request({ operation: 'PutObject', milliseconds: 20, outcome: 'failed', reason: 'access-denied' });
   metrics.storage.event('UPLOAD_SWEPT');
+  metrics.storage.connected('X25519MLKEM768', true);
   metrics.storage.use = () => ({
     memory: [{ budget: 'upload', usedBytes: 1, limitBytes: 2 }],
     uploadsWaiting: 3,
@@ -109,6 +111,24 @@ test('what requirements refuse is counted apart, from 0 on', async () => {
   for (const outcome of ['not-post-quantum', 'not-post-quantum-key']) {
     expect(text).toContain(`latticeport_logins_total{method="publickey",outcome="${outcome}"} 0\n`);
   }
+});
+
+test('connections to the store are counted by group, from 0 on', async () => {
+  const detach = subscribe('s-a', eventMetrics(metrics), (error) => {
+    throw error;
+  });
+  metrics.storage.mayConnect('X25519', false);
+  const connected = { type: 'storage.connected', server: 's-a', host: 'h', protocol: 'TLSv1.3', cipher: 'c' } as const;
+  publish({ ...connected, group: 'X25519MLKEM768', postQuantum: true });
+  publish({ ...connected, group: 'X25519MLKEM768', postQuantum: true });
+  publish({ ...connected, group: null, postQuantum: false });
+  detach();
+  const text = await metrics.text();
+  expect(text).toContain('latticeport_s3_tls_connections_total{group="X25519",kind="classical"} 0\n');
+  expect(samplesOf(text, 'latticeport_s3_tls')).toEqual({
+    'latticeport_s3_tls_connections_total{group="X25519MLKEM768",kind="post-quantum"}': 2,
+    'latticeport_s3_tls_connections_total{group="none",kind="classical"}': 1,
+  });
 });
 
 test('an answer of the store that is no trouble is no failure', async () => {

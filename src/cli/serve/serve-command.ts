@@ -179,7 +179,7 @@ async function startMonitoring(
 ): Promise<Monitoring | undefined> {
   const { metrics } = loaded.config;
   if (metrics === undefined) return undefined;
-  const monitoring = await Monitoring.start(metrics, log).catch((error: unknown) => {
+  const monitoring = await Monitoring.start(metrics, log, loaded.file).catch((error: unknown) => {
     throw listenError(error, metrics, 'another "metrics.port"') ?? error;
   });
   monitoring.metrics.logLinesLost = () => output.linesLost;

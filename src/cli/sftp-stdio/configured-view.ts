@@ -28,6 +28,9 @@ export async function openConfiguredView(
     onEvent: (name, fields) => {
       storeLine(log, name, fields);
     },
+    onLink: (event) => {
+      if (event.kind === 'refused') log.error(event, `no connection to ${event.host}: ${event.problem}`);
+    },
   });
   const view = viewOf(user, store);
   await view.prepare();

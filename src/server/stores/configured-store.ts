@@ -2,6 +2,7 @@ import type { UserConfig } from '../../config/schema.ts';
 import type { ObjectStore, StoreEventSink } from '../../storage/object-store.ts';
 import type { BucketProblem } from '../../storage/s3/api/probe-bucket.ts';
 import type { RequestTry } from '../../storage/s3/api/retry.ts';
+import type { LinkEvent } from './link-watch.ts';
 
 /** Memory that all transfers of a store share. Bytes. */
 export interface StoreBudgets {
@@ -21,6 +22,8 @@ export interface ConfiguredStore {
   readonly budgets: StoreBudgets | undefined;
   /** The reasons of its failed requests, where it makes any: for metrics. */
   readonly faultKinds: readonly string[];
+  /** The groups that its TLS connections may come to, where it makes any: for metrics. */
+  readonly tlsGroups: readonly string[];
   /**
    * Whether it can work: null, or what keeps it from answering for now.
    * @throws ConfigError for what will not go away by itself, with the name of the configuration `file`
@@ -37,6 +40,8 @@ export interface StoreWatchers {
   readonly onEvent: StoreEventSink;
   /** Of requests to a store on the network. */
   readonly onTry?: (ended: RequestTry) => void;
+  /** Of TLS connections to such a store. */
+  readonly onLink?: (event: LinkEvent) => void;
 }
 
 /** `bucket "files" at http://127.0.0.1:9000: NoSuchBucket (404): there is no such bucket`. */

@@ -13,6 +13,7 @@ export function localStore(storage: Extract<StorageConfig, { type: 'local' }>): 
     directory: root,
     budgets: undefined,
     faultKinds: [],
+    tlsGroups: [],
     check: async (file, users) => {
       const problem = await rootProblem(root, isWritten(users));
       if (problem !== null) throw new ConfigError(file, '$.storage.root', problem);

@@ -10,6 +10,7 @@ export function memoryStore({ partialUploads }: Extract<StorageConfig, { type: '
     directory: undefined,
     budgets: undefined,
     faultKinds: [],
+    tlsGroups: [],
     check: async () => Promise.resolve(null),
     probe: async () => Promise.resolve(null),
     open: async () => Promise.resolve(new MemoryStore({ partialUploads })),

@@ -1,44 +1,71 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { StorageConfig } from '../../config/schema.ts';
+import { isPlainHttp, type S3StorageConfig as S3Config } from '../../config/schema.ts';
 import { ConfigError } from '../../policy/config-error.ts';
 import type { StoreEventSink } from '../../storage/object-store.ts';
 import { FAULT_KINDS } from '../../storage/s3/api/fault-kind.ts';
 import type { BucketProblem } from '../../storage/s3/api/probe-bucket.ts';
 import type { S3Credentials } from '../../storage/s3/api/s3-client.ts';
 import type { S3StoreOptions } from '../../storage/s3/s3-options.ts';
+import { likelyGroups } from '../../tls/groups.ts';
+import { storeTls } from '../tls-material.ts';
 import { problemAt, type ConfiguredStore } from './configured-store.ts';
-
-type S3Config = Extract<StorageConfig, { type: 's3' }>;
+import { LinkWatch } from './link-watch.ts';
+import { storageLink } from './storage-link.ts';
 
 /** Files in a bucket. The SDK is large: only those who use it load it. */
 export function s3Store(storage: S3Config): ConfiguredStore {
   const { bucket, endpoint, region, prefix, uploadBudgetBytes, readAheadBudgetBytes } = storage;
   const place = `bucket ${JSON.stringify(bucket)} at ${endpoint ?? `AWS S3 in ${region}`}`;
-  const probe = async (): Promise<BucketProblem | null> => {
-    const { probeBucket } = await import('../../storage/s3/api/probe-bucket.ts');
-    return probeBucket(s3Options(storage, () => undefined));
-  };
   return {
     place,
     identity: JSON.stringify(['s3', endpoint ?? '', region, bucket, prefix]),
     directory: undefined,
     budgets: { uploadBytes: uploadBudgetBytes, readAheadBytes: readAheadBudgetBytes },
     faultKinds: FAULT_KINDS,
+    tlsGroups: endpoint !== undefined && isPlainHttp(endpoint) ? [] : likelyGroups(storage.tls.postQuantum),
     check: async (file) => {
-      const problem = await probe();
+      const problem = await look(storage, file);
       if (problem?.permanent === true) {
         throw new ConfigError(file, `$.storage.${problem.setting}`, problemAt(place, problem));
       }
       return problem;
     },
-    probe,
-    open: async (file, { onEvent, onTry }) => {
+    probe: async () => {
+      try {
+        return await look(storage, '');
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+        // A file that was there at the start is not any more.
+        const words = error.problems.map(({ problem }) => problem).join('; ');
+        return { permanent: true, code: 'ConfigError', status: undefined, setting: 'tls.certificateFile', words };
+      }
+    },
+    open: async (file, { onEvent, onTry, onLink }) => {
       checkBudget(storage, file);
+      const tls = storeTls(storage, file);
+      const watch = onLink === undefined ? undefined : new LinkWatch(tls, onLink);
       const { S3Store } = await import('../../storage/s3/s3-store.ts');
-      return S3Store.open({ ...s3Options(storage, onEvent), onTry });
+      return S3Store.open({ ...s3Options(storage, onEvent), tls, onTry, onConnection: watch?.onConnection });
     },
   };
+}
+
+/** Asks the store once. Throws ConfigError, with the name of the configuration `file`, for TLS settings that cannot be used. */
+async function look(storage: S3Config, file: string): Promise<BucketProblem | null> {
+  const tls = storeTls(storage, file);
+  const { probeBucket } = await import('../../storage/s3/api/probe-bucket.ts');
+  const problem = await probeBucket({ ...s3Options(storage, () => undefined), tls });
+  if (problem === null || !tls.encryptedOnly || !mayBeClassical(problem)) return problem;
+  const link = await storageLink(storage, file);
+  if (link.kind !== 'failed' || link.offered === null) return problem;
+  const { code, problem: words } = link;
+  return { permanent: true, code, status: undefined, setting: 'tls.postQuantum', words };
+}
+
+/** Most stores that find no common group say so; some devices before them hang up. */
+function mayBeClassical({ permanent, status, code }: BucketProblem): boolean {
+  return status === undefined && (permanent || code === 'ECONNRESET');
 }
 
 /** An upload fills one part while another is on its way, and an eighth of the budget is kept for small files. */

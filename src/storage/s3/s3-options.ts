@@ -6,6 +6,7 @@ import type { MemoryBudget } from '../flow/memory-budget.ts';
 import type { StorageClassOptions } from './api/object-fields.ts';
 import { DEFAULT_RETRY, type RequestTry, type RetryOptions } from './api/retry.ts';
 import type { ChecksumMode, S3Credentials } from './api/s3-client.ts';
+import type { StoreConnectionSink, StoreTls } from './api/store-agents.ts';
 import {
   CLAIM_LEASE_MS,
   LIST_REQUESTS,
@@ -71,6 +72,8 @@ export interface S3StoreOptions extends StorageClassOptions {
   readonly connectTimeoutMs?: number;
   /** Without a byte from the store a request is broken off and tried again. Default 30,000. */
   readonly idleTimeoutMs?: number;
+  /** Default: Node's own, and plain HTTP where the endpoint says so. */
+  readonly tls?: StoreTls;
 
   /** The first thousand parts of an upload; 5 MiB to 5 GiB. */
   readonly partBytes?: number;
@@ -119,6 +122,8 @@ export interface S3StoreOptions extends StorageClassOptions {
   readonly events?: StoreEventSink;
   /** Told of every request; must not throw. */
   readonly onTry?: ((ended: RequestTry) => void) | undefined;
+  /** Told of every TLS connection to the store; must not throw. */
+  readonly onConnection?: StoreConnectionSink | undefined;
   readonly clock?: Clock;
   /** Uniform in [0, 1). */
   readonly random?: () => number;

@@ -1,3 +1,4 @@
+import { tlsFaultOf } from '../../../tls/tls-fault.ts';
 import { StorageError } from '../../object-store.ts';
 
 /** What is to be done about a failed request. */
@@ -26,6 +27,9 @@ export interface Fault {
   /** True if the request may have been carried out although no answer came. */
   readonly ambiguous: boolean;
 }
+
+/** Where a link must be encrypted and the endpoint is plain http, requests fail with this code. */
+export const NOT_ENCRYPTED = 'NotEncrypted';
 
 const RETRY_CODES = new Set([
   'InternalError',
@@ -110,12 +114,18 @@ export function isPreconditionFailure(error: unknown): boolean {
   return statusOf(error) === 412 || codeOf(error) === 'PreconditionFailed';
 }
 
+/** True where the two ends of the link do not come together: no request was carried out, and no further try will be. */
+export function isLinkFault(error: unknown): boolean {
+  return tlsFaultOf(error) !== null || codeOf(error) === NOT_ENCRYPTED;
+}
+
 /** Sorts any error that a request can end with. */
 export function classify(error: unknown): Fault {
   const status = statusOf(error);
   const code = codeOf(error);
   const fault = (remedy: Remedy, ambiguous: boolean): Fault => ({ remedy, reason: code, status, ambiguous });
 
+  if (isLinkFault(error)) return fault('fail', false);
   if (code === 'RequestTimeTooSkewed' || field(error, '$clockSkewCorrected') === true)
     return fault('clock-skew', false);
   if (CREDENTIAL_CODES.has(code)) return fault('renew-credentials', false);
@@ -146,6 +156,8 @@ export function toStorageError(error: unknown, operation: string): StorageError 
   const make = (code: StorageError['code'], text: string): StorageError =>
     new StorageError(code, text, { cause: error, detail });
 
+  if (isLinkFault(error))
+    return make('unavailable', 'The server and its storage could not agree on a secure connection.');
   switch (reason) {
     case 'NoSuchBucket':
       return make('unavailable', 'The storage of this server is not there.');

@@ -1,4 +1,4 @@
-import { isMissing, isPreconditionFailure, type Fault } from './errors.ts';
+import { isLinkFault, isMissing, isPreconditionFailure, type Fault } from './errors.ts';
 
 /** What can go wrong with a request, in few enough words for a metric's label. */
 export const FAULT_KINDS = [
@@ -6,6 +6,8 @@ export const FAULT_KINDS = [
   'reset',
   'timeout',
   'unreachable',
+  /** No TLS connection that both ends agree to. */
+  'tls',
   'server-error',
   'bad-answer',
   'credentials',
@@ -66,6 +68,7 @@ const KIND_OF_CODE: ReadonlyMap<string, FaultKind> = new Map<string, FaultKind>(
 export function faultKind(error: unknown, { remedy, reason, status }: Fault): FaultKind {
   const known = KIND_OF_CODE.get(reason);
   if (known !== undefined) return known;
+  if (isLinkFault(error)) return 'tls';
   switch (remedy) {
     case 'slow-down':
       return 'slow-down';

@@ -1,6 +1,7 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { tlsCodeOf, tlsFaultOf, tlsReason, type TlsFault } from '../../../tls/tls-fault.ts';
 import { systemClock } from '../../flow/clock.ts';
-import { classify, type Fault } from './errors.ts';
+import { classify, NOT_ENCRYPTED, type Fault } from './errors.ts';
 import { interceptListing } from './list-answer.ts';
 import { withRetry } from './retry.ts';
 import { S3Connections, type S3ConnectionOptions } from './s3-client.ts';
@@ -17,7 +18,8 @@ export interface BucketProblem {
   /** The HTTP status, where an answer came. */
   readonly status: number | undefined;
   /** The setting to look at first. */
-  readonly setting: 'bucket' | 'credentials' | 'region' | 'endpoint';
+  readonly setting:
+    'bucket' | 'credentials' | 'region' | 'endpoint' | 'tls.postQuantum' | 'tls.caFile' | 'tls.certificateFile';
   /** For the operator. */
   readonly words: string;
 }
@@ -55,7 +57,15 @@ const MEANINGS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['ENETUNREACH', ['endpoint', 'there is no way to it']],
   ['TimeoutError', ['endpoint', 'it does not answer']],
   ['SyntaxError', ['endpoint', 'its answer is not that of an S3 store']],
+  [NOT_ENCRYPTED, ['tls.postQuantum', 'the endpoint is plain http, and "require" needs TLS']],
 ]);
+
+const TLS_MEANINGS: Readonly<Record<TlsFault, Meaning>> = {
+  handshake: ['endpoint', 'no TLS connection with it'],
+  'not-trusted': ['tls.caFile', 'its certificate is of no authority that is trusted here'],
+  'other-name': ['endpoint', 'its certificate is for another name'],
+  'certificate-refused': ['tls.certificateFile', 'it asks for a certificate of ours, or does not take the one it gets'],
+};
 
 /**
  * Asks for one name of the bucket: the least that shows whether name, region, keys and the permission to list are right.
@@ -100,6 +110,17 @@ export async function probeBucket(options: ProbeOptions): Promise<BucketProblem 
 }
 
 function describe(error: unknown, { remedy, reason, status }: Fault): BucketProblem {
+  const tlsFault = tlsFaultOf(error);
+  if (tlsFault !== null) {
+    const [setting, words] = TLS_MEANINGS[tlsFault];
+    return {
+      permanent: true,
+      code: tlsCodeOf(error),
+      status: undefined,
+      setting,
+      words: `${words} (${tlsReason(error)})`,
+    };
+  }
   const isForeign = error instanceof SyntaxError;
   const code = isForeign ? 'SyntaxError' : reason === 'Unknown' && status !== undefined ? `HTTP ${status}` : reason;
   const permanent = remedy !== 'retry' && remedy !== 'slow-down';

@@ -1,8 +1,8 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Agent as HttpAgent } from 'node:http';
 import type { Socket } from 'node:net';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { storeAgents, type StoreConnectionSink, type StoreTls } from './store-agents.ts';
 
 /** Keys of an account at the store. */
 export interface S3Credentials {
@@ -34,6 +34,9 @@ export interface S3ConnectionOptions {
   readonly connectTimeoutMs: number;
   /** Milliseconds without a byte in either direction, after which a request counts as broken. */
   readonly idleTimeoutMs: number;
+  /** Default: Node's own, and plain HTTP where the endpoint says so. */
+  readonly tls?: StoreTls;
+  readonly onConnection?: StoreConnectionSink | undefined;
 }
 
 /** The SDK would write to the console that it makes no second try of a stream. */
@@ -51,7 +54,7 @@ export class S3Connections {
   constructor(options: S3ConnectionOptions) {
     this.#options = options;
     const agent = { keepAlive: true, maxSockets: options.maxSockets, maxFreeSockets: options.maxSockets };
-    const [httpAgent, httpsAgent] = [new HttpAgent(agent), new HttpsAgent(agent)];
+    const { httpAgent, httpsAgent } = storeAgents(agent, options);
     this.#agents = [httpAgent, httpsAgent];
     this.#handler = new NodeHttpHandler({
       httpAgent,
