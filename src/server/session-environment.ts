@@ -1,3 +1,4 @@
+import type { CertificateRevocations } from '../auth/certificate-login.ts';
 import type { IdentityProvider } from '../auth/identity.ts';
 import type { Config } from '../config/schema.ts';
 import type { ProgramChannel } from '../connection/channel.ts';
@@ -5,6 +6,7 @@ import type { ReceiveWindows } from '../connection/receive-windows.ts';
 import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import type { ReadBudget } from '../sftp/read-budget.ts';
+import type { HostCertificate } from '../transport/host-credential.ts';
 import type { Admission } from './admission.ts';
 import type { DescriptorShares } from './descriptors.ts';
 import type { Insisting } from './insistence.ts';
@@ -25,9 +27,12 @@ export interface SessionEnvironment {
   readonly policyKex: readonly string[];
   readonly insisting: Insisting;
   readonly hostKeys: readonly PrivateKey[];
+  readonly hostCertificates: readonly HostCertificate[];
   readonly groupExchangeMinBits: number;
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   readonly users: IdentityProvider<User>;
+  /** No certificate is revoked where it is left out. */
+  readonly revocations?: CertificateRevocations | undefined;
   readonly admission: Admission;
   readonly windows: ReceiveWindows;
   /** Connections that there is room for. */

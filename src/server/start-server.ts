@@ -7,6 +7,7 @@ import { fipsRules } from '../policy/fips-rules.ts';
 import { listsUnder } from '../policy/post-quantum-setting.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { StoreRegistry } from '../storage/registry/store-registry.ts';
+import { withHostCertificates } from '../transport/host-credential.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Admission } from './admission.ts';
@@ -16,7 +17,7 @@ import { descriptorLimit, FileDescriptors, shareDescriptors } from './descriptor
 import { Insisting } from './insistence.ts';
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
-import { offeredAlgorithms, unusedHostKeys, usableHostKeys } from './prepared-config.ts';
+import { offeredAlgorithms, unusedHostKeys, usableHostCertificates, usableHostKeys } from './prepared-config.ts';
 import { RunningServer } from './running-server.ts';
 import { newServerId } from './server-id.ts';
 import type { SessionEnvironment } from './session-environment.ts';
@@ -140,7 +141,10 @@ function makeEnvironment(
   for (const unused of unusedHostKeys(prepared)) publish({ type: 'host-key.unused', server, ...unused });
   const descriptors = shareDescriptors(descriptorLimit(), config.limits);
   const sftpSessions = new SftpSessions(store, config, descriptors, shared);
-  const algorithms = listsUnder(config.postQuantum, offeredAlgorithms(prepared.policy, prepared.hostKeys, file));
+  const hostCertificates = usableHostCertificates(prepared);
+  const offered = offeredAlgorithms(prepared.policy, prepared.hostKeys, file);
+  const hostKeys = withHostCertificates(offered.hostKeys, hostCertificates);
+  const algorithms = listsUnder(config.postQuantum, { ...offered, hostKeys });
   return {
     server,
     config,
@@ -149,6 +153,7 @@ function makeEnvironment(
     policyKex: prepared.policy.algorithms.kex,
     insisting: new Insisting(config, algorithms),
     hostKeys: usableHostKeys(prepared),
+    hostCertificates,
     groupExchangeMinBits: prepared.policy.groupExchangeMinBits,
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
     users: prepared.users,

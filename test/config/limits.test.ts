@@ -73,7 +73,9 @@ const ROOMS: Readonly<Record<string, object>> = {
 const NO_LIMITS = [
   'auth.banner',
   'auth.methods',
+  'auth.trustedUserCaKeys',
   'fips',
+  'hostCertificates',
   'insistence.exceptFrom',
   'listen.host',
   'listen.port',
@@ -108,6 +110,7 @@ const NO_LIMITS = [
   'users[].permissions',
   'users[].publicKeys',
   'users[].requirePostQuantum',
+  'users[].trustedCaKeys',
 ];
 
 interface SchemaNode {
