@@ -79,3 +79,9 @@ function timeProblem(certificate: Certificate, now: number): string | null {
       return `has expired (${timeInWords(certificate.validBefore)}): it is not used`;
   }
 }
+
+/** A certificate that is used, for the log. */
+export function inWords({ certificate }: HostCertificate): string {
+  const { type, keyId, caFingerprint, validBefore } = certificate;
+  return `${type} ${JSON.stringify(keyId)}, CA ${caFingerprint}, valid before ${timeInWords(validBefore)}`;
+}

@@ -14,6 +14,7 @@ import type { Admission } from './admission.ts';
 import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
 import { descriptorLimit, FileDescriptors, shareDescriptors } from './descriptors.ts';
+import { inWords } from './host-certificates.ts';
 import { Insisting } from './insistence.ts';
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
@@ -114,6 +115,7 @@ async function start(
     storage: store.kind,
     users: prepared.users.size,
     hostKeys: prepared.hostKeys.map(({ publicKey }) => `${publicKey.type} ${publicKey.fingerprint}`),
+    hostCertificates: usableHostCertificates(prepared).map(inWords),
     version: SSH_VERSION,
   });
   const readiness = new StoreReadiness(server, config.storage, unreachable);
