@@ -34,5 +34,6 @@ export const PASSWORD_CHECKS_WAITING_PER_SOURCE = 32;
 /** RFC 4252 sets no bounds; these are generous. */
 export const MAX_USER_NAME_BYTES = 256;
 export const MAX_PASSWORD_BYTES = 1024;
-export const MAX_KEY_BLOB_BYTES = 8 * 1024;
+/** Of a public key or a certificate. One of ML-DSA has 5.5 KiB, and each principal in it takes its length more. */
+export const MAX_KEY_BLOB_BYTES = 16 * 1024;
 export const MAX_SIGNATURE_BYTES = 8 * 1024;

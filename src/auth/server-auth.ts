@@ -1,11 +1,16 @@
+import type { Certificate } from '../crypto/certificates/certificate.ts';
+import { signatureAlgorithmOf } from '../crypto/certificates/certificate-names.ts';
 import type { PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import { parsePublicKey } from '../crypto/keys/public-key.ts';
 import type { RevocationList } from '../crypto/keys/revocation-list.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { WireError } from '../wire/wire-error.ts';
+import { judgeCertificate, readOfferedCertificate } from './certificate-login.ts';
 import type { FailureReason } from './failure-reasons.ts';
 import type { Identity, IdentityProvider } from './identity.ts';
-import { MAX_KEY_QUERIES, MAX_PASSWORD_BYTES, MAX_REQUESTS, MAX_WAITING_REQUESTS } from './limits.ts';
+import { MAX_KEY_QUERIES, MAX_REQUESTS, MAX_WAITING_REQUESTS } from './limits.ts';
+import { asEnd, tooMany } from './login-end.ts';
+import type { PublicKeyFields } from './messages.ts';
 import {
   decodePasswordFields,
   decodePublicKeyFields,
@@ -18,12 +23,11 @@ import {
 } from './messages.ts';
 import { verifyPassword } from './password-hash.ts';
 import { PasswordSemaphore } from './password-semaphore.ts';
-import { triedKey, type TriedKey } from './tried-key.ts';
+import { asPassword } from './password-text.ts';
+import { triedCertificate, triedKey, type TriedKey } from './tried-key.ts';
 
 /** One for all connections of the process: what they share is its threads and memory. */
 const passwordTurns = new PasswordSemaphore();
-
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 const CONNECTION_SERVICE = 'ssh-connection';
 
@@ -32,9 +36,11 @@ export type AuthMethod = 'publickey' | 'password';
 export interface AuthSuccess<T extends Identity> {
   readonly identity: T;
   readonly method: AuthMethod;
-  /** Only with publickey. */
+  /** Only with publickey; of a certificate: the key in it. */
   readonly publicKey: PublicKey | null;
   readonly signatureAlgorithm: SignatureAlgorithm | null;
+  /** Where the key is the user's because a CA says so. */
+  readonly certificate: Certificate | null;
 }
 
 export interface AuthFailure {
@@ -44,7 +50,7 @@ export interface AuthFailure {
   readonly reason: FailureReason;
   /** Only with publickey. */
   readonly key: TriedKey | null;
-  /** Whether the key is one of the user's: then it is revoked, or its algorithm or the signature is at fault. */
+  /** Whether the key is the user's or certified by a CA of the user's: then it is revoked, or something else than the key is at fault. */
   readonly keyIsUsers?: boolean;
   readonly error?: unknown;
 }
@@ -62,7 +68,7 @@ export interface ServerAuthOptions<T extends Identity> {
   /** What counts as one client with `remoteAddress`, for sharing what is scarce. */
   readonly source: string;
   readonly sessionId: Buffer;
-  /** Signature algorithms that user keys may use: the list of `server-sig-algs`. */
+  /** Signature algorithms that user keys may use, in certificates too, and with which a CA may sign those. */
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   /** A key that it revokes is nobody's. */
   readonly revokedKeys: RevocationList;
@@ -70,6 +76,8 @@ export interface ServerAuthOptions<T extends Identity> {
   readonly maxAttempts: number;
   /** Sent before the first answer where not empty (RFC 4252 §5.4). */
   readonly banner: string;
+  /** Milliseconds since the epoch; the clock of the machine where it is left out. */
+  readonly now?: () => number;
   send(payload: Buffer): void;
   disconnect(reason: SshDisconnect): void;
   /** A request came, whatever becomes of it. The name is the client's word. */
@@ -88,6 +96,13 @@ interface Attempt {
   readonly fields: Buffer;
   readonly payload: Buffer;
 }
+
+/** Of somebody who has the right to log in with this key, and has not proved to have the key. */
+type KeySuccess<T extends Identity> = AuthSuccess<T> & {
+  readonly method: 'publickey';
+  readonly publicKey: PublicKey;
+  readonly signatureAlgorithm: SignatureAlgorithm;
+};
 
 /** Where the login stands. Of the last two none is left, whatever is still being checked. */
 type State = 'waiting' | 'answering' | 'succeeded' | 'over';
@@ -212,11 +227,16 @@ export class ServerAuth<T extends Identity> {
       this.#fail({ ...failure, reason: passwordRefusal(identity, newPassword) });
       return;
     }
-    await this.#succeed({ identity, method: 'password', publicKey: null, signatureAlgorithm: null });
+    await this.#succeed({
+      identity,
+      ...{ method: 'password', publicKey: null, signatureAlgorithm: null, certificate: null },
+    });
   }
 
   async #publicKey({ userName, fields, payload }: Attempt): Promise<void> {
-    const { algorithm: algorithmName, blob, signature } = decodePublicKeyFields(fields);
+    const request = decodePublicKeyFields(fields);
+    if (signatureAlgorithmOf(request.algorithm) !== undefined) return this.#certificate(userName, request, payload);
+    const { algorithm: algorithmName, blob } = request;
     const failure = { userName, method: 'publickey', key: triedKey(algorithmName, blob) } as const;
     const algorithm = this.#options.userKeyAlgorithms.find((name) => name === algorithmName);
     // Before the user is looked for, so that it takes its time for users that do not exist, too.
@@ -230,18 +250,40 @@ export class ServerAuth<T extends Identity> {
       this.#queryFailed({ ...failure, reason, keyIsUsers: key !== undefined });
       return;
     }
+    const success = { identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm } as const;
+    await this.#prove({ ...success, certificate: null }, request, payload, failure);
+  }
+
+  async #certificate(userName: string, request: PublicKeyFields, payload: Buffer): Promise<void> {
+    // Before the user is looked for, so that it takes its time for users that do not exist, too.
+    const offered = readOfferedCertificate(request, this.#options);
+    const failure = { userName, method: 'publickey', key: offered.tried } as const;
+    const identity = await this.#find(userName, failure);
+    if (identity === 'provider-failed') return;
+    const judged = judgeCertificate(offered, identity, this.#options);
+    if (judged.outcome === 'refused') this.#queryFailed({ ...failure, ...judged.failure });
+    else await this.#prove({ ...judged.success, method: 'publickey' }, request, payload, failure);
+  }
+
+  /** The key is the user's: says so where the client only asks, or looks at its signature. */
+  async #prove(
+    success: KeySuccess<T>,
+    { algorithm, blob, signature }: PublicKeyFields,
+    payload: Buffer,
+    failure: Omit<AuthFailure, 'reason'>,
+  ): Promise<void> {
     if (signature === null) {
       this.#queries += 1;
       if (this.#queries > MAX_KEY_QUERIES) throw tooMany();
-      this.#options.send(encodeUserAuthPkOk({ algorithm, blob: key.blob }));
+      this.#options.send(encodeUserAuthPkOk({ algorithm, blob }));
       return;
     }
     const data = encodeSignedData(this.#options.sessionId, payload, signature);
-    if (!key.verify(algorithm, signature, data)) {
+    if (!success.publicKey.verify(success.signatureAlgorithm, signature, data)) {
       this.#fail({ ...failure, reason: 'wrong-signature', keyIsUsers: true });
       return;
     }
-    await this.#succeed({ identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm });
+    await this.#succeed(success);
   }
 
   async #find(userName: string, failure: Omit<AuthFailure, 'reason'>): Promise<T | null | 'provider-failed'> {
@@ -281,11 +323,14 @@ export class ServerAuth<T extends Identity> {
   }
 
   /** The credential is right, and there is no login all the same. */
-  #refuse({ identity, method, publicKey, signatureAlgorithm }: AuthSuccess<T>, reason: FailureReason): void {
+  #refuse(success: AuthSuccess<T>, reason: FailureReason): void {
+    const { identity, method, publicKey, signatureAlgorithm, certificate } = success;
     const key =
       publicKey === null || signatureAlgorithm === null
         ? null
-        : { algorithm: signatureAlgorithm, type: publicKey.type, fingerprint: publicKey.fingerprint };
+        : certificate !== null
+          ? triedCertificate(signatureAlgorithm, certificate)
+          : triedKey(signatureAlgorithm, publicKey.blob);
     this.#options.onFailure({ userName: identity.name, method, reason, key });
   }
 
@@ -324,16 +369,6 @@ function asLines(text: string): string {
   return text.replace(/\r?\n/g, '\r\n');
 }
 
-/** null for what cannot be anybody's password: too long, not UTF-8, a NUL in it. */
-function asPassword(bytes: Buffer): string | null {
-  if (bytes.length > MAX_PASSWORD_BYTES || bytes.includes(0)) return null;
-  try {
-    return strictUtf8.decode(bytes);
-  } catch {
-    return null;
-  }
-}
-
 /** A key that cannot be parsed fails its attempt, not the connection. */
 function parsedKey(blob: Buffer): PublicKey | null {
   try {
@@ -362,17 +397,4 @@ function passwordRefusal(identity: Identity | null, newPassword: Buffer | null):
   if (identity === null) return 'unknown-user';
   if (identity.passwordHash === null) return 'no-password-set';
   return newPassword === null ? 'wrong-password' : 'password-change-refused';
-}
-
-/** How the connection ends when answering a request failed with `error`. */
-function asEnd(error: unknown): SshDisconnect {
-  if (error instanceof SshDisconnect) return error;
-  if (error instanceof WireError) {
-    return new SshDisconnect(DISCONNECT_REASON.PROTOCOL_ERROR, 'malformed authentication request', { cause: error });
-  }
-  return new SshDisconnect(DISCONNECT_REASON.BY_APPLICATION, 'internal error', { cause: error });
-}
-
-function tooMany(): SshDisconnect {
-  return new SshDisconnect(DISCONNECT_REASON.NO_MORE_AUTH_METHODS_AVAILABLE, 'too many authentication failures');
 }

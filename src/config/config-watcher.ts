@@ -6,7 +6,7 @@ import { loadConfig } from './load.ts';
 const LOOK_MS = 2000;
 
 /**
- * Looks whether a configuration, or a file that it names (host keys, password hashes), has become another. What a symbolic
+ * Looks whether a configuration, or a file that it names (host keys, their certificates, password hashes), has become another. What a symbolic
  * link leads to counts, not the link: Kubernetes changes a mounted ConfigMap or Secret by turning a link to another folder.
  */
 export class ConfigWatcher {
@@ -70,9 +70,10 @@ export class ConfigWatcher {
   /** Of a configuration that is broken: those of the one before. */
   #filesNow(): readonly string[] {
     try {
-      const { hostKeys, hostKeyPassphraseFile, users } = loadConfig(this.#file).config;
+      const { hostKeys, hostCertificates, hostKeyPassphraseFile, users } = loadConfig(this.#file).config;
       return [
         ...hostKeys,
+        ...hostCertificates,
         ...(hostKeyPassphraseFile === undefined ? [] : [hostKeyPassphraseFile]),
         ...users.flatMap(({ passwordHashFile }) => passwordHashFile ?? []),
       ];

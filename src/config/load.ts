@@ -62,6 +62,7 @@ function resolvePaths(config: Config, folder: string): Config {
   return {
     ...config,
     hostKeys: config.hostKeys.map(absolute),
+    hostCertificates: config.hostCertificates.map(absolute),
     ...(config.hostKeyPassphraseFile !== undefined && {
       hostKeyPassphraseFile: absolute(config.hostKeyPassphraseFile),
     }),

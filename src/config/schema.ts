@@ -49,6 +49,15 @@ const user = z
   .strictObject({
     name: userName,
     publicKeys: z.array(z.string()).default([]).describe('Lines as in authorized_keys, without options.'),
+    trustedCaKeys: z
+      .array(z.string())
+      .default([])
+      .describe('Keys of certificate authorities whose certificates log this user in, like publicKeys.'),
+    principals: z
+      .array(z.string().min(1).max(256))
+      .min(1)
+      .optional()
+      .describe('Names in certificates that stand for the user. Default: the name of the user.'),
     passwordHash: z.string().optional().describe('Output of "latticeport hash-password".'),
     passwordHashFile: z
       .string()
@@ -221,6 +230,12 @@ const settings = z.strictObject({
   $schema: z.string().optional(),
   listen: listen.prefault({}),
   hostKeys: z.array(z.string().min(1)).min(1).describe('Private key files.'),
+  hostCertificates: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'Files with certificates of the host keys (KEY-cert.pub): clients that trust their CA know the server by it.',
+    ),
   hostKeyPassphraseFile: z
     .string()
     .min(1)
@@ -270,6 +285,10 @@ const settings = z.strictObject({
         .array(z.enum(['publickey', 'password']))
         .min(1)
         .default(['publickey', 'password']),
+      trustedUserCaKeys: z
+        .array(z.string())
+        .default([])
+        .describe('Keys of certificate authorities whose certificates log any user in: lines as in authorized_keys.'),
       maxAttempts: whole(auth.MAX_ATTEMPTS),
       loginGraceSeconds: seconds(server.LOGIN_GRACE_SECONDS),
       banner: z.string().max(4096).default('').describe('Shown before authentication.'),

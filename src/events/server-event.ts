@@ -17,6 +17,8 @@ export type ServerFact =
       readonly users: number;
       /** Type and fingerprint. */
       readonly hostKeys: readonly string[];
+      /** Type, key id, fingerprint of the CA, and until when. */
+      readonly hostCertificates: readonly string[];
       readonly version: string;
     }
   | { readonly type: 'server.listener-error'; readonly error: unknown }

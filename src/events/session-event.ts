@@ -1,5 +1,5 @@
 import type { FailureReason } from '../auth/failure-reasons.ts';
-import type { TriedKey } from '../auth/tried-key.ts';
+import type { CertificateDescription, TriedKey } from '../auth/tried-key.ts';
 import type { SessionKex } from '../policy/session-kex.ts';
 import type { SftpAction, SftpActionFailure } from '../sftp/events.ts';
 
@@ -95,6 +95,8 @@ export type SessionFact =
       readonly method: 'publickey' | 'password';
       readonly key: { readonly type: string; readonly fingerprint: string } | null;
       readonly signatureAlgorithm: string | null;
+      /** Where the key is the user's because a CA says so. */
+      readonly certificate: CertificateDescription | null;
     }
   | { readonly type: 'sftp.home-failed'; readonly error: unknown }
   | { readonly type: 'sftp.action'; readonly action: SftpAction; readonly failure: SftpActionFailure | null }

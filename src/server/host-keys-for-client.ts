@@ -1,4 +1,5 @@
 import { HostKeyRotation } from '../connection/host-key-rotation.ts';
+import { signatureAlgorithmOf } from '../crypto/certificates/certificate-names.ts';
 import type { PrivateKey } from '../crypto/keys/key.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -14,7 +15,8 @@ export function hostKeyRotation(
   return new HostKeyRotation({
     hostKeys,
     algorithms: algorithms.hostKeys,
-    negotiated,
+    // What is proved is the key, also to a client that has seen its certificate.
+    negotiated: signatureAlgorithmOf(negotiated) ?? negotiated,
     sessionId: transport.sessionId,
     clientVersion: transport.peerVersion ?? '',
     onProved: (fingerprints) => {

@@ -16,6 +16,9 @@ const REFUSALS: Readonly<Record<RequirementSetting, { readonly reason: FailureRe
   requirePostQuantumKey: { reason: 'not-post-quantum-key', words: 'this user needs a post-quantum key' },
 };
 
+/** How the client proved it. */
+type JudgedSuccess = Pick<AuthSuccess<User>, 'identity' | 'signatureAlgorithm' | 'certificate'>;
+
 /** A session whose client has proved to be its user. */
 interface JudgedSession {
   /** null where it is not known any more. */
@@ -29,7 +32,7 @@ interface JudgedSession {
  * is to be said. `now` in milliseconds since the epoch.
  */
 export function judgeSession(
-  { identity, signatureAlgorithm }: Pick<AuthSuccess<User>, 'identity' | 'signatureAlgorithm'>,
+  { identity, signatureAlgorithm, certificate }: JudgedSuccess,
   { clientVersion, postQuantumExchange }: JudgedSession,
   server: RequirementSettings,
   now: number,
@@ -39,7 +42,7 @@ export function judgeSession(
     {
       clientVersion: clientVersion ?? '',
       postQuantumExchange,
-      signatureAlgorithms: signatureAlgorithm === null ? [] : [signatureAlgorithm],
+      signatureAlgorithms: [signatureAlgorithm, certificate?.caSignatureAlgorithm].flatMap((name) => name ?? []),
     },
     now,
   );

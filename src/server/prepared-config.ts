@@ -9,6 +9,8 @@ import { checkFipsMode, fipsRules } from '../policy/fips-rules.ts';
 import { selectHostKeyAlgorithms } from '../policy/host-key-selection.ts';
 import { loadPoliciesFor } from '../policy/policies-for.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../policy/security-policy.ts';
+import type { HostCertificate } from '../transport/host-credential.ts';
+import { loadHostCertificates } from './host-certificates.ts';
 import { loadHostKeys } from './host-keys.ts';
 import type { HostKeyPassphrases } from './host-keys.ts';
 import { checkPostQuantum } from './insistence.ts';
@@ -26,6 +28,8 @@ export interface PreparedConfig {
   readonly catalogue: PolicyCatalogue;
   readonly policy: SecurityPolicy;
   readonly hostKeys: readonly PrivateKey[];
+  /** Those that are valid when the configuration is read. */
+  readonly hostCertificates: readonly HostCertificate[];
   readonly users: ConfiguredUsers;
   readonly revokedKeys: RevokedKeyFiles;
   /** What does not stop a start, and should be looked at. */
@@ -49,9 +53,14 @@ export function prepareConfig(loaded: LoadedConfig, passphrases?: HostKeyPassphr
   checkTls(loaded);
   const hostKeys = loadHostKeys(config.hostKeys, file, config.hostKeyPassphraseFile, passphrases);
   offeredAlgorithms(policy, hostKeys, file);
-  const users = new ConfiguredUsers(config.users, file, config.fips === 'required' || cryptoModule().enabled);
+  const certificates = loadHostCertificates(config.hostCertificates, hostKeys, file, Date.now());
+  const fipsMode = config.fips === 'required' || cryptoModule().enabled;
+  const users = new ConfiguredUsers(config.users, file, fipsMode, config.auth.trustedUserCaKeys);
   const revokedKeys = loadRevokedKeys(config.auth.revokedKeys, file);
-  return { loaded, catalogue, policy, hostKeys, users, revokedKeys, warnings: [...loaded.warnings, ...warnings] };
+  return {
+    ...{ loaded, catalogue, policy, hostKeys, hostCertificates: certificates.hostCertificates, users, revokedKeys },
+    warnings: [...loaded.warnings, ...warnings, ...certificates.warnings],
+  };
 }
 
 /**
@@ -98,6 +107,11 @@ export function offeredAlgorithms(
  */
 export function usableHostKeys({ policy, hostKeys }: PreparedConfig): PrivateKey[] {
   return hostKeys.filter((key) => whyUnused(key, policy) === null);
+}
+
+/** The certificates of host keys that may sign. */
+export function usableHostCertificates({ policy, hostCertificates }: PreparedConfig): HostCertificate[] {
+  return hostCertificates.filter(({ hostKey }) => whyUnused(hostKey, policy) === null);
 }
 
 /** A configured host key that the policy in force leaves unused, in words for the operator. */

@@ -6,6 +6,7 @@ import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import type { RevocationList } from '../crypto/keys/revocation-list.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import type { ReadBudget } from '../sftp/read-budget.ts';
+import type { HostCertificate } from '../transport/host-credential.ts';
 import type { Admission } from './admission.ts';
 import type { DescriptorShares } from './descriptors.ts';
 import type { Insisting } from './insistence.ts';
@@ -26,6 +27,7 @@ export interface SessionEnvironment {
   readonly policyKex: readonly string[];
   readonly insisting: Insisting;
   readonly hostKeys: readonly PrivateKey[];
+  readonly hostCertificates: readonly HostCertificate[];
   readonly groupExchangeMinBits: number;
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   readonly users: IdentityProvider<User>;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { AuthSuccess, SessionJudgement } from '../auth/server-auth.ts';
 import { ServerAuth } from '../auth/server-auth.ts';
 import { SSH_MSG_USERAUTH } from '../auth/messages.ts';
+import { describeCertificate } from '../auth/tried-key.ts';
 import { Connection } from '../connection/connection.ts';
 import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
 import { looksPostQuantum } from '../policy/pq-names.ts';
@@ -87,6 +88,7 @@ export class Session implements TransportHandler {
       algorithms: environment.algorithms,
       insistence: environment.insisting.with(this.remoteAddress),
       hostKeys: environment.hostKeys,
+      hostCertificates: environment.hostCertificates,
       groupExchangeMinBits: environment.groupExchangeMinBits,
       userKeyAlgorithms: environment.userKeyAlgorithms,
       rekey: { ...config.rekey, perMinute: config.limits.rekeysPerMinute },
@@ -295,9 +297,11 @@ export class Session implements TransportHandler {
     clearTimeout(this.#graceTimer);
     const { config } = this.#environment;
     const { identity: user, method, publicKey, signatureAlgorithm } = success;
-    const key = publicKey === null ? null : { type: publicKey.type, fingerprint: publicKey.fingerprint };
+    const certificate = success.certificate === null ? null : describeCertificate(success.certificate);
+    const type = success.certificate?.type ?? publicKey?.type ?? '';
+    const key = publicKey === null ? null : { type, fingerprint: publicKey.fingerprint };
     this.#events.named(user.name);
-    this.#events.publish({ type: 'auth.succeeded', method, key, signatureAlgorithm });
+    this.#events.publish({ type: 'auth.succeeded', method, key, signatureAlgorithm, certificate });
     this.#transport.peerAuthenticated();
     const connection = new Connection({
       carrier: this.#transport,

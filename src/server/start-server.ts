@@ -7,16 +7,18 @@ import { fipsRules } from '../policy/fips-rules.ts';
 import { listsUnder } from '../policy/post-quantum-setting.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { StoreRegistry } from '../storage/registry/store-registry.ts';
+import { withHostCertificates } from '../transport/host-credential.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Admission } from './admission.ts';
 import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
 import { descriptorLimit, FileDescriptors, shareDescriptors } from './descriptors.ts';
+import { inWords } from './host-certificates.ts';
 import { Insisting } from './insistence.ts';
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
-import { offeredAlgorithms, unusedHostKeys, usableHostKeys } from './prepared-config.ts';
+import { offeredAlgorithms, unusedHostKeys, usableHostCertificates, usableHostKeys } from './prepared-config.ts';
 import { RevokedKeys } from './revoked-keys.ts';
 import { RunningServer } from './running-server.ts';
 import { newServerId } from './server-id.ts';
@@ -115,6 +117,7 @@ async function start(
     storage: store.kind,
     users: prepared.users.size,
     hostKeys: prepared.hostKeys.map(({ publicKey }) => `${publicKey.type} ${publicKey.fingerprint}`),
+    hostCertificates: usableHostCertificates(prepared).map(inWords),
     version: SSH_VERSION,
   });
   const readiness = new StoreReadiness(server, config.storage, unreachable);
@@ -147,7 +150,10 @@ function makeEnvironment(
   for (const unused of unusedHostKeys(prepared)) publish({ type: 'host-key.unused', server, ...unused });
   const descriptors = shareDescriptors(descriptorLimit(), config.limits);
   const sftpSessions = new SftpSessions(store, config, descriptors, shared);
-  const algorithms = listsUnder(config.postQuantum, offeredAlgorithms(prepared.policy, prepared.hostKeys, file));
+  const hostCertificates = usableHostCertificates(prepared);
+  const offered = offeredAlgorithms(prepared.policy, prepared.hostKeys, file);
+  const hostKeys = withHostCertificates(offered.hostKeys, hostCertificates);
+  const algorithms = listsUnder(config.postQuantum, { ...offered, hostKeys });
   return {
     server,
     config,
@@ -156,6 +162,7 @@ function makeEnvironment(
     policyKex: prepared.policy.algorithms.kex,
     insisting: new Insisting(config, algorithms),
     hostKeys: usableHostKeys(prepared),
+    hostCertificates,
     groupExchangeMinBits: prepared.policy.groupExchangeMinBits,
     userKeyAlgorithms: fipsRules(prepared.policy).userKeyAlgorithms,
     users: prepared.users,

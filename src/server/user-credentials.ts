@@ -12,7 +12,10 @@ export interface UserCredential {
   readonly postQuantum: boolean;
 }
 
-/** The user's keys, in their order, and its password, as far as `methods` lets them log in. */
+/**
+ * The user's keys, in their order, the CAs whose certificates log it in, and its password, as far as `methods` lets them log in.
+ * Of a certificate the CA's signature counts here: which key is in it is known at the login.
+ */
 export function credentialsOf(user: User, methods: readonly AuthMethod[]): UserCredential[] {
   const keys = user.publicKeys.map(({ type, fingerprint, signatureAlgorithms }): UserCredential => ({
     method: 'publickey',
@@ -21,5 +24,13 @@ export function credentialsOf(user: User, methods: readonly AuthMethod[]): UserC
     postQuantum: signatureAlgorithms.some(signsPostQuantum),
   }));
   const password: UserCredential = { method: 'password', keyType: null, fingerprint: null, postQuantum: false };
-  return [...keys, ...(user.passwordHash === null ? [] : [password])].filter(({ method }) => methods.includes(method));
+  const certificates = (user.certificates?.caKeys ?? []).map(({ type, fingerprint, signatureAlgorithms }) => ({
+    method: 'publickey' as const,
+    keyType: `${type} CA`,
+    fingerprint,
+    postQuantum: signatureAlgorithms.some(signsPostQuantum),
+  }));
+  return [...keys, ...certificates, ...(user.passwordHash === null ? [] : [password])].filter(({ method }) =>
+    methods.includes(method),
+  );
 }

@@ -23,21 +23,36 @@ export class ConfiguredUsers implements IdentityProvider<User> {
   /** As costly to check as the configured hashes. */
   readonly decoyHash: string;
   readonly #users: ReadonlyMap<string, User>;
+  /** By blob, in base64: those of the server and those of single users. */
+  readonly #caKeys: ReadonlyMap<string, PublicKey>;
 
-  constructor(users: readonly UserConfig[], file: string, fipsMode: boolean) {
+  /** @param trustedUserCaKeys lines with the keys of the CAs that every user trusts: `auth.trustedUserCaKeys` */
+  constructor(
+    users: readonly UserConfig[],
+    file: string,
+    fipsMode: boolean,
+    trustedUserCaKeys: readonly string[] = [],
+  ) {
+    const shared = parseLines(trustedUserCaKeys, file, '$.auth.trustedUserCaKeys');
     const byName = new Map<string, User>();
     users.forEach((settings, index) => {
       const at = `$.users[${index}]`;
       if (byName.has(settings.name))
         throw new ConfigError(file, `${at}.name`, `user "${settings.name}" is there twice`);
-      byName.set(settings.name, parseUser(settings, at, file, fipsMode));
+      byName.set(settings.name, parseUser(settings, at, file, fipsMode, shared));
     });
     this.#users = byName;
+    const ofUsers = [...byName.values()].flatMap(({ certificates }) => certificates?.caKeys ?? []);
+    this.#caKeys = new Map([...shared, ...ofUsers].map((key) => [key.blob.toString('base64'), key]));
     this.decoyHash = decoyHash([...byName.values()].flatMap(({ passwordHash }) => passwordHash ?? []));
   }
 
   get size(): number {
     return this.#users.size;
+  }
+
+  findCa(blob: Buffer): PublicKey | undefined {
+    return this.#caKeys.get(blob.toString('base64'));
   }
 
   find(userName: string): Promise<User | null> {
@@ -46,30 +61,47 @@ export class ConfiguredUsers implements IdentityProvider<User> {
   }
 }
 
-function parseUser(settings: UserConfig, at: string, file: string, fipsMode: boolean): User {
-  const publicKeys = settings.publicKeys.map((line, index): PublicKey => {
+/** Public keys as in authorized_keys, at a place of the configuration. */
+function parseLines(lines: readonly string[], file: string, at: string): PublicKey[] {
+  return lines.map((line, index): PublicKey => {
     try {
       return parseAuthorizedKey(line);
     } catch (error) {
       if (error instanceof KeyFormatError) {
-        throw new ConfigError(file, `${at}.publicKeys[${index}]`, `not a usable public key: ${error.message}`);
+        throw new ConfigError(file, `${at}[${index}]`, `not a usable public key: ${error.message}`);
       }
       throw error;
     }
   });
+}
+
+/** `sharedCaKeys`: those that every user trusts. */
+function parseUser(
+  settings: UserConfig,
+  at: string,
+  file: string,
+  fipsMode: boolean,
+  sharedCaKeys: readonly PublicKey[],
+): User {
+  const publicKeys = parseLines(settings.publicKeys, file, `${at}.publicKeys`);
+  const caKeys = [...sharedCaKeys, ...parseLines(settings.trustedCaKeys, file, `${at}.trustedCaKeys`)];
   const { setting, passwordHash } = passwordHashOf(settings, at, file);
   if (passwordHash !== null) {
     const problem = passwordHashProblem(settings.name, passwordHash, fipsMode);
     if (problem !== null) throw new ConfigError(file, `${at}.${setting}`, problem);
   }
-  if (publicKeys.length === 0 && passwordHash === null) {
+  const { name, principals = [name] } = settings;
+  if (publicKeys.length === 0 && caKeys.length === 0 && passwordHash === null) {
     throw new ConfigError(
       file,
       at,
-      `user "${settings.name}" has neither publicKeys nor a passwordHash: it cannot log in`,
+      `user "${name}" has neither publicKeys nor a passwordHash nor trustedCaKeys: it cannot log in`,
     );
   }
-  return { name: settings.name, publicKeys, passwordHash, settings };
+  return {
+    ...{ name, publicKeys, passwordHash, settings },
+    ...(caKeys.length > 0 && { certificates: { caKeys, principals } }),
+  };
 }
 
 /** The hash, from wherever it is, and the setting that says so. */

@@ -69,7 +69,7 @@ export class LoginLines {
   }
 
   succeeded(event: EventOf<'auth.succeeded'>): void {
-    const { method, key, signatureAlgorithm } = event;
+    const { method, key, signatureAlgorithm, certificate } = event;
     const keys = this.#attempts.get(event.sessionId)?.refusedKeys.splice(0) ?? [];
     if (keys.length > 0) {
       const what = `${keys.length} ${keys.length === 1 ? 'key' : 'keys'} refused before the login`;
@@ -83,6 +83,7 @@ export class LoginLines {
         fingerprint: key?.fingerprint,
         keyType: key?.type,
         signatureAlgorithm: signatureAlgorithm ?? undefined,
+        certificate: certificate ?? undefined,
       },
       'logged in',
     );
@@ -121,7 +122,9 @@ function refuseKey({ refusedKeys }: Attempt, refusedKey: RefusedKey): void {
 }
 
 function keyFields(key: TriedKey | null): object {
-  return key === null ? {} : { algorithm: key.algorithm, keyType: key.type, fingerprint: key.fingerprint };
+  if (key === null) return {};
+  const { algorithm, type: keyType, fingerprint, certificate } = key;
+  return { algorithm, keyType, fingerprint, certificate };
 }
 
 function refused(reason: FailureReason): string {

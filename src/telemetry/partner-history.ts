@@ -33,6 +33,8 @@ export interface FailureKind extends LoginKind {
   readonly algorithm: string | null;
   /** The key is the user's; something else was wrong. */
   readonly keyIsUsers: boolean;
+  /** Of a certificate: what the reason leaves open. */
+  readonly problem: string | null;
 }
 
 export interface AlgorithmsKind {
@@ -169,6 +171,7 @@ export class PartnerHistoryBuilder {
           reason: textField(key, 'reason') ?? 'unknown',
           algorithm: textField(key, 'algorithm'),
           keyIsUsers: key['keyIsUsers'] === true,
+          problem: problemOf(key['certificate']),
         },
         time,
       );
@@ -223,6 +226,12 @@ function loginKind(fields: LogFields): LoginKind {
     keyType: textField(fields, 'keyType'),
     fingerprint: textField(fields, 'fingerprint'),
   };
+}
+
+function problemOf(certificate: unknown): string | null {
+  return typeof certificate === 'object' && certificate !== null
+    ? textField(certificate as LogFields, 'problem')
+    : null;
 }
 
 function numberField(fields: LogFields, name: string): number | null {

@@ -72,11 +72,19 @@ export function transferVerb(activity: string, bytesRead: number, bytesWritten: 
 }
 
 /** What a client tried or got in with, in brackets. */
-function credential({ method, keyType, fingerprint, algorithm, signatureAlgorithm }: Fields): string[] {
+function credential(fields: Fields): string[] {
+  const { method, keyType, fingerprint, algorithm, signatureAlgorithm, certificate } = fields;
   if (method === 'none') return [];
   const used = algorithm ?? signatureAlgorithm;
   const words = [method, used === keyType ? undefined : used, keyType, fingerprint];
-  return [`(${words.filter((word) => typeof word === 'string').join(' ')})`];
+  return [`(${words.filter((word) => typeof word === 'string').join(' ')})`, ...certificateWords(certificate)];
+}
+
+function certificateWords(certificate: unknown): string[] {
+  if (!isFields(certificate)) return [];
+  const { keyId, serial, caFingerprint, problem } = certificate;
+  const words = `certificate ${JSON.stringify(keyId)} ${String(serial)} of ${String(caFingerprint)}`;
+  return [typeof problem === 'string' ? `${words}: ${problem}` : words];
 }
 
 function scalars(fields: Fields): string[] {

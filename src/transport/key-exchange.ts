@@ -3,10 +3,11 @@ import { chooseGexGroup, createGexMethod } from '../crypto/kex/dh-gex.ts';
 import type { ClientExchange as MethodExchange, KexHash, KexMethod } from '../crypto/kex/kex-method.ts';
 import { KexError } from '../crypto/kex/kex-method.ts';
 import { createKexMethod } from '../crypto/kex/kex-constructors.ts';
-import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
+import type { PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import { parsePublicKey } from '../crypto/keys/public-key.ts';
 import { SshWriter } from '../wire/writer.ts';
 import { DISCONNECT_REASON, SshDisconnect } from './disconnect.ts';
+import type { HostCredential } from './host-credential.ts';
 import type { GexGroup, GexSizes, KexReplyMessage, ValueMessages } from './kex-messages.ts';
 import {
   decodeGexGroup,
@@ -36,9 +37,7 @@ export interface ExchangeContext {
 }
 
 /** What a server signs with, and how small a group of group exchange may be, in bits. */
-export interface ServerExchangeKeys {
-  readonly hostKey: PrivateKey;
-  readonly signatureAlgorithm: SignatureAlgorithm;
+export interface ServerExchangeKeys extends HostCredential {
   readonly groupExchangeMinBits?: number | undefined;
 }
 
@@ -48,6 +47,7 @@ export interface ExchangeResult {
   readonly sharedSecret: Buffer;
   /** H. */
   readonly exchangeHash: Buffer;
+  /** Of a certificate: the key in it. */
   readonly hostKey: PublicKey;
   /** Bytes of both public values, as a figure for logs. */
   readonly publicBytes: { readonly client: number; readonly server: number };
@@ -183,17 +183,16 @@ export class ServerExchange {
   async #respond(course: Course, init: Buffer): Promise<ExchangeStep> {
     const { method } = course;
     const { reply, sharedSecret } = await orFail(method.respond(init));
-    const hostKey = this.#keys.hostKey.publicKey;
-    const hostKeyBlob = hostKey.blob;
+    const { hostKey, hostKeyBlob, signatureAlgorithm } = this.#keys;
     const hash = exchangeHash(this.#context, course, { hostKeyBlob, init, reply, sharedSecret });
-    const signature = await this.#keys.hostKey.sign(this.#keys.signatureAlgorithm, hash);
+    const signature = await hostKey.sign(signatureAlgorithm, hash);
     return {
       send: [encodeKexReply(messagesOf(course).reply, method.publicEncoding, { hostKeyBlob, reply, signature })],
       result: {
         hash: method.hash,
         sharedSecret,
         exchangeHash: hash,
-        hostKey,
+        hostKey: hostKey.publicKey,
         publicBytes: { client: init.length, server: reply.length },
       },
     };

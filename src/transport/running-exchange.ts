@@ -10,6 +10,8 @@ import { negotiate } from '../negotiation/negotiate.ts';
 import type { KexInitPosition } from '../negotiation/signals.ts';
 import type { Direction } from './direction-keys.ts';
 import { deriveDirectionKeys } from './direction-keys.ts';
+import type { HostCertificate } from './host-credential.ts';
+import { hostCredentialFor } from './host-credential.ts';
 import type { ExchangeResult, ExchangeStep, HostKeyVerifier } from './key-exchange.ts';
 import { ClientExchange, ServerExchange } from './key-exchange.ts';
 import { noCommonAlgorithm } from './no-common-algorithm.ts';
@@ -20,7 +22,12 @@ export type ExchangeOptions = {
   readonly version: string;
   readonly algorithms: AlgorithmLists;
 } & (
-  | { readonly role: 'server'; readonly hostKeys: readonly PrivateKey[]; readonly groupExchangeMinBits?: number }
+  | {
+      readonly role: 'server';
+      readonly hostKeys: readonly PrivateKey[];
+      readonly hostCertificates?: readonly HostCertificate[];
+      readonly groupExchangeMinBits?: number;
+    }
   | { readonly role: 'client'; readonly verifyHostKey: HostKeyVerifier }
 );
 
@@ -121,16 +128,15 @@ export class AgreedExchange {
       serverKexInit: server.payload,
       method: negotiation.algorithms.kex,
     };
-    // Both lists have the name, and ours holds only names of this type.
-    const signatureAlgorithm = negotiation.algorithms.hostKey as SignatureAlgorithm;
+    const { hostKey } = negotiation.algorithms;
     if (options.role === 'server') {
-      const { hostKeys, groupExchangeMinBits } = options;
-      const hostKey = hostKeys.find((key) => key.publicKey.signatureAlgorithms.includes(signatureAlgorithm));
-      if (hostKey === undefined) throw new Error(`no host key signs ${signatureAlgorithm}`);
-      this.#exchange = new ServerExchange(context, { hostKey, signatureAlgorithm, groupExchangeMinBits });
+      const { hostKeys, hostCertificates = [], groupExchangeMinBits } = options;
+      const credential = hostCredentialFor(hostKey, hostKeys, hostCertificates);
+      this.#exchange = new ServerExchange(context, { ...credential, groupExchangeMinBits });
       this.firstMessage = null;
     } else {
-      this.#exchange = new ClientExchange(context, signatureAlgorithm, options.verifyHostKey);
+      // Both lists have the name, and ours holds only names of this type: as a client we do not offer certificates.
+      this.#exchange = new ClientExchange(context, hostKey as SignatureAlgorithm, options.verifyHostKey);
       this.firstMessage = this.#exchange.firstMessage;
     }
   }

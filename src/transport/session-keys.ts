@@ -1,3 +1,4 @@
+import { withCertificateAlgorithms } from '../crypto/certificates/certificate-names.ts';
 import type { AlgorithmLists } from '../negotiation/algorithm-lists.ts';
 import { insistOn } from '../negotiation/insist.ts';
 import { decodeKexInit } from '../negotiation/kexinit.ts';
@@ -284,7 +285,7 @@ export class SessionKeys {
     writer.useSealer(exchange.sealer(this.sessionId), this.#sequence);
     if (this.#count === 0 && this.#options.role === 'server' && asksForExtInfo(agreed.client)) {
       const extensions = new Map([
-        ['server-sig-algs', this.#options.userKeyAlgorithms.join(',')],
+        ['server-sig-algs', withCertificateAlgorithms(this.#options.userKeyAlgorithms).join(',')],
         ['ping@openssh.com', '0'],
       ]);
       this.#connection.sendNow(encodeExtInfo(extensions), []);

@@ -1,6 +1,7 @@
 import type { PrivateKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import type { AlgorithmLists } from '../negotiation/algorithm-lists.ts';
 import type { SshDisconnect } from './disconnect.ts';
+import type { HostCertificate } from './host-credential.ts';
 import type { HostKeyVerifier } from './key-exchange.ts';
 import type { KeyExchangeInfo } from './running-exchange.ts';
 
@@ -31,7 +32,9 @@ export interface Insistence {
 export interface ServerTransportOptions extends CommonOptions {
   readonly role: 'server';
   readonly hostKeys: readonly PrivateKey[];
-  /** For `server-sig-algs` (RFC 8308 §3.1). */
+  /** For the names of certificates among the host key algorithms: see `withHostCertificates`. */
+  readonly hostCertificates?: readonly HostCertificate[];
+  /** For `server-sig-algs` (RFC 8308 §3.1), where the names follow under which certificates sign with them. */
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   /** The least group that diffie-hellman-group-exchange-sha256 gives out, in bits: 2048 where it is left out. */
   readonly groupExchangeMinBits?: number;

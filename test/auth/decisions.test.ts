@@ -230,7 +230,13 @@ describe('success', () => {
     await client.answered(2);
     expect(client.sent).toEqual([PK_OK, SUCCESS]);
     expect(client.successes).toEqual([
-      { identity: everything, method: 'publickey', publicKey: rsa.publicKey, signatureAlgorithm: 'rsa-sha2-256' },
+      {
+        identity: everything,
+        method: 'publickey',
+        publicKey: rsa.publicKey,
+        signatureAlgorithm: 'rsa-sha2-256',
+        certificate: null,
+      },
     ]);
     expect(client.failures).toEqual([]);
   });
@@ -241,7 +247,7 @@ describe('success', () => {
     await client.answered();
     expect(client.sent).toEqual([SUCCESS]);
     expect(client.successes).toEqual([
-      { identity: everything, method: 'password', publicKey: null, signatureAlgorithm: null },
+      { identity: everything, method: 'password', publicKey: null, signatureAlgorithm: null, certificate: null },
     ]);
   });
 

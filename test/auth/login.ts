@@ -24,6 +24,7 @@ export interface LoginOptions extends Partial<
     | 'admit'
     | 'judgeSession'
     | 'onSuccess'
+    | 'now'
   >
 > {
   /** The name that the client gives. */
@@ -100,24 +101,26 @@ export class Login {
     this.request('publickey', encodePublicKeyFields({ algorithm, blob, signature: null }));
   }
 
-  /** A signed request: `blob`, `sessionId` and `tamper` are for doing it wrong. */
+  /** A signed request: `blob` and `algorithmName` are for certificates, and with the others for doing it wrong. */
   async sign(
     key: PrivateKey,
     algorithm: SignatureAlgorithm,
     wrong: {
       readonly blob?: Buffer;
+      readonly algorithmName?: string;
       readonly sessionId?: Buffer;
       readonly signedName?: string;
       readonly tamper?: (signature: Buffer) => Buffer;
     } = {},
   ): Promise<void> {
     const { blob = key.publicKey.blob, sessionId = SESSION_ID, signedName = this.#userName, tamper } = wrong;
+    const { algorithmName = algorithm } = wrong;
     const payload = (userName: string, signature: Buffer): Buffer =>
       encodeUserAuthRequest({
         userName,
         service: 'ssh-connection',
         method: 'publickey',
-        fields: encodePublicKeyFields({ algorithm, blob, signature }),
+        fields: encodePublicKeyFields({ algorithm: algorithmName, blob, signature }),
       });
     const none = Buffer.alloc(0);
     const signature = await key.sign(algorithm, encodeSignedData(sessionId, payload(signedName, none), none));

@@ -132,7 +132,7 @@ describe('what is too long is not taken', () => {
     ['a service', () => messages.decodeUserAuthRequest(request(1, 65, 1))],
     ['a method', () => messages.decodeUserAuthRequest(request(1, 1, 65))],
     ['an algorithm', () => messages.decodePublicKeyFields(Buffer.concat([bytes('00'), string(129), string(1)]))],
-    ['a key', () => messages.decodePublicKeyFields(Buffer.concat([bytes('00'), string(1), string(8193)]))],
+    ['a key', () => messages.decodePublicKeyFields(Buffer.concat([bytes('00'), string(1), string(16385)]))],
     [
       'a signature',
       () => messages.decodePublicKeyFields(Buffer.concat([bytes('01'), string(1), string(1), string(8193)])),

@@ -80,6 +80,18 @@ describe('latticeport why', () => {
     expect(output).not.toContain('reader');
   });
 
+  test('of a certificate it says what the reason leaves open', async () => {
+    const key = { algorithm: 'ssh-ed25519-cert-v01@openssh.com', keyType: 'ssh-ed25519-cert-v01@openssh.com' };
+    const certificate = { serial: '1', keyId: 'id', caFingerprint: 'SHA256:ca', problem: 'valid before 2026-01-01' };
+    const line = { event: 'auth.failure', user: 'demo', method: 'publickey', reason: 'certificate-expired' };
+    const text = JSON.stringify({ ...line, ...key, fingerprint: 'SHA256:x', certificate });
+    const { output } = await runCommand(['why', 'demo', '-'], piped(`${text}\n`));
+    expect(output).toContain(
+      'certificate-expired  publickey ssh-ed25519-cert-v01@openssh.com SHA256:x (valid before 2026-01-01)\n',
+    );
+    expect(output).toContain('certificate-expired: the certificate has expired. The client needs a new one');
+  });
+
   test('of another user it knows what is of that user', async () => {
     const { output } = await runCommand(['why', 'reader', '--json'], piped(log));
     expect(JSON.parse(output)).toMatchObject({

@@ -76,6 +76,7 @@ describe('a change is reported once, when it has been seen twice as it is now', 
 
   test.each([
     ['a password hash', { users: [{ name: 'x', passwordHashFile: 'hash' }] }],
+    ['a certificate of a host key', { hostCertificates: ['hash'] }],
     ['the passphrase of the host keys', { hostKeyPassphraseFile: 'hash' }],
   ])('a file that the changed configuration names, even one that is not there yet: %s', (_, change) => {
     watch();

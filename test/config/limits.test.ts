@@ -76,7 +76,9 @@ const NO_LIMITS = [
   'auth.banner',
   'auth.methods',
   'auth.revokedKeys',
+  'auth.trustedUserCaKeys',
   'fips',
+  'hostCertificates',
   'insistence.exceptFrom',
   'listen.host',
   'listen.port',
@@ -114,6 +116,7 @@ const NO_LIMITS = [
   'users[].homeDirectoryType',
   'users[].permissions',
   'users[].publicKeys',
+  'users[].trustedCaKeys',
 ];
 
 interface SchemaNode {

@@ -32,6 +32,9 @@ describe('a good configuration', () => {
     const encrypted = { ...minimal, hostKeyPassphraseFile: 'secrets/passphrase' };
     const { config: withPassphrase } = parseConfig(JSON.stringify(encrypted), '/etc/lp/latticeport.json');
     expect(withPassphrase.hostKeyPassphraseFile).toBe('/etc/lp/secrets/passphrase');
+    const certified = { ...minimal, hostCertificates: ['keys/a-cert.pub'] };
+    const { config: withCertificate } = parseConfig(JSON.stringify(certified), '/etc/lp/latticeport.json');
+    expect(withCertificate.hostCertificates).toEqual(['/etc/lp/keys/a-cert.pub']);
     expect(other.users.map(({ passwordHashFile }) => passwordHashFile)).toEqual(['/etc/lp/secrets/x', undefined]);
   });
 });

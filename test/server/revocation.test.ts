@@ -5,12 +5,18 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { hashPassword } from '../../src/auth/password-hash.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
+import { parseCertificate } from '../../src/crypto/certificates/certificate.ts';
 import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
+import { NOTHING_REVOKED } from '../../src/crypto/keys/revocation-list.ts';
 import { prepareConfig } from '../../src/server/prepared-config.ts';
+import { revocationOf } from '../../src/server/revocation.ts';
 import { SSH_FX, SSH_FXF, SSH_FXP } from '../../src/sftp/protocol.ts';
 import type { SshWriter } from '../../src/wire/writer.ts';
+import { alice, found } from '../auth/login.ts';
+import { certifiedKey, ED25519_CERTIFICATE } from '../client/certified-key.ts';
 import { SftpChannel } from '../client/sftp-channel.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';
+import { makeCertificate } from '../crypto/certificates/make-certificate.ts';
 import { MODERN, until } from '../transport/transport-pair.ts';
 import type { ConfigInput, TestServer } from './test-server.ts';
 import { PASSWORD, startTestServer } from './test-server.ts';
@@ -46,6 +52,18 @@ async function byPassword(user = 'demo'): Promise<SshTestClient> {
   const client = connect();
   await client.startAuth();
   expect(await client.password(user, PASSWORD)).toBe(52);
+  return client;
+}
+
+const ca = parsePrivateKey(generatePrivateKey('ed25519').privateKey);
+const caLine = `ssh-ed25519 ${ca.publicKey.blob.toString('base64')}`;
+
+async function byCertificate(): Promise<SshTestClient> {
+  const client = connect();
+  await client.startAuth();
+  const key = parsePrivateKey(generatePrivateKey('ed25519').privateKey);
+  const blob = await makeCertificate(key.publicKey, ca, { principals: ['demo'] });
+  expect(await client.publicKey('demo', certifiedKey(key, blob), ED25519_CERTIFICATE)).toBe(52);
   return client;
 }
 
@@ -103,6 +121,20 @@ describe('ends', () => {
     await stillThere(key);
   });
 
+  test.each<[string, Partial<ConfigInput>, (users: Users) => Users]>([
+    ['is trusted no more', { auth: { trustedUserCaKeys: [] } }, (users) => users],
+    ['stands for other principals', {}, demo((user) => ({ ...user, principals: ['somebody'] }))],
+  ])('a session by a certificate whose CA %s', async (_what, more, change) => {
+    await start({ auth: { trustedUserCaKeys: [caLine] } });
+    const [certified, key] = [await byCertificate(), await byKey()];
+    await reload(change, more);
+    expect(await certified.whenClosed()).toMatchObject(WITHDRAWN);
+    expect(server.log.filter(({ event }) => event === 'session.revoked')).toMatchObject([
+      { user: 'demo', reason: 'credential-gone' },
+    ]);
+    await stillThere(key);
+  });
+
   test('a session that logs in after the reload under what it was before', async () => {
     await start();
     const client = connect();
@@ -122,6 +154,23 @@ describe('does not end', () => {
     await reload(demo((user) => ({ ...user, permissions: 'read-only', publicKeys: [publicKey, ...user.publicKeys] })));
     await stillThere(client);
     expect(server.log.some(({ event }) => event === 'session.revoked')).toBe(false);
+  });
+
+  test('a session by a certificate that has expired since, as long as its CA is trusted', async () => {
+    await start();
+    const { publicKey } = parsePrivateKey(generatePrivateKey('ed25519').privateKey);
+    const certificate = parseCertificate(await makeCertificate(publicKey, ca, { validBefore: 1n }));
+    const trusting = alice({ certificates: { caKeys: [ca.publicKey], principals: ['alice'] } });
+    const credential = { identity: alice(), method: 'publickey', publicKey, certificate } as const;
+    const now = async (users: ReturnType<typeof found>, revoked = NOTHING_REVOKED) =>
+      revocationOf(credential, '192.0.2.1', users, ['publickey'], revoked);
+    expect(await now(found(trusting))).toBeNull();
+    expect(await now(found(alice()))).toBe('credential-gone');
+    const revokesIt = {
+      ...NOTHING_REVOKED,
+      revokesCertificate: ({ keyBlob }: { keyBlob: Buffer }) => keyBlob.equals(publicKey.blob),
+    };
+    expect(await now(found(trusting), revokesIt)).toBe('revoked-key');
   });
 
   test('anything where the setting says so', async () => {

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { hashPassword, verifyPassword } from '../../src/auth/password-hash.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
+import { parseAuthorizedKey } from '../../src/crypto/keys/public-key.ts';
 import { ConfigError } from '../../src/policy/config-error.ts';
 import { ConfiguredUsers } from '../../src/server/users.ts';
 
@@ -17,10 +19,18 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-function users(...list: object[]): ConfiguredUsers {
+const users = (...list: object[]): ConfiguredUsers => usersWith([], ...list);
+
+function usersWith(trustedUserCaKeys: readonly string[], ...list: object[]): ConfiguredUsers {
   const file = path.join(folder, 'latticeport.json');
-  const text = JSON.stringify({ hostKeys: ['x'], storage: { type: 'memory' }, users: list });
-  return new ConfiguredUsers(parseConfig(text, file).config.users, file, false);
+  const text = JSON.stringify({
+    hostKeys: ['x'],
+    storage: { type: 'memory' },
+    auth: { trustedUserCaKeys },
+    users: list,
+  });
+  const { config } = parseConfig(text, file);
+  return new ConfiguredUsers(config.users, file, false, config.auth.trustedUserCaKeys);
 }
 const find = (from: ConfiguredUsers, name: string) => from.find(name);
 
@@ -50,4 +60,38 @@ test('a user that is disabled is not found', async () => {
   expect(await find(both, 'x')).toBeNull();
   expect((await find(both, 'y'))?.name).toBe('y');
   expect(both.size).toBe(2);
+});
+
+describe('keys of certificate authorities', () => {
+  const [shared, own] = [generatePrivateKey('ed25519').publicKey, generatePrivateKey('ecdsa-256').publicKey];
+  const blobOf = (line: string): Buffer => parseAuthorizedKey(line).blob;
+  const trustOf = async (from: ConfiguredUsers, name: string) => {
+    const certificates = (await find(from, name))?.certificates;
+    return certificates && { ...certificates, caKeys: certificates.caKeys.map(({ blob }) => blob) };
+  };
+
+  test("are the server's and the user's; the user's name is its principal where it has no others", async () => {
+    const from = usersWith([shared], { name: 'x', trustedCaKeys: [own], principals: ['a', 'b'] }, { name: 'y' });
+    expect(await trustOf(from, 'x')).toEqual({ caKeys: [blobOf(shared), blobOf(own)], principals: ['a', 'b'] });
+    expect(await trustOf(from, 'y')).toEqual({ caKeys: [blobOf(shared)], principals: ['y'] });
+    expect(from.findCa(blobOf(own))?.type).toBe('ecdsa-sha2-nistp256');
+    expect(from.findCa(blobOf(shared))?.type).toBe('ssh-ed25519');
+    expect(from.findCa(Buffer.from('no key'))).toBeUndefined();
+  });
+
+  test('are of nobody where there are none', async () => {
+    const from = users({ name: 'x', passwordHash: hash, principals: ['a'] });
+    expect(await trustOf(from, 'x')).toBeUndefined();
+    expect(from.findCa(blobOf(shared))).toBeUndefined();
+  });
+
+  test.each<[string, () => unknown, RegExp]>([
+    ['of the server', () => usersWith(['nonsense'], { name: 'x' }), /\$\.auth\.trustedUserCaKeys\[0\]: not a usable/],
+    ['of a user', () => users({ name: 'x', trustedCaKeys: [own, 'x'] }), /\$\.users\[0\]\.trustedCaKeys\[1\]: not a/],
+    ['that are none', () => users({ name: 'x' }), /neither publicKeys nor a passwordHash nor trustedCaKeys/],
+    ['without principals', () => users({ name: 'x', trustedCaKeys: [own], principals: [] }), /principals/],
+  ])('%s that cannot be used end the start', (_what, make, message) => {
+    expect(make).toThrow(ConfigError);
+    expect(make).toThrow(message);
+  });
 });

@@ -67,6 +67,19 @@ describe('one line an event', () => {
     ]);
   });
 
+  test('and with whose certificate, and what is wrong with it', () => {
+    const certificate = { keyId: 'a "b', serial: '18446744073709551615', caFingerprint: 'SHA256:ca' };
+    const key = { method: 'publickey', keyType: 'ssh-ed25519-cert-v01@openssh.com', fingerprint: 'SHA256:x' };
+    const words = 'certificate "a \\"b" 18446744073709551615 of SHA256:ca';
+    const log = (fields: object) => shown((to) => to.child(acme).info({ ...key, ...fields }, 'x'));
+    expect(log({ event: 'auth.success', certificate })).toEqual([
+      `acme 127.0.0.1 x (publickey ssh-ed25519-cert-v01@openssh.com SHA256:x) ${words}`,
+    ]);
+    expect(log({ event: 'auth.failure', certificate: { ...certificate, problem: 'it has bob' } })).toEqual([
+      `acme 127.0.0.1 x (publickey ssh-ed25519-cert-v01@openssh.com SHA256:x) ${words}: it has bob`,
+    ]);
+  });
+
   test("the store's events keep what they are about", () => {
     const fields = { event: 'storage.S3_RETRY', operation: 'PutObject', attempt: 1, nested: { not: 'shown' } };
     expect(shown((log) => log.info(fields, 'S3_RETRY'))).toEqual(['S3_RETRY operation=PutObject attempt=1']);

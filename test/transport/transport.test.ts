@@ -123,7 +123,9 @@ test('the server tells a client that asks which user key algorithms it takes', a
   const { client } = await connected({ userKeyAlgorithms: ['ssh-ed25519', 'rsa-sha2-256'] });
   await until(() => client.messages.length > 0, 'EXT_INFO has come');
   const extensions = decodeExtInfo(client.messages[0] ?? Buffer.alloc(0));
-  expect(extensions.get('server-sig-algs')?.toString()).toBe('ssh-ed25519,rsa-sha2-256');
+  expect(extensions.get('server-sig-algs')?.toString()).toBe(
+    'ssh-ed25519,rsa-sha2-256,ssh-ed25519-cert-v01@openssh.com,rsa-sha2-256-cert-v01@openssh.com',
+  );
 });
 
 test('ping@openssh.com is answered with the same data', async () => {

@@ -104,8 +104,10 @@ function credential({ method, keyType, fingerprint }: LoginKind): string {
 }
 
 function withAlgorithm(kind: FailureKind): string {
-  const words = credential(kind);
-  return kind.algorithm === null || kind.algorithm === kind.keyType ? words : `${words} with ${kind.algorithm}`;
+  const words = [credential(kind)];
+  if (kind.algorithm !== null && kind.algorithm !== kind.keyType) words.push(`with ${kind.algorithm}`);
+  if (kind.problem !== null) words.push(`(${kind.problem})`);
+  return words.join(' ');
 }
 
 /** `2026-11-20 08:50:21Z`. */

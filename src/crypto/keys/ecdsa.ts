@@ -127,6 +127,7 @@ function ecdsa<Name extends string, Generated extends string>(
       },
     ],
     keygen: { name: curve.generated, option: 'ecdsa', bits, hostKeyFile: curve.hostKeyFile },
+    certificateSuffix: '-cert-v01@openssh.com',
 
     /** `string` curve, `string` point (RFC 5656 §3.1). */
     readPublic(reader): VerifyingKey {

@@ -30,6 +30,7 @@ export const ed25519: KeyTypeDefinition<Ed25519Name, Ed25519Name, 'ed25519'> = {
     },
   ],
   keygen: { name: 'ed25519', option: 'ed25519', bits: BITS, hostKeyFile: 'ssh_host_ed25519_key' },
+  certificateSuffix: '-cert-v01@openssh.com',
 
   /** `string` of 32 bytes (RFC 8709 §4). */
   readPublic(reader: SshReader): VerifyingKey {

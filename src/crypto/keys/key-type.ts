@@ -39,6 +39,9 @@ export interface KeygenFacts<Generated extends string = string> {
   readonly hostKeyFile: string;
 }
 
+/** OpenSSH's own certificates (PROTOCOL.certkeys), and those of types that have a name without a domain. */
+export type CertificateSuffix = '-cert-v01@openssh.com' | '-cert';
+
 /**
  * All that the product knows of one key type, each in its own file. A type joins by a row of key-registry.ts, and then can
  * be parsed, written, generated, used for host keys and user keys, and named in policies; nothing else asks for types by name.
@@ -53,6 +56,11 @@ export interface KeyTypeDefinition<
   /** The signature algorithms of the type, the strongest first: rows of the table of host key algorithms. */
   readonly signatures: readonly SignatureFacts<Algorithm>[];
   readonly keygen: KeygenFacts<Generated>;
+  /**
+   * What stands behind the names of the type and of its signature algorithms where a certificate is used; null where nobody
+   * has defined certificates of the type.
+   */
+  readonly certificateSuffix: CertificateSuffix | null;
   /**
    * Reads what follows the name in a public blob, and no more: in a certificate other fields come after it. Throws WireError
    * or KeyFormatError.

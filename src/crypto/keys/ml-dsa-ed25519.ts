@@ -55,6 +55,7 @@ export function mlDsa44Ed25519With(dsa: MlDsa): KeyTypeDefinition<Name, Name, 'm
       bits: BITS,
       hostKeyFile: 'ssh_host_mldsa44_ed25519_key',
     },
+    certificateSuffix: '-cert',
 
     /** `string` of both public keys. */
     readPublic(reader: SshReader): VerifyingKey {

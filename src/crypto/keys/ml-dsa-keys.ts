@@ -64,6 +64,8 @@ export function mlDsaKeys<Set extends MlDsaSet>(
         optIn: true,
       },
     ],
+    // Nobody has defined any.
+    certificateSuffix: null,
     keygen: {
       name: `mldsa-${set}`,
       option: `mldsa-${set}`,

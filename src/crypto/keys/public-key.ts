@@ -23,12 +23,22 @@ export function parsePublicKey(blob: Buffer): PublicKey {
     if (type === undefined) throw new KeyFormatError(`key type ${JSON.stringify(name)} is not supported`);
     const key = type.readPublic(reader);
     reader.end();
-    return new SshPublicKey(type, copy, key);
+    return publicKeyOf(type, copy, key);
   } catch (error) {
     if (error instanceof WireError)
       throw new KeyFormatError(`malformed public key: ${error.message}`, { cause: error });
     throw error;
   }
+}
+
+/** The key of a type, with its blob, which is kept as it is. */
+export function publicKeyOf(type: RegisteredKeyType, blob: Buffer, key: VerifyingKey): PublicKey {
+  return new SshPublicKey(type, blob, key);
+}
+
+/** `SHA256:` and the hash of a key's blob in base64 without padding, as `ssh-keygen -l` prints it. */
+export function fingerprintOf(blob: Buffer): string {
+  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }
 
 /**
@@ -51,15 +61,20 @@ export function parseAuthorizedKey(line: string): PublicKey {
     }
     throw new KeyFormatError(`key type ${JSON.stringify(type.slice(0, 64))} is not supported`);
   }
+  const key = parsePublicKey(blobOfLine(type, base64));
+  if (key.type !== type) throw new KeyFormatError(`line says ${type}, but the key in it is ${key.type}`);
+  return key;
+}
+
+/** The blob in a line `type base64 [comment]`. Throws KeyFormatError. */
+export function blobOfLine(type: string, base64: string | undefined): Buffer {
   if (base64 === undefined) throw new KeyFormatError(`no base64 after ${type}`);
   const blob = Buffer.from(base64, 'base64');
   // Buffer.from skips what is not base64.
   if (blob.toString('base64').replace(/=+$/, '') !== base64.replace(/=+$/, '')) {
     throw new KeyFormatError(`what follows ${type} is not base64`);
   }
-  const key = parsePublicKey(blob);
-  if (key.type !== type) throw new KeyFormatError(`line says ${type}, but the key in it is ${key.type}`);
-  return key;
+  return blob;
 }
 
 class SshPublicKey implements PublicKey {
@@ -74,7 +89,7 @@ class SshPublicKey implements PublicKey {
     this.type = type.name;
     this.blob = blob;
     this.bits = key.bits;
-    this.fingerprint = `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+    this.fingerprint = fingerprintOf(blob);
     this.signatureAlgorithms = type.signatures.map(({ name }) => name);
     this.#key = key;
   }

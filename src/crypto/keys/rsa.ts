@@ -82,6 +82,7 @@ export const rsa: KeyTypeDefinition<'ssh-rsa', RsaAlgorithm, 'rsa'> = {
     bits: { min: MIN_BITS, max: MAX_BITS, default: DEFAULT_BITS },
     hostKeyFile: 'ssh_host_rsa_key',
   },
+  certificateSuffix: '-cert-v01@openssh.com',
 
   /** `mpint` e, `mpint` n. */
   readPublic(reader: SshReader): VerifyingKey<RsaAlgorithm> {
