@@ -31,8 +31,8 @@ export interface Look {
   readonly stdin: Readable;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Looks at the way to the store; does not reject. */
-  readonly inspectLink: (storage: StorageConfig) => Promise<LinkFacts>;
+  /** Looks at the way to the store of the configuration `file`. Rejects with ConfigError only. */
+  readonly inspectLink: (storage: StorageConfig, file: string) => Promise<LinkFacts>;
 }
 
 /** Reads the configuration and what it names, the logs, and asks the store. Rejects with ConfigError or CliError. */
@@ -57,7 +57,7 @@ export async function look({ file, logs, stdin, now, inspectLink }: Look): Promi
     server: requirements({}),
     users: await usersOf(loaded, requirements),
     hostKeys: config.hostKeys.map((keyFile, index) => hostKeyFacts(loaded, policy, keyFile, index)),
-    storage: await inspectLink(config.storage),
+    storage: await inspectLink(config.storage, file),
     log: logs.length === 0 ? null : await logFacts(logs, stdin, now),
   };
 }
