@@ -3,7 +3,7 @@ import { optionText, parseCertificate, timeInWords, validityAt } from '../crypto
 import { signatureAlgorithmOf } from '../crypto/certificates/certificate-names.ts';
 import type { PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
 import { KeyFormatError } from '../crypto/keys/key.ts';
-import type { RevocableCertificate, RevocationList } from '../crypto/keys/revocation-list.ts';
+import type { RevocationList } from '../crypto/keys/revocation-list.ts';
 import type { FailureReason } from './failure-reasons.ts';
 import type { Identity, IdentityProvider } from './identity.ts';
 import type { PublicKeyFields } from './messages.ts';
@@ -17,6 +17,8 @@ export interface OfferedCertificate {
   readonly certificate: Certificate | null;
   /** Whether a CA that some user trusts has signed it. */
   readonly signature: 'right' | 'wrong' | 'unknown-ca';
+  /** By itself, its serial number, its key id, its key or its CA. */
+  readonly revoked: boolean;
 }
 
 /** Why a certificate does not log a user in. `problem`: what the reason leaves open, for the log. */
@@ -34,7 +36,7 @@ export interface CertificateRules {
   /** Signature algorithms of users' keys and of CAs. */
   readonly userKeyAlgorithms: readonly SignatureAlgorithm[];
   readonly remoteAddress: string;
-  readonly revokedKeys: Pick<RevocationList, 'revokesCertificate'>;
+  readonly revokedKeys: RevocationList;
   /** Milliseconds since the epoch; the clock of the machine where it is left out. */
   readonly now?: () => number;
 }
@@ -45,14 +47,16 @@ export interface CertificateRules {
  */
 export function readOfferedCertificate(
   { algorithm: algorithmName, blob }: Pick<PublicKeyFields, 'algorithm' | 'blob'>,
-  { provider, userKeyAlgorithms }: CertificateRules,
+  { provider, userKeyAlgorithms, revokedKeys }: CertificateRules,
 ): OfferedCertificate {
   const certificate = parsedCertificate(blob);
-  if (certificate === null) return { tried: triedKey(algorithmName, blob), certificate, signature: 'unknown-ca' };
+  const unknown = { signature: 'unknown-ca', revoked: false } as const;
+  if (certificate === null) return { tried: triedKey(algorithmName, blob), certificate, ...unknown };
   const tried = triedCertificate(algorithmName, certificate);
   const caKey = provider.findCa?.(certificate.caKeyBlob);
-  if (caKey === undefined) return { tried, certificate, signature: 'unknown-ca' };
-  return { tried, certificate, signature: certificate.isSignedBy(caKey, userKeyAlgorithms) ? 'right' : 'wrong' };
+  if (caKey === undefined) return { tried, certificate, ...unknown };
+  const signature = certificate.isSignedBy(caKey, userKeyAlgorithms) ? 'right' : 'wrong';
+  return { tried, certificate, signature, revoked: isRevoked(certificate, revokedKeys) };
 }
 
 /** A certificate that cannot be parsed fails its attempt, not the connection. */
@@ -132,13 +136,13 @@ function refuseCertificate(
   certificate: Certificate,
   offered: OfferedCertificate,
   identity: Identity,
-  { remoteAddress, revokedKeys, now = Date.now }: CertificateRules,
+  { remoteAddress, now = Date.now }: CertificateRules,
 ): Refusal | null {
   if (offered.signature === 'wrong') {
     return { reason: 'certificate-wrong-signature', problem: `signed with ${certificate.caSignatureAlgorithm}` };
   }
   if (!isOfUsersCa(offered, identity)) return { reason: 'certificate-ca-not-trusted' };
-  if (revokedKeys.revokesCertificate(revocable(certificate))) return { reason: 'certificate-revoked' };
+  if (offered.revoked) return { reason: 'certificate-revoked' };
   if (certificate.role !== 'user') return { reason: 'certificate-not-for-users' };
   return (
     refusePrincipals(certificate, identity) ??
@@ -147,9 +151,10 @@ function refuseCertificate(
   );
 }
 
-/** As a revocation list asks of it. */
-export function revocable({ caKeyBlob, serial, keyId, publicKey, blob }: Certificate): RevocableCertificate {
-  return { caKeyBlob, serial, keyId, keyBlob: publicKey.blob, certificateBlob: blob };
+/** Whether a list revokes a certificate: by itself, its serial number, its key id, its key or its CA. */
+export function isRevoked(certificate: Certificate, revokedKeys: RevocationList): boolean {
+  const { caKeyBlob, serial, keyId, publicKey, blob } = certificate;
+  return revokedKeys.revokesCertificate({ caKeyBlob, serial, keyId, keyBlob: publicKey.blob, certificateBlob: blob });
 }
 
 function refusePrincipals({ principals }: Certificate, { certificates }: Identity): Refusal | null {

@@ -10,6 +10,8 @@ export interface CertificateDescription {
   /** The first characters of it. */
   readonly keyId: string;
   readonly caFingerprint: string;
+  /** What the CA signed it with. */
+  readonly caSignatureAlgorithm: string;
 }
 
 /** A key as a client offered it, for the operator's log: also one that this server cannot read. */
@@ -37,8 +39,12 @@ export function triedCertificate(algorithm: string, certificate: Certificate): T
   return { algorithm, type, fingerprint: publicKey.fingerprint, certificate: describeCertificate(certificate) };
 }
 
-export function describeCertificate({ serial, keyId, caFingerprint }: Certificate): CertificateDescription {
-  return { serial: String(serial), keyId: keyId.slice(0, MAX_KEY_ID_CHARACTERS), caFingerprint };
+export function describeCertificate(certificate: Certificate): CertificateDescription {
+  const { serial, keyId, caFingerprint, caSignatureAlgorithm } = certificate;
+  return {
+    ...{ serial: String(serial), keyId: keyId.slice(0, MAX_KEY_ID_CHARACTERS) },
+    ...{ caFingerprint, caSignatureAlgorithm },
+  };
 }
 
 function typeOf(blob: Buffer): string | null {

@@ -94,6 +94,12 @@ const MEETS: Readonly<Record<RequirementSetting, (login: JudgedLogin) => boolean
     signatureAlgorithms.length > 0 && signatureAlgorithms.every(signsPostQuantum),
 };
 
+/** `signatureAlgorithms`: that of the key before the others. */
+function whatIsClassical([ofKey]: readonly string[]): string {
+  if (ofKey === undefined) return 'this one is by a password';
+  return signsPostQuantum(ofKey) ? 'the CA of its certificate is classical' : 'the key of this one is classical';
+}
+
 function bannerOf(
   setting: RequirementSetting,
   value: PostQuantumRequirement,
@@ -103,11 +109,7 @@ function bannerOf(
   const [needs, has, advice] =
     setting === 'requirePostQuantum'
       ? ['a post-quantum key exchange', 'this session has none', clientPqAdvice(clientVersion)]
-      : [
-          'a login by a post-quantum key',
-          signatureAlgorithms.length === 0 ? 'this one is by a password' : 'the key of this one is classical',
-          clientPqKeyAdvice(clientVersion),
-        ];
+      : ['a login by a post-quantum key', whatIsClassical(signatureAlgorithms), clientPqKeyAdvice(clientVersion)];
   const from = state === 'later' && typeof value === 'object' ? `From ${value.from} on your` : 'Your';
   return `${from} account needs ${needs}, and ${has}.\n${advice}\n`;
 }

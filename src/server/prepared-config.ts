@@ -55,7 +55,7 @@ export function prepareConfig(loaded: LoadedConfig, passphrases?: HostKeyPassphr
   offeredAlgorithms(policy, hostKeys, file);
   const certificates = loadHostCertificates(config.hostCertificates, hostKeys, file, Date.now());
   const fipsMode = config.fips === 'required' || cryptoModule().enabled;
-  const users = new ConfiguredUsers(config.users, file, fipsMode, config.auth.trustedUserCaKeys);
+  const users = new ConfiguredUsers(config, file, fipsMode);
   const revokedKeys = loadRevokedKeys(config.auth.revokedKeys, file);
   return {
     ...{ loaded, catalogue, policy, hostKeys, hostCertificates: certificates.hostCertificates, users, revokedKeys },

@@ -1,4 +1,4 @@
-import { revocable, stillCertified } from '../auth/certificate-login.ts';
+import { isRevoked, stillCertified } from '../auth/certificate-login.ts';
 import type { Identity, IdentityProvider } from '../auth/identity.ts';
 import type { AuthMethod, AuthSuccess } from '../auth/server-auth.ts';
 import type { RevocationList } from '../crypto/keys/revocation-list.ts';
@@ -23,7 +23,7 @@ export async function revocationOf(
   revokedKeys: RevocationList,
 ): Promise<Revocation | null> {
   if (!methods.includes(method)) return 'method-not-allowed';
-  if (certificate !== null && revokedKeys.revokesCertificate(revocable(certificate))) return 'revoked-key';
+  if (certificate !== null && isRevoked(certificate, revokedKeys)) return 'revoked-key';
   if (publicKey !== null && revokedKeys.revokesKey(publicKey.blob)) return 'revoked-key';
   const now = await users.find(identity.name, { remoteAddress });
   if (now === null) return 'user-gone';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Identity, IdentityProvider } from '../auth/identity.ts';
 import { decoyHash, parsePasswordHash, PasswordHashError } from '../auth/password-hash.ts';
-import type { UserConfig } from '../config/schema.ts';
+import type { Config, UserConfig } from '../config/schema.ts';
 import type { PublicKey } from '../crypto/keys/key.ts';
 import { KeyFormatError } from '../crypto/keys/key.ts';
 import { parseAuthorizedKey } from '../crypto/keys/public-key.ts';
@@ -26,14 +26,8 @@ export class ConfiguredUsers implements IdentityProvider<User> {
   /** By blob, in base64: those of the server and those of single users. */
   readonly #caKeys: ReadonlyMap<string, PublicKey>;
 
-  /** @param trustedUserCaKeys lines with the keys of the CAs that every user trusts: `auth.trustedUserCaKeys` */
-  constructor(
-    users: readonly UserConfig[],
-    file: string,
-    fipsMode: boolean,
-    trustedUserCaKeys: readonly string[] = [],
-  ) {
-    const shared = parseLines(trustedUserCaKeys, file, '$.auth.trustedUserCaKeys');
+  constructor({ users, auth }: Pick<Config, 'users' | 'auth'>, file: string, fipsMode: boolean) {
+    const shared = parseLines(auth.trustedUserCaKeys, file, '$.auth.trustedUserCaKeys');
     const byName = new Map<string, User>();
     users.forEach((settings, index) => {
       const at = `$.users[${index}]`;

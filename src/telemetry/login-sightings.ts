@@ -24,6 +24,8 @@ export interface LoginSighting {
   readonly keyType: string | null;
   readonly fingerprint: string | null;
   readonly signatureAlgorithm: string | null;
+  /** What the CA of a certificate signed that with; null where there is none. */
+  readonly caSignatureAlgorithm: string | null;
 }
 
 type Exchange = Pick<LoginSighting, 'clientVersion' | 'kex' | 'postQuantumExchange'>;
@@ -79,7 +81,13 @@ export class LoginSightings {
       keyType,
       fingerprint: textField(fields, 'fingerprint'),
       signatureAlgorithm: signatureAlgorithm ?? keyType,
+      caSignatureAlgorithm: caSignatureAlgorithmOf(fields['certificate']),
     };
     this.#sightings.add({ user, ...exchange, ...login }, textField(fields, 'time') ?? '');
   }
+}
+
+function caSignatureAlgorithmOf(certificate: unknown): string | null {
+  if (typeof certificate !== 'object' || certificate === null) return null;
+  return textField(certificate as LogFields, 'caSignatureAlgorithm');
 }

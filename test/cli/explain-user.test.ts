@@ -38,6 +38,19 @@ function explain(changes: Partial<ConfigInput>, name: string, ...args: string[])
 const OLD = ['--client', 'curve25519-sha256'];
 const NEW = ['--client-preset', 'openssh-10'];
 
+test('certificates of a CA that the server or the user trusts', async () => {
+  const users: User[] = [{ name: 'acme', trustedCaKeys: [POST_QUANTUM], requirePostQuantumKey: true }];
+  const { output, exitCode } = await explain({ auth: { trustedUserCaKeys: [CLASSICAL] }, users }, 'acme', ...NEW);
+  const by = 'refused, by requirePostQuantumKey of the user';
+  expect(output).toMatch(new RegExp(`certificates of the CA ssh-ed25519 SHA256:\\S+ for keys: ${by}`));
+  expect(output).toMatch(/certificates of the CA ssh-mldsa44-ed25519 SHA256:\S+ for post-quantum keys: let in/);
+  expect(output).toMatch(new RegExp(`CA ssh-mldsa44-ed25519 SHA256:\\S+ for classical keys: ${by}`));
+  expect(exitCode).toBe(0);
+  // A user who has nothing but the CA of the server may log in.
+  const other = await explain({ auth: { trustedUserCaKeys: [CLASSICAL] }, users: [{ name: 'acme' }] }, 'acme', ...NEW);
+  expect(other.output).toMatch(/certificates of the CA ssh-ed25519 SHA256:\S+ for keys: let in/);
+});
+
 describe('the key exchange', () => {
   test.each<[what: string, settings: Partial<ConfigInput>, own: Partial<User>, code: number, words: string]>([
     ['nothing required', {}, {}, 3, 'the key exchange: let in\n'],

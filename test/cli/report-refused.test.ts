@@ -21,6 +21,7 @@ interface Login {
   readonly signatureAlgorithm?: string;
   readonly algorithm?: string;
   readonly fingerprint?: string;
+  readonly certificate?: object;
 }
 
 const ED25519: Login = { keyType: 'ssh-ed25519', signatureAlgorithm: 'ssh-ed25519', fingerprint: 'SHA256:old' };
@@ -29,6 +30,11 @@ const ML_DSA: Login = {
   signatureAlgorithm: 'ssh-mldsa44-ed25519',
   fingerprint: 'SHA256:new',
 };
+const certified = (caSignatureAlgorithm: string): Login => ({
+  ...ML_DSA,
+  keyType: 'ssh-mldsa44-ed25519-cert',
+  certificate: { serial: '1', keyId: 'id', caFingerprint: 'SHA256:ca', caSignatureAlgorithm },
+});
 const PASSWORD: Login = { method: 'password' };
 
 let sessions = 0;
@@ -51,6 +57,8 @@ const LINES = [
   ...session('changed', '01', { ...NEW, classical: true }, PASSWORD),
   ...session('changed', '09', NEW, ML_DSA),
   ...session('safe', '04', NEW, ML_DSA),
+  ...session('certified', '06', NEW, certified('ssh-mldsa44-ed25519')),
+  ...session('vouched-for', '07', NEW, certified('rsa-sha2-512')),
   // Refused already: it has the right credential, and will come again.
   ...session('refused', '05', OLD, {
     ...ML_DSA,
@@ -89,7 +97,11 @@ describe('without a configuration all are required to have all', () => {
       'old requirePostQuantum',
       'old requirePostQuantumKey',
       'refused requirePostQuantum',
+      'vouched-for requirePostQuantumKey',
     ]);
+    expect(found.partners.find(({ user }) => user === 'vouched-for')?.because).toBe(
+      'ssh-mldsa44-ed25519-cert SHA256:new of a CA with rsa-sha2-512',
+    );
     const times = found.partners.map(({ lastSeen }) => lastSeen ?? '');
     expect(times).toEqual([...times].sort().reverse());
     expect(found.partners.find(({ user, setting }) => user === 'old' && setting === 'requirePostQuantum')).toEqual({

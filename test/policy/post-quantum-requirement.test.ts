@@ -68,7 +68,7 @@ describe('a login', () => {
   test.each([
     [['ssh-ed25519'], 'the key of this one is classical'],
     // As a post-quantum key has that a classical authority vouches for.
-    [['ssh-mldsa44-ed25519', 'ssh-ed25519'], 'the key of this one is classical'],
+    [['ssh-mldsa44-ed25519', 'ssh-ed25519'], 'the CA of its certificate is classical'],
     [[], 'this one is by a password'],
   ])('by %j', (signatureAlgorithms, words) => {
     expect(judgeLogin(BOTH, { ...SAFE, signatureAlgorithms }, 0)).toEqual({

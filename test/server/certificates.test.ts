@@ -203,6 +203,41 @@ describeWithPeer('user certificates that are refused', () => {
     expect(line).toMatchObject({ reason: 'certificate-ca-not-trusted', keyIsUsers: false });
   });
 
+  test('certificate-revoked: a KRL of ssh-keygen has its serial, and ends a session that is there', async () => {
+    await sign('ca_ed25519', 'user_ed25519', '-n', 'demo', '-z', '13');
+    const { blob } = certificateOf('user_ed25519');
+    const key = parsePrivateKey(readFileSync(file('user_ed25519'), 'utf8'));
+    const client = SshTestClient.connect(server.port, { algorithms: MODERN });
+    await client.startAuth();
+    expect(await client.publicKey('demo', certifiedKey(key, blob), ED25519_CERTIFICATE)).toBe(52);
+    writeFileSync(file('serials'), 'serial: 10-20\n');
+    await sshKeygen('-q', '-k', '-f', file('krl'), '-s', file('ca_ed25519.pub'), file('serials'));
+    await reload({ auth: { trustedUserCaKeys: [lineOf('ca_ed25519')], revokedKeys: [file('krl')] } });
+    await client.whenClosed();
+    expect(lastOf('session.revoked')).toMatchObject({ user: 'demo', reason: 'revoked-key' });
+    const line = await isRefused('user_ed25519');
+    expect(line).toMatchObject({ reason: 'certificate-revoked', certificate: { serial: '13' } });
+    await sign('ca_ed25519', 'user_ed25519', '-n', 'demo', '-z', '21');
+    await logsIn('user_ed25519');
+    await trust('ca_ed25519');
+  });
+
+  test('not-post-quantum-key: the key would do, and its CA is classical', async () => {
+    const trustedUserCaKeys = [lineOf('ca_ed25519'), lineOf('ca_mldsa44-ed25519')];
+    await reload({ auth: { trustedUserCaKeys }, requirePostQuantumKey: true });
+    await sign('ca_ed25519', 'user_mldsa44-ed25519', '-n', 'demo');
+    const line = await refusal(() => login('user_mldsa44-ed25519'));
+    expect(line).toMatchObject({
+      reason: 'not-post-quantum-key',
+      certificate: { caSignatureAlgorithm: 'ssh-ed25519' },
+    });
+    await sign('ca_mldsa44-ed25519', 'user_ed25519', '-n', 'demo');
+    expect(await refusal(() => login('user_ed25519'))).toMatchObject({ reason: 'not-post-quantum-key' });
+    await sign('ca_mldsa44-ed25519', 'user_mldsa44-ed25519', '-n', 'demo');
+    await logsIn('user_mldsa44-ed25519');
+    await reload({ auth: { trustedUserCaKeys: [lineOf('ca_ed25519')] }, requirePostQuantumKey: false });
+  });
+
   // OpenSSH's client does not offer these.
   describe('by a client that offers anything', () => {
     /** The answer's number. */

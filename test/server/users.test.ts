@@ -7,6 +7,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { generatePrivateKey } from '../../src/crypto/keys/private-key.ts';
 import { parseAuthorizedKey } from '../../src/crypto/keys/public-key.ts';
 import { ConfigError } from '../../src/policy/config-error.ts';
+import { credentialInWords, credentialKind, credentialsOf } from '../../src/server/user-credentials.ts';
 import { ConfiguredUsers } from '../../src/server/users.ts';
 
 let folder = '';
@@ -29,8 +30,7 @@ function usersWith(trustedUserCaKeys: readonly string[], ...list: object[]): Con
     auth: { trustedUserCaKeys },
     users: list,
   });
-  const { config } = parseConfig(text, file);
-  return new ConfiguredUsers(config.users, file, false, config.auth.trustedUserCaKeys);
+  return new ConfiguredUsers(parseConfig(text, file).config, file, false);
 }
 const find = (from: ConfiguredUsers, name: string) => from.find(name);
 
@@ -94,4 +94,23 @@ describe('keys of certificate authorities', () => {
     expect(make).toThrow(ConfigError);
     expect(make).toThrow(message);
   });
+});
+
+test('what a user may log in with names the CAs: a post-quantum one may certify either kind of key', async () => {
+  const [classical, strong] = [
+    generatePrivateKey('ed25519').publicKey,
+    generatePrivateKey('mldsa44-ed25519').publicKey,
+  ];
+  const user = await find(usersWith([classical], { name: 'x', trustedCaKeys: [strong], publicKeys: [classical] }), 'x');
+  const credentials = user === null ? [] : credentialsOf(user, ['publickey', 'password']);
+  expect(credentials.map((each) => [credentialKind(each), each.postQuantum])).toEqual([
+    ['ssh-ed25519', false],
+    ['certificates of ssh-ed25519 for keys', false],
+    ['certificates of ssh-mldsa44-ed25519 for post-quantum keys', true],
+    ['certificates of ssh-mldsa44-ed25519 for classical keys', false],
+  ]);
+  const { fingerprint } = parseAuthorizedKey(strong);
+  expect(credentials.map(credentialInWords)).toContain(
+    `certificates of the CA ssh-mldsa44-ed25519 ${fingerprint} for classical keys`,
+  );
 });

@@ -1,4 +1,5 @@
 import type { Facts, UserFacts } from './facts.ts';
+import { credentialKind } from '../../server/user-credentials.ts';
 import { finding, type Change, type Finding } from './finding.ts';
 
 /** Whether a quantum computer of a later day could pose as a user, and who could not log in any more. Pure. */
@@ -52,9 +53,7 @@ export function userFindings({ file, config, users }: Facts): Finding[] {
 
 /** "acme: ssh-ed25519, password". */
 function inWords({ name, credentials, key: { value, state } }: UserFacts): string {
-  const kinds = [
-    ...new Set(credentials.filter(({ postQuantum }) => !postQuantum).map(({ keyType }) => keyType ?? 'password')),
-  ];
+  const kinds = [...new Set(credentials.filter(({ postQuantum }) => !postQuantum).map(credentialKind))];
   const from = state === 'later' && typeof value === 'object' ? ` (from ${value.from} on)` : '';
   return `${name}: ${kinds.length === 0 ? 'nothing' : kinds.join(', ')}${from}`;
 }

@@ -7,7 +7,7 @@ import {
   type Requirement,
   type RequirementState,
 } from '../../policy/post-quantum-requirement.ts';
-import { credentialsOf, type UserCredential } from '../../server/user-credentials.ts';
+import { credentialInWords, credentialsOf, type UserCredential } from '../../server/user-credentials.ts';
 import { ConfiguredUsers } from '../../server/users.ts';
 import { CliError } from '../cli-error.ts';
 import { styled, type Style, type Terminal } from '../terminal.ts';
@@ -40,7 +40,7 @@ export async function explainUser(
   client: { readonly version: string; readonly exchange: 'pq-hybrid' | 'classical' | null },
   now: number,
 ): Promise<UserExplanation> {
-  const user = await new ConfiguredUsers(config.users, file, config.fips === 'required').find(name);
+  const user = await new ConfiguredUsers(config, file, config.fips === 'required').find(name);
   if (user === null) throw new CliError(noSuchUser(name, file, config.users));
   const judge = (requirement: Requirement, meets: boolean): Judged => ({
     requirement,
@@ -89,10 +89,7 @@ export function showUser({ name, file, keyExchange, credentials, advice }: UserE
     if (keyExchange.refused !== 'never') terminal.line(`    the client is told: ${advice.keyExchange}`);
   }
   for (const credential of credentials) {
-    line(
-      credential.keyType === null ? 'a password' : `${credential.keyType} ${credential.fingerprint ?? ''}`,
-      credential,
-    );
+    line(credentialInWords(credential), credential);
   }
   if (credentials.some(({ refused }) => refused !== 'never')) terminal.line(`    the client is told: ${advice.key}`);
 }

@@ -95,8 +95,8 @@ export function refusedOn(
 
 const MEETS: Readonly<Record<RequirementSetting, (kind: LoginSighting) => boolean>> = {
   requirePostQuantum: ({ postQuantumExchange }) => postQuantumExchange,
-  requirePostQuantumKey: ({ signatureAlgorithm }) =>
-    signatureAlgorithm !== null && signsPostQuantum(signatureAlgorithm),
+  requirePostQuantumKey: ({ signatureAlgorithm, caSignatureAlgorithm }) =>
+    signatureAlgorithm !== null && [signatureAlgorithm, caSignatureAlgorithm ?? []].flat().every(signsPostQuantum),
 };
 
 /** What is required of a user on that day; nothing of one that the configuration does not have. */
@@ -135,8 +135,9 @@ function lastGood(
   return (setting, kind) => times.get(keyOf(setting, kind)) ?? null;
 }
 
-function credential({ method, keyType, fingerprint }: LoginSighting): string {
-  return [keyType ?? method, fingerprint].filter((word) => word !== null).join(' ');
+function credential({ method, keyType, fingerprint, caSignatureAlgorithm }: LoginSighting): string {
+  const ca = caSignatureAlgorithm === null ? null : `of a CA with ${caSignatureAlgorithm}`;
+  return [keyType ?? method, fingerprint, ca].filter((word) => word !== null).join(' ');
 }
 
 function later(one: string | null, other: string | null): string | null {
