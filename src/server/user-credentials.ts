@@ -5,7 +5,7 @@ import type { User } from './users.ts';
 /** A way in which a user may log in. Nothing of it is secret. */
 export interface UserCredential {
   readonly method: AuthMethod;
-  /** null for a password, both. */
+  /** Of the key, or of the CA whose certificates log in; null for a password, both. */
   readonly keyType: string | null;
   readonly fingerprint: string | null;
   /** A forger must break a post-quantum scheme. */
@@ -17,20 +17,15 @@ export interface UserCredential {
  * Of a certificate the CA's signature counts here: which key is in it is known at the login.
  */
 export function credentialsOf(user: User, methods: readonly AuthMethod[]): UserCredential[] {
-  const keys = user.publicKeys.map(({ type, fingerprint, signatureAlgorithms }): UserCredential => ({
-    method: 'publickey',
-    keyType: type,
-    fingerprint,
-    postQuantum: signatureAlgorithms.some(signsPostQuantum),
-  }));
-  const password: UserCredential = { method: 'password', keyType: null, fingerprint: null, postQuantum: false };
-  const certificates = (user.certificates?.caKeys ?? []).map(({ type, fingerprint, signatureAlgorithms }) => ({
-    method: 'publickey' as const,
-    keyType: `${type} CA`,
-    fingerprint,
-    postQuantum: signatureAlgorithms.some(signsPostQuantum),
-  }));
-  return [...keys, ...certificates, ...(user.passwordHash === null ? [] : [password])].filter(({ method }) =>
-    methods.includes(method),
+  // A certificate of a CA may hold a weaker key than the CA's: of what it issues nothing is known here.
+  const keys = [...user.publicKeys, ...(user.certificates?.caKeys ?? [])].map(
+    ({ type, fingerprint, signatureAlgorithms }): UserCredential => ({
+      method: 'publickey',
+      keyType: type,
+      fingerprint,
+      postQuantum: signatureAlgorithms.some(signsPostQuantum),
+    }),
   );
+  const password: UserCredential = { method: 'password', keyType: null, fingerprint: null, postQuantum: false };
+  return [...keys, ...(user.passwordHash === null ? [] : [password])].filter(({ method }) => methods.includes(method));
 }

@@ -66,7 +66,7 @@ async function usersOf(
   { config, file }: LoadedConfig,
   requirements: (user: RequirementSettings) => Pick<UserFacts, 'exchange' | 'key'>,
 ): Promise<UserFacts[]> {
-  const all = new ConfiguredUsers(config.users, file, config.fips === 'required');
+  const all = new ConfiguredUsers(config.users, file, config.fips === 'required', config.auth.trustedUserCaKeys);
   const found: UserFacts[] = [];
   for (const [index, settings] of config.users.entries()) {
     const user = await all.find(settings.name);

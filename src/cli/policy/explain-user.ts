@@ -40,7 +40,12 @@ export async function explainUser(
   client: { readonly version: string; readonly exchange: 'pq-hybrid' | 'classical' | null },
   now: number,
 ): Promise<UserExplanation> {
-  const user = await new ConfiguredUsers(config.users, file, config.fips === 'required').find(name);
+  const user = await new ConfiguredUsers(
+    config.users,
+    file,
+    config.fips === 'required',
+    config.auth.trustedUserCaKeys,
+  ).find(name);
   if (user === null) throw new CliError(noSuchUser(name, file, config.users));
   const judge = (requirement: Requirement, meets: boolean): Judged => ({
     requirement,
