@@ -13,14 +13,15 @@ export function promptUnseen(prompt: string): Promise<string> {
     stdin.setRawMode(true);
     stderr.write(prompt);
     const decoder = new TextDecoder();
-    let text = '';
+    const typed: string[] = [];
     const onData = (chunk: Buffer): void => {
-      const characters = [...decoder.decode(chunk, { stream: true })];
+      const characters = Array.from(decoder.decode(chunk, { stream: true }));
       for (const [index, character] of characters.entries()) {
         const typedAhead = characters.slice(index + 1).join('');
         if (character === '\r' || character === '\n' || character === '\u0004') return finish(null, typedAhead);
         if (character === '\u0003') return finish(new CliError('interrupted'), '');
-        text = character === '\u007f' || character === '\b' ? text.slice(0, -1) : text + character;
+        if (character === '\u007f' || character === '\b') typed.pop();
+        else typed.push(character);
       }
     };
     const finish = (error: Error | null, typedAhead: string): void => {
@@ -29,7 +30,7 @@ export function promptUnseen(prompt: string): Promise<string> {
       stdin.pause();
       if (typedAhead !== '') stdin.unshift(Buffer.from(typedAhead));
       stderr.write('\n');
-      if (error === null) resolve(text);
+      if (error === null) resolve(typed.join(''));
       else reject(error);
     };
     stdin.on('data', onData);

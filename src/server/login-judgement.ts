@@ -42,6 +42,7 @@ export function judgeSession(
     {
       clientVersion: clientVersion ?? '',
       postQuantumExchange,
+      // A certificate is as strong as the weaker of its key and its CA.
       signatureAlgorithms: [signatureAlgorithm, certificate?.caSignatureAlgorithm].flatMap((name) => name ?? []),
     },
     now,

@@ -5,7 +5,7 @@ import type { User } from './users.ts';
 /** A way in which a user may log in. Nothing of it is secret. */
 export interface UserCredential {
   readonly method: AuthMethod;
-  /** null for a password, both. */
+  /** Of the key, or of the CA whose certificates log in; null for a password, both. */
   readonly keyType: string | null;
   readonly fingerprint: string | null;
   /** Where it is the key of a CA: for what keys its certificates are. */

@@ -4,10 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeUserAuthBanner } from '../../src/auth/messages.ts';
 import { prepareKexMethods } from '../../src/crypto/kex/kex-constructors.ts';
 import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/private-key.ts';
+import { certifiedKey } from '../client/certified-key.ts';
 import { SshTestClient } from '../client/ssh-test-client.ts';
+import { FOREVER, makeCertificate } from '../crypto/certificates/make-certificate.ts';
 import { findPeer, missingPeer } from '../peers/peers.ts';
 import { runProgram } from '../peers/process.ts';
 import { MODERN } from '../transport/transport-pair.ts';
+import type { SignatureAlgorithm } from '../../src/crypto/keys/key.ts';
 import { PASSWORD, startTestServer, type ConfigInput, type TestServer } from './test-server.ts';
 
 const HYBRID = 'mlkem768x25519-sha256';
@@ -156,6 +159,38 @@ describe('who needs a post-quantum key', () => {
     expect(banners(client)).toEqual([]);
     client.end();
   });
+});
+
+test.each([
+  ['ed25519', 'not-post-quantum-key'],
+  ['mldsa44-ed25519', null],
+] as const)('a certificate by a CA with %s: %s', async (caType, refused) => {
+  const ca = generatePrivateKey(caType, undefined, 'ca');
+  const certified = parsePrivateKey(generatePrivateKey('mldsa44-ed25519', undefined, 'certified').privateKey);
+  const strict = await startTestServer({
+    requirePostQuantumKey: true,
+    auth: { trustedUserCaKeys: [ca.publicKey] },
+    users: [user('any')],
+  });
+  try {
+    const blob = await makeCertificate(certified.publicKey, parsePrivateKey(ca.privateKey), {
+      principals: ['any'],
+      validBefore: FOREVER,
+    });
+    const client = await connection(HYBRID, strict);
+    const attempt = client.publicKey(
+      'any',
+      certifiedKey(certified, blob),
+      'ssh-mldsa44-ed25519-cert' as SignatureAlgorithm,
+    );
+    if (refused === null) expect(await attempt).toBe(SUCCESS);
+    else await expect(attempt).rejects.toMatchObject({ reason: 11 });
+    client.end();
+    const reasons = strict.log.filter(({ event }) => event === 'auth.failure').map((line) => line['reason']);
+    expect(reasons).toEqual(refused === null ? [] : [refused]);
+  } finally {
+    await strict.stop();
+  }
 });
 
 test('a setting of the server is for all users but those that have their own', async () => {

@@ -40,6 +40,8 @@ export const FINDINGS = {
   'storage.classical': { area: 'links', verdict: 'problem' },
   'storage.unknown': { area: 'links', verdict: 'warning' },
   'metrics.here': { area: 'links', verdict: 'ok' },
+  'metrics.post-quantum': { area: 'links', verdict: 'ok' },
+  'metrics.prefer': { area: 'links', verdict: 'warning' },
   'metrics.plain': { area: 'links', verdict: 'warning' },
   'sessions.none': { area: 'sessions', verdict: 'ok' },
   'sessions.post-quantum': { area: 'sessions', verdict: 'ok' },

@@ -33,6 +33,14 @@ function storageFinding({ file, config, storage: link }: Facts): Finding {
 function metricsFinding({ file, config: { metrics } }: Facts): Finding {
   if (metrics === undefined) return finding('metrics.here', 'Metrics are served nowhere.');
   if (isLoopback(metrics.host)) return finding('metrics.here', 'Metrics are served on this machine only.');
+  if (metrics.tls?.postQuantum === 'require') {
+    return finding('metrics.post-quantum', `Metrics are served on ${metrics.host} with post-quantum TLS only.`);
+  }
+  if (metrics.tls !== undefined) {
+    return finding('metrics.prefer', `Metrics are served with TLS on ${metrics.host}, to classical clients as well.`, {
+      changes: [{ file, setting: '$.metrics.tls.postQuantum', value: 'require' }],
+    });
+  }
   return finding(
     'metrics.plain',
     `Metrics are served without TLS on ${metrics.host}: anybody on the way can read them.`,

@@ -4,7 +4,8 @@ import type { KeyTypeDefinition, SigningKey, VerifyingKey } from './key-type.ts'
 import { KeyFormatError } from './key-format-error.ts';
 import { readMlDsaPkcs8 } from './ml-dsa-pkcs8.ts';
 import { expandSeed, ML_DSA_SIZES, mlDsa, SEED_BYTES } from './ml-dsa.ts';
-import type { MlDsa, MlDsaPrivateKey, MlDsaSet } from './ml-dsa.ts';
+import type { MlDsa, MlDsaPrivateKey } from './ml-dsa.ts';
+import type { MlDsaSet } from './ml-dsa-pkcs8.ts';
 
 type Name<Set extends MlDsaSet> = `ssh-mldsa-${Set}`;
 type Generated<Set extends MlDsaSet> = `mldsa-${Set}`;

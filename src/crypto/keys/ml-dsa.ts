@@ -3,13 +3,7 @@ import type { KeyObject, SignKeyObjectInput, VerifyKeyObjectInput } from 'node:c
 import { ml_dsa44, ml_dsa65, ml_dsa87 } from '@noble/post-quantum/ml-dsa.js';
 import { KeyFormatError } from './key-format-error.ts';
 import { signOffLoop } from './key-objects.ts';
-import { expandedMlDsaPkcs8 } from './ml-dsa-pkcs8.ts';
-
-/**
- * ML-DSA (FIPS 204) in its pure form, from one of two providers: OpenSSL's through node:crypto, or @noble/post-quantum where
- * Node has none.
- */
-export type MlDsaSet = 44 | 65 | 87;
+import { expandedMlDsaPkcs8, type MlDsaSet } from './ml-dsa-pkcs8.ts';
 
 /** The length of ξ, from which FIPS 204's algorithm 6 makes the key pair, in bytes. It is the private key of every set. */
 export const SEED_BYTES = 32;

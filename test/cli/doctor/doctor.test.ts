@@ -230,6 +230,12 @@ const WEAKNESSES: readonly Weakness[] = [
     mend: [],
   },
   {
+    id: 'metrics.prefer',
+    what: 'metrics with TLS for other machines, post-quantum or not',
+    changes: { metrics: { host: '0.0.0.0', tls: { certificateFile: 'cert.pem', keyFile: 'key.pem' } } },
+    mend: ['$.metrics.tls.postQuantum'],
+  },
+  {
     id: 'metrics.plain',
     what: 'metrics for other machines',
     changes: { metrics: { host: '0.0.0.0' } },

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { KeyFormatError } from '../../../src/crypto/keys/key.ts';
 import { ML_DSA_SIZES, mlDsa, nobleMlDsa, nodeHasMlDsa, nodeMlDsa } from '../../../src/crypto/keys/ml-dsa.ts';
-import type { MlDsaSet } from '../../../src/crypto/keys/ml-dsa.ts';
+import type { MlDsaSet } from '../../../src/crypto/keys/ml-dsa-pkcs8.ts';
 
 const SETS: readonly MlDsaSet[] = [44, 65, 87];
 const withNode = nodeHasMlDsa ? test : test.skip;
