@@ -15,7 +15,7 @@ export function promptUnseen(prompt: string): Promise<string> {
     const decoder = new TextDecoder();
     let text = '';
     const onData = (chunk: Buffer): void => {
-      const characters = [...decoder.decode(chunk, { stream: true })];
+      const characters = Array.from(decoder.decode(chunk, { stream: true }));
       for (const [index, character] of characters.entries()) {
         const typedAhead = characters.slice(index + 1).join('');
         if (character === '\r' || character === '\n' || character === '\u0004') return finish(null, typedAhead);

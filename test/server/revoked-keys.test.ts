@@ -161,7 +161,7 @@ describe('the files', () => {
     return { told, onChange: () => told.push('changed'), onProblem: ({ message }: ConfigError) => told.push(message) };
   };
   const key = Buffer.from('a blob that the tests know');
-  const line = `${'ssh-x'} ${Buffer.concat([Buffer.of(0, 0, 0, 5), Buffer.from('ssh-x'), key]).toString('base64')}`;
+  const line = `ssh-x ${Buffer.concat([Buffer.of(0, 0, 0, 5), Buffer.from('ssh-x'), key]).toString('base64')}`;
   const blob = Buffer.from(line.split(' ')[1] ?? '', 'base64');
 
   test('a change is read when it has been seen twice as it is, and told once', () => {
@@ -223,7 +223,8 @@ const peer = findPeer('openssh-mldsa');
 const given = peer === null ? test.skip : test;
 
 given(`OpenSSH ${peer?.version ?? '(not installed)'} makes the KRL, logs in before it, and not after`, async () => {
-  const { userKey, port, knownHosts } = await start();
+  const started = await start();
+  const { port, knownHosts } = started;
   const login = () =>
     run(
       [
@@ -231,7 +232,7 @@ given(`OpenSSH ${peer?.version ?? '(not installed)'} makes the KRL, logs in befo
         ...['-F', 'none', '-P', String(port), '-b', '-'],
         ...['UserKnownHostsFile', 'GlobalKnownHostsFile', 'IdentityFile'].flatMap((option, index) => [
           '-o',
-          `${option}=${[knownHosts, '/dev/null', userKey('ed25519')][index] ?? ''}`,
+          `${option}=${[knownHosts, '/dev/null', started.userKey('ed25519')][index] ?? ''}`,
         ]),
         ...['IdentitiesOnly=yes', 'IdentityAgent=none', 'BatchMode=yes'].flatMap((option) => ['-o', option]),
         'demo@127.0.0.1',
@@ -240,7 +241,7 @@ given(`OpenSSH ${peer?.version ?? '(not installed)'} makes the KRL, logs in befo
     );
   expect(await login()).toMatchObject({ status: 0 });
   const [program = '', ...first] = peer?.program('ssh-keygen') ?? [];
-  execFileSync(program, [...first, '-k', '-q', '-f', `${list}.krl`, `${userKey('ed25519')}.pub`]);
+  execFileSync(program, [...first, '-k', '-q', '-f', `${list}.krl`, `${started.userKey('ed25519')}.pub`]);
   renameSync(`${list}.krl`, list);
   await until(() => lines('revoked-keys.reloaded').length > 0, 'the KRL is read');
   const refused = await login();

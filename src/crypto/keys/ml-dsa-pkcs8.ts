@@ -1,6 +1,6 @@
 import { DerError, DerReader, derInteger, derOctetString, derSequence } from '../kex/der.ts';
 import { KeyFormatError } from './key-format-error.ts';
-import type { MlDsaSet } from './ml-dsa.ts';
+import type { MlDsaSet } from './ml-dsa-sizes.ts';
 
 /**
  * ML-DSA private keys in PKCS#8 (RFC 9881 §6, RFC 5958). The private key is one of three:
