@@ -68,6 +68,19 @@ test.each([
   expect(tlsFacts(socket as unknown as TLSSocket)).toMatchObject({ protocol, group, postQuantum });
 });
 
+test('reasons are short, and no letters of a terminal', () => {
+  const message = `Host: a. is not cert's CN: \u001b[2J\u202e${'x'.repeat(1000)}`;
+  const reason = tlsReason(Object.assign(new Error(message), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }));
+  expect(reason).toMatch(/^Host: a\. is not cert's CN: \?\[2J\?x+$/);
+  expect(reason.length).toBeLessThanOrEqual(200);
+  expect([tlsReason(null), tlsReason({}), tlsFaultOf(null), tlsFaultOf(new Error('x'))]).toEqual([
+    'it gives no reason',
+    'it gives no reason',
+    null,
+    null,
+  ]);
+});
+
 describe('with everything on offer', () => {
   test.each([
     [MODERN_GROUPS, 'X25519MLKEM768', true],
