@@ -139,7 +139,11 @@ function algorithmSection(): string {
     });
     return `### ${title}\n\n${table(['Name', 'Kind', 'Strength', 'FIPS', 'Verdict', 'Defined in'], rows)}`;
   });
-  return `## The algorithms\n\n${tables.join('\n\n')}`;
+  const optIn = HOST_KEY_ALGORITHMS.filter((row) => row.optIn === true).map(({ name }) => `\`${name}\``);
+  return `## The algorithms\n\n${tables.join('\n\n')}
+
+Under a policy without \`"Fips": true\` user keys sign with any of these, whatever the policy lists for host keys, but for
+${optIn.join(', ')}: these have to be listed, and are for host keys and user keys then.`;
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -5,7 +5,7 @@ import { nodeHasX25519, p256 } from './kex/ecdh.ts';
 import type { Ecdh } from './kex/ecdh.ts';
 import { x25519WithMlKem } from './kex/kex-constructors.ts';
 import { mlKem, nodeHasMlKem } from './kex/ml-kem.ts';
-import { mlDsa } from './keys/ml-dsa.ts';
+import { mlDsa, nodeHasMlDsa } from './keys/ml-dsa.ts';
 import { cipherKeySizes, createSealer, isAead } from './cipher/cipher-constructors.ts';
 import { nodePoly, poly1305 } from './cipher/poly1305.ts';
 
@@ -21,10 +21,11 @@ export interface CryptoModule {
   /** `crypto.getFips() === 1`: node:crypto computes in OpenSSL's FIPS module alone. */
   readonly enabled: boolean;
   readonly hasMlKem: boolean;
+  readonly hasMlDsa: boolean;
 }
 
 export function cryptoModule(): CryptoModule {
-  return { enabled: getFips() === 1, hasMlKem: nodeHasMlKem };
+  return { enabled: getFips() === 1, hasMlKem: nodeHasMlKem, hasMlDsa: nodeHasMlDsa };
 }
 
 /** Who computes each part: `node` is OpenSSL through node:crypto and, in FIPS mode, the FIPS module. */

@@ -64,12 +64,14 @@ export interface FipsModule {
   readonly enabled: boolean;
   /** Whether node:crypto has ML-KEM in this mode: older FIPS providers have none. */
   readonly hasMlKem: boolean;
+  /** Whether node:crypto has ML-DSA with a context. */
+  readonly hasMlDsa: boolean;
 }
 
 /**
  * Checks `fips: "required"` at start: OpenSSL must run in FIPS mode, the policy must be a FIPS policy without legacy
- * algorithms, and each of its key exchange methods must have its approved secret from the module. Throws ConfigError at
- * `jsonPath` of `file`. A bare boolean for `module` stands for a module with ML-KEM.
+ * algorithms, and each of its key exchange methods must have its approved secret from the module, as its signatures of ML-DSA
+ * alone. Throws ConfigError at `jsonPath` of `file`. A bare boolean for `module` stands for a module with ML-KEM and ML-DSA.
  */
 export function checkFipsMode(
   mode: FipsMode,
@@ -79,7 +81,8 @@ export function checkFipsMode(
   jsonPath: string,
 ): void {
   if (mode === 'off') return;
-  const { enabled, hasMlKem } = typeof module === 'boolean' ? { enabled: module, hasMlKem: true } : module;
+  const { enabled, hasMlKem, hasMlDsa } =
+    typeof module === 'boolean' ? { enabled: module, hasMlKem: true, hasMlDsa: true } : module;
   const refuse = (problem: string): never => {
     throw new ConfigError(file, jsonPath, `FIPS mode is required, but ${problem}`);
   };
@@ -95,6 +98,17 @@ export function checkFipsMode(
     const names = legacy.map((algorithm) => `${algorithm.name} (${algorithm.fipsWhy})`).join(', ');
     const others = 'TransferSecurityPolicy-FIPS-2025-03 or TransferSecurityPolicy-FIPS-2024-05';
     refuse(`${policy.name} lists ${names}: choose a policy without, such as ${others}`);
+  }
+  // Beside a classical half the module would still have something to verify.
+  const unverified = policy.algorithms.hostKeys.filter((name) => {
+    const facts = HOST_KEY_BY_NAME.get(name);
+    return facts?.pq === 'ml-dsa' && facts.classicalHalf === undefined;
+  });
+  if (!hasMlDsa && unverified.length > 0) {
+    refuse(
+      `the module has no ML-DSA, so that ${policy.name}'s ${unverified.join(', ')} would be no approved signature: ` +
+        'use a newer FIPS provider and Node 24.8 or newer, or a policy without',
+    );
   }
   if (hasMlKem) return;
   // Neither half of such a hybrid would come from the module.

@@ -54,7 +54,7 @@ export function likelyGroups(setting: TlsPostQuantum): readonly string[] {
 /** Why `require` cannot be had here, for the operator. */
 export function noPostQuantumGroups(): string {
   return (
-    `"require" needs ML-KEM in TLS: OpenSSL 3.5 or newer, which Node 24.7 and newer bring; ` +
+    `"require" needs ML-KEM in TLS: a Node with OpenSSL 3.5 or newer, such as Node 26; ` +
     `this is Node ${process.versions.node} with OpenSSL ${process.versions.openssl}`
   );
 }

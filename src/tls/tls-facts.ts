@@ -1,5 +1,8 @@
 import type { TLSSocket } from 'node:tls';
-import { isPostQuantumGroup } from './groups.ts';
+import { isPostQuantumGroup, postQuantumGroups } from './groups.ts';
+
+/** A hybrid group to which Node gives no name. */
+const UNNAMED_HYBRID = 'unnamed hybrid';
 
 /** What the handshake of a TLS connection came to, as its client sees it: Node does not tell a server the group. */
 export interface TlsFacts {
@@ -7,7 +10,10 @@ export interface TlsFacts {
   readonly protocol: string;
   /** The name of the IANA registry, such as `TLS_AES_256_GCM_SHA384`. */
   readonly cipher: string;
-  /** Of the key exchange, such as `X25519MLKEM768`; null where there was none of its own: RSA in TLS 1.2. */
+  /**
+   * Of the key exchange, such as `X25519MLKEM768`, or `unnamed hybrid` where this Node has no name for it; null where there was
+   * none of its own: RSA in TLS 1.2.
+   */
   readonly group: string | null;
   readonly postQuantum: boolean;
 }
@@ -16,13 +22,16 @@ export interface TlsFacts {
 export function tlsFacts(socket: TLSSocket): TlsFacts {
   // Typed as any object: empty where nothing was exchanged.
   const { type, name } = { ...socket.getEphemeralKeyInfo() } as { readonly type?: string; readonly name?: string };
-  // Finite fields of TLS 1.2 have a size and no name.
-  const group = name ?? type ?? null;
+  const protocol = socket.getProtocol() ?? 'unknown';
+  // Finite fields have a size and no name.
+  const named = name ?? type ?? null;
+  // The first Nodes with OpenSSL 3.5 (24.7 is one) say nothing of a hybrid. Of every other group that TLS 1.3 has, they do.
+  const isUnnamed = named === null && protocol === 'TLSv1.3' && postQuantumGroups().length > 0;
   return {
-    protocol: socket.getProtocol() ?? 'unknown',
+    protocol,
     cipher: socket.getCipher().standardName,
-    group,
-    postQuantum: isPostQuantumGroup(group),
+    group: isUnnamed ? UNNAMED_HYBRID : named,
+    postQuantum: isUnnamed || isPostQuantumGroup(named),
   };
 }
 

@@ -54,14 +54,21 @@ export function tlsFaultOf(error: unknown): TlsFault | null {
   return ABOUT_OUR_CERTIFICATE.test(tlsReason(error)) ? 'certificate-refused' : 'handshake';
 }
 
-/** OpenSSL's reason, such as `ssl/tls alert handshake failure`, without the places in its source; else the error's text. */
+/**
+ * OpenSSL's reason, such as `ssl/tls alert handshake failure`, without the places in its source; else the error's text. It is
+ * short, and what is not printable ASCII is `?`: some texts quote names out of the peer's certificate.
+ */
 export function tlsReason(error: unknown): string {
   if (typeof error !== 'object' || error === null) return 'it gives no reason';
   const { reason, message } = error as { readonly reason?: unknown; readonly message?: unknown };
-  if (typeof reason === 'string') return reason.slice(0, REASON_CHARACTERS);
+  if (typeof reason === 'string') return shown(reason);
   if (typeof message !== 'string') return 'it gives no reason';
   const [, inMessage] = /:SSL routines:[^:]*:([^:]+)/.exec(message) ?? [];
-  return (inMessage ?? message).slice(0, REASON_CHARACTERS);
+  return shown(inMessage ?? message);
+}
+
+function shown(text: string): string {
+  return text.slice(0, REASON_CHARACTERS).replaceAll(/[^ -~]/g, '?');
 }
 
 /** Node's code, such as `EPROTO` or `CERT_HAS_EXPIRED`; '' where nothing of TLS is known of the error. */

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { until } from '../transport/transport-pair.ts';
 
 /** Whether programs can be given a terminal here. */
-export const hasTerminals = /util-linux/.test(String(spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout));
+export const hasTerminals = /util-linux/.test(spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout);
 
 const DEADLINE_MS = 30_000;
 

@@ -18,7 +18,7 @@ const EVERYTHING = { kex: names(KEX_ALGORITHMS), ciphers: names(CIPHER_ALGORITHM
 /** test/server/fips.test.ts asks a Node that runs in FIPS mode. */
 describe('outside FIPS mode', () => {
   test('the module says so', () => {
-    expect(cryptoModule()).toEqual({ enabled: getFips() === 1, hasMlKem: nodeHasMlKem });
+    expect(cryptoModule()).toEqual({ enabled: getFips() === 1, hasMlKem: nodeHasMlKem, hasMlDsa: nodeHasMlDsa });
   });
 
   test('OpenSSL refuses nothing', () => {

@@ -78,6 +78,23 @@ describe('fipsRules', () => {
     });
   });
 
+  test.each([true, false])(
+    'ML-DSA alone is for users of a policy that lists it, and that set only (Fips: %s)',
+    (fips) => {
+      const names = (hostKeys: readonly string[]): readonly string[] =>
+        fipsRules(
+          parsePolicy(
+            'x.json',
+            JSON.stringify(policyJson({ Fips: fips, SshKexs: ['ecdh-sha2-nistp256'], SshHostKeyAlgorithms: hostKeys })),
+          ),
+        ).userKeyAlgorithms;
+      const pure = (hostKeys: readonly string[]) => names(hostKeys).filter((name) => name.startsWith('ssh-mldsa-'));
+      expect(pure(['ssh-ed25519'])).toEqual([]);
+      expect(pure(['ssh-ed25519', 'ssh-mldsa-65'])).toEqual(['ssh-mldsa-65']);
+      expect(names(['ssh-ed25519']).includes('ssh-mldsa44-ed25519')).toBe(!fips);
+    },
+  );
+
   test('another policy allows all but SHA-1, and that where it lists ssh-rsa', () => {
     expect(fipsRules(policy('TransferPQSecurityPolicy-Audit-2026-11')).userKeyAlgorithms).toHaveLength(7);
     expect(fipsRules(policy('TransferSecurityPolicy-2018-11')).userKeyAlgorithms).toContain('ssh-rsa');
@@ -85,7 +102,7 @@ describe('fipsRules', () => {
 });
 
 describe('checkFipsMode', () => {
-  const MODULE = { enabled: true, hasMlKem: true };
+  const MODULE = { enabled: true, hasMlKem: true, hasMlDsa: true };
   const check =
     (name: string, module = MODULE) =>
     () => {
@@ -128,6 +145,22 @@ describe('checkFipsMode', () => {
     const error = configErrorOf(check(name, module));
     expect(error.jsonPath).toBe('$.fips');
     expect(error.message).toMatch(message);
+  });
+
+  test('without ML-DSA in the module it takes the composite, and no policy of ML-DSA alone', () => {
+    const module = { ...MODULE, hasMlDsa: false };
+    expect(check('TransferPQSecurityPolicy-FIPS-2026-11', module)).not.toThrow();
+    const alone = parsePolicy(
+      'x.json',
+      JSON.stringify(
+        policyJson({ Fips: true, SshKexs: ['ecdh-sha2-nistp256'], SshHostKeyAlgorithms: ['ssh-mldsa-87'] }),
+      ),
+    );
+    const checkAlone = (of: typeof MODULE) => () => {
+      checkFipsMode('required', alone, of, 'config.json', '$.fips');
+    };
+    expect(checkAlone(MODULE)).not.toThrow();
+    expect(configErrorOf(checkAlone(module)).message).toContain('ssh-mldsa-87 would be no approved signature');
   });
 
   test('without ML-KEM in the module a NIST curve supplies the approved secret', () => {

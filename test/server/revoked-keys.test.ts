@@ -225,7 +225,6 @@ const given = peer === null ? test.skip : test;
 given(`OpenSSH ${peer?.version ?? '(not installed)'} makes the KRL, logs in before it, and not after`, async () => {
   const started = await start();
   const { port, knownHosts } = started;
-  const userKey = started.userKey('ed25519');
   const login = () =>
     run(
       [
@@ -233,7 +232,7 @@ given(`OpenSSH ${peer?.version ?? '(not installed)'} makes the KRL, logs in befo
         ...['-F', 'none', '-P', String(port), '-b', '-'],
         ...['UserKnownHostsFile', 'GlobalKnownHostsFile', 'IdentityFile'].flatMap((option, index) => [
           '-o',
-          `${option}=${[knownHosts, '/dev/null', userKey][index] ?? ''}`,
+          `${option}=${[knownHosts, '/dev/null', started.userKey('ed25519')][index] ?? ''}`,
         ]),
         ...['IdentitiesOnly=yes', 'IdentityAgent=none', 'BatchMode=yes'].flatMap((option) => ['-o', option]),
         'demo@127.0.0.1',
@@ -242,7 +241,7 @@ given(`OpenSSH ${peer?.version ?? '(not installed)'} makes the KRL, logs in befo
     );
   expect(await login()).toMatchObject({ status: 0 });
   const [program = '', ...first] = peer?.program('ssh-keygen') ?? [];
-  execFileSync(program, [...first, '-k', '-q', '-f', `${list}.krl`, `${userKey}.pub`]);
+  execFileSync(program, [...first, '-k', '-q', '-f', `${list}.krl`, `${started.userKey('ed25519')}.pub`]);
   renameSync(`${list}.krl`, list);
   await until(() => lines('revoked-keys.reloaded').length > 0, 'the KRL is read');
   const refused = await login();

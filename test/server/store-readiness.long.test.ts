@@ -1,5 +1,8 @@
 // A store that cannot work: what will not go away stops the start, what does not answer keeps /readyz at 503.
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -11,16 +14,24 @@ import type { Finished } from '../peers/process.ts';
 import { freePort, runProgram } from '../peers/process.ts';
 import { AnsweringStore } from '../storage/s3/answering-store.ts';
 import { login } from '../client/sftp-channel.ts';
+import { TestAuthority, writeCertificate } from '../tls/certificates.ts';
+import { CLASSICAL_GROUPS, MODERN_GROUPS, TlsProxy } from '../tls/tls-proxy.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../dist/cli/main.js');
+const HEALTHCHECK = path.resolve(import.meta.dirname, '../../docker/healthcheck.mjs');
 const base = mkdtempSync(path.join(tmpdir(), 'latticeport-readiness-'));
 let identity: Identity;
 let folder: string;
 let count = 0;
 let server: RunningServer | null = null;
 let store: AnsweringStore | null = null;
+let proxy: TlsProxy | null = null;
+const authority = new TestAuthority();
+const issued = authority.issue();
+const certificate = { cert: issued.certificate, key: issued.key };
 
 beforeAll(async () => {
+  writeFileSync(path.join(base, 'ca.crt'), authority.certificate);
   identity = await makeIdentity(path.join(base, 'identity'));
 });
 
@@ -36,14 +47,16 @@ beforeEach(() => {
 
 afterEach(async () => {
   await server?.process.stop('SIGKILL');
+  await proxy?.stop();
   await store?.stop();
-  [server, store] = [null, null];
+  [server, store, proxy] = [null, null, null];
 });
 
 const storageAt = (endpoint: string): Record<string, unknown> => ({
   type: 's3',
   bucket: 'partner-files',
   endpoint,
+  ...(endpoint.startsWith('https:') && { tls: { postQuantum: 'require', caFile: path.join(base, 'ca.crt') } }),
   credentials: { accessKeyId: 'AKIATEST', secretAccessKey: 'not-to-be-told' },
   spoolDirectory: path.join(folder, 'spool'),
 });
@@ -82,6 +95,63 @@ describe('a mistake', () => {
     // One for each process that came so far: the first that fails ends the start.
     expect(store.requests.length).toBeGreaterThan(0);
     expect(store.requests.length).toBeLessThanOrEqual(workers);
+  });
+});
+
+describe('a store without a post-quantum exchange, where one is required,', () => {
+  test.each([1, 2])('stops the start, with %d worker(s), and check-config says the same', async (workers) => {
+    store = await AnsweringStore.start('listing');
+    proxy = await TlsProxy.start(store.endpoint, { ...certificate, ecdhCurve: CLASSICAL_GROUPS });
+    const said = [];
+    for (const command of [
+      ['serve', '--config'],
+      ['check-config', '--connect'],
+    ]) {
+      const { code, stdout, stderr } = await ran(command, proxy.endpoint, workers);
+      expect(code).toBe(1);
+      expect(stdout).not.toContain('server.listening');
+      said.push(stderr);
+    }
+    expect(said[0]).toMatch(/^latticeport: own\.json: \$\.storage\.tls\.postQuantum: .*TLSv1\.3 with X25519,[^\n]*\n$/);
+    expect(said[1]).toBe(said[0]);
+    expect(store.requests).toEqual([]);
+    proxy.become({ ...certificate, ecdhCurve: MODERN_GROUPS });
+    expect(await ran(['check-config', '--connect'], proxy.endpoint)).toMatchObject({ code: 0 });
+  });
+
+  test('that was down at the start is an error when it comes, and keeps /readyz at 503, which is asked over TLS', async () => {
+    store = await AnsweringStore.start('listing');
+    const port = await freePort();
+    const files = writeCertificate(folder, issued);
+    server = await startLatticeport({
+      directory: folder,
+      identity,
+      storage: storageAt(`https://127.0.0.1:${port}`),
+      config: { metrics: { port: 0, tls: { ...files, postQuantum: 'require' } } },
+    });
+    const metrics = await server.logged(({ event }) => event === 'metrics.listening');
+    const ready = async (): Promise<number | undefined> => {
+      const options = { host: '127.0.0.1', port: Number(metrics['port']), path: '/readyz', agent: false };
+      const asked = get({ ...options, ca: authority.certificate });
+      const [response] = (await once(asked, 'response')) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    expect(await ready()).toBe(503);
+    proxy = await TlsProxy.start(store.endpoint, { ...certificate, ecdhCurve: CLASSICAL_GROUPS }, port);
+    const refused = await server.logged(({ event, code }) => event === 'storage.unreachable' && code === 'NotPostQuantum');
+    expect(refused.level).toBe('error');
+    expect(refused.msg).toContain('it made TLSv1.3 with X25519');
+    expect(await ready()).toBe(503);
+    proxy.become({ ...certificate, ecdhCurve: MODERN_GROUPS });
+    await server.logged(({ event }) => event === 'storage.reachable');
+    expect(await ready()).toBe(200);
+    const health = await runProgram([process.execPath, HEALTHCHECK, path.join(folder, 'latticeport.json')]);
+    // The port in the file is 0: nobody is there.
+    expect(health.code).toBe(1);
+    const known = path.join(folder, 'known-port.json');
+    writeFileSync(known, JSON.stringify({ metrics: { port: Number(metrics['port']), tls: files } }));
+    expect(await runProgram([process.execPath, HEALTHCHECK, known])).toMatchObject({ code: 0 });
   });
 });
 

@@ -180,7 +180,7 @@ describe('a Node whose OpenSSL has no ML-KEM', () => {
     const { storeTls: old, listenerTls: oldListener } = await import('../../src/server/tls-material.ts');
     expect(old({ tls: { postQuantum: 'prefer' } }, file).context).toEqual({ ecdhCurve: 'auto' });
     const said = new RegExp(
-      `own\\.json: \\$\\.storage\\.tls\\.postQuantum: "require" needs ML-KEM in TLS: OpenSSL 3\\.5`,
+      `own\\.json: \\$\\.storage\\.tls\\.postQuantum: "require" needs ML-KEM in TLS: a Node with OpenSSL 3\\.5`,
     );
     expect(() => old({ tls: { postQuantum: 'require' } }, file)).toThrow(said);
     expect(() => oldListener({ postQuantum: 'require', ...good }, file, '$.metrics.tls')).toThrow(

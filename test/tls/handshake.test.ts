@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import { isPostQuantumGroup, keyExchange, postQuantumGroups } from '../../src/tls/groups.ts';
 import { handshake } from '../../src/tls/handshake.ts';
+import { tlsFacts } from '../../src/tls/tls-facts.ts';
 import { tlsFaultOf, tlsReason } from '../../src/tls/tls-fault.ts';
 import { findPeer, missingPeer, type PeerName } from '../peers/peers.ts';
 import { freePort, ServerProcess } from '../peers/process.ts';
@@ -49,6 +51,33 @@ test('the hybrids are those of the IANA registry, and this Node has them', () =>
   expect([...postQuantumGroups(), 'X25519', 'MLKEM', null].map(isPostQuantumGroup)).toEqual([
     ...[true, true, true],
     ...[false, false, false],
+  ]);
+});
+
+test.each([
+  ['TLSv1.3', {}, 'unnamed hybrid', true],
+  ['TLSv1.3', { type: 'TLSGroup', name: 'SecP256r1MLKEM768' }, 'SecP256r1MLKEM768', true],
+  ['TLSv1.3', { type: 'DH', size: 2048 }, 'DH', false],
+  ['TLSv1.2', {}, null, false],
+])('what Node 24.7 and others say of %s with %j', (protocol, info, group, postQuantum) => {
+  const socket = {
+    getProtocol: () => protocol,
+    getCipher: () => ({ standardName: 'TLS_AES_256_GCM_SHA384' }),
+    getEphemeralKeyInfo: () => info,
+  };
+  expect(tlsFacts(socket as unknown as TLSSocket)).toMatchObject({ protocol, group, postQuantum });
+});
+
+test('reasons are short, and no letters of a terminal', () => {
+  const message = `Host: a. is not cert's CN: \u001b[2J\u202e${'x'.repeat(1000)}`;
+  const reason = tlsReason(Object.assign(new Error(message), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }));
+  expect(reason).toMatch(/^Host: a\. is not cert's CN: \?\[2J\?x+$/);
+  expect(reason.length).toBeLessThanOrEqual(200);
+  expect([tlsReason(null), tlsReason({}), tlsFaultOf(null), tlsFaultOf(new Error('x'))]).toEqual([
+    'it gives no reason',
+    'it gives no reason',
+    null,
+    null,
   ]);
 });
 

@@ -35,9 +35,9 @@ export class TlsProxy {
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
-  static async start(to: string, options: TlsOptions): Promise<TlsProxy> {
+  static async start(to: string, options: TlsOptions, port = 0): Promise<TlsProxy> {
     const proxy = new TlsProxy(to, options);
-    proxy.#server.listen(0, '127.0.0.1');
+    proxy.#server.listen(port, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
   }

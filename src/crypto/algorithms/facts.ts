@@ -94,6 +94,8 @@ export interface SignatureFacts<Name extends string = string> extends AlgorithmF
   readonly hash: KexHash | 'shake256';
   /** What a quantum computer does not break in it; null for a classical signature. */
   readonly pq: 'ml-dsa' | null;
+  /** The classical signature that must verify beside it, where there is one. */
+  readonly classicalHalf?: string;
   /** In the words of tables for people: "classical". */
   readonly family: string;
   /** Against an attacker of that family, in the words of tables for people: "128 bits". */

@@ -4,8 +4,9 @@ import type { SshReader } from '../../wire/reader.ts';
 import { exportPrivateJwk, exportPublicJwk, importPrivateJwk, importPublicJwk, jwkBytes } from './key-objects.ts';
 import type { KeyTypeDefinition, SigningKey, VerifyingKey } from './key-type.ts';
 import { KeyFormatError } from './key-format-error.ts';
-import { ML_DSA_SIZES, mlDsa, SEED_BYTES } from './ml-dsa.ts';
+import { mlDsa } from './ml-dsa.ts';
 import type { MlDsa, MlDsaPrivateKey } from './ml-dsa.ts';
+import { ML_DSA_SIZES, SEED_BYTES } from './ml-dsa-sizes.ts';
 
 /**
  * ML-DSA-44 and Ed25519 together (draft-ietf-sshm-composite-sigs). A forger must break both halves.
@@ -40,6 +41,7 @@ export function mlDsa44Ed25519With(dsa: MlDsa): KeyTypeDefinition<Name, Name, 'm
         name: NAME,
         hash: 'sha512',
         pq: 'ml-dsa',
+        classicalHalf: 'Ed25519',
         family: 'PQ hybrid (ML-DSA-44 + Ed25519)',
         strength: '128 bits; PQ category 2',
         fips: 'approved',

@@ -3,9 +3,10 @@ import type { SshReader } from '../../wire/reader.ts';
 import type { KeyTypeDefinition, SigningKey, VerifyingKey } from './key-type.ts';
 import { KeyFormatError } from './key-format-error.ts';
 import { readMlDsaPkcs8 } from './ml-dsa-pkcs8.ts';
-import { expandSeed, ML_DSA_SIZES, mlDsa, SEED_BYTES } from './ml-dsa.ts';
+import { expandSeed, mlDsa } from './ml-dsa.ts';
 import type { MlDsa, MlDsaPrivateKey } from './ml-dsa.ts';
-import type { MlDsaSet } from './ml-dsa-pkcs8.ts';
+import { ML_DSA_SIZES, SEED_BYTES } from './ml-dsa-sizes.ts';
+import type { MlDsaSet } from './ml-dsa-sizes.ts';
 
 type Name<Set extends MlDsaSet> = `ssh-mldsa-${Set}`;
 type Generated<Set extends MlDsaSet> = `mldsa-${Set}`;

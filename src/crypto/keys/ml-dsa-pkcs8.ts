@@ -1,8 +1,6 @@
 import { DerError, DerReader, derInteger, derOctetString, derSequence } from '../kex/der.ts';
 import { KeyFormatError } from './key-format-error.ts';
-
-/** A parameter set of ML-DSA (FIPS 204 §4). */
-export type MlDsaSet = 44 | 65 | 87;
+import type { MlDsaSet } from './ml-dsa-sizes.ts';
 
 /**
  * ML-DSA private keys in PKCS#8 (RFC 9881 §6, RFC 5958). The private key is one of three:

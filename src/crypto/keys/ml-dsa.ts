@@ -3,19 +3,9 @@ import type { KeyObject, SignKeyObjectInput, VerifyKeyObjectInput } from 'node:c
 import { ml_dsa44, ml_dsa65, ml_dsa87 } from '@noble/post-quantum/ml-dsa.js';
 import { KeyFormatError } from './key-format-error.ts';
 import { signOffLoop } from './key-objects.ts';
-import { expandedMlDsaPkcs8, type MlDsaSet } from './ml-dsa-pkcs8.ts';
-
-/** The length of ξ, from which FIPS 204's algorithm 6 makes the key pair, in bytes. It is the private key of every set. */
-export const SEED_BYTES = 32;
-
-/** FIPS 204 §4, table 2: lengths in bytes. */
-export const ML_DSA_SIZES: Readonly<
-  Record<MlDsaSet, { readonly publicKeyBytes: number; readonly expandedBytes: number; readonly signatureBytes: number }>
-> = {
-  44: { publicKeyBytes: 1312, expandedBytes: 2560, signatureBytes: 2420 },
-  65: { publicKeyBytes: 1952, expandedBytes: 4032, signatureBytes: 3309 },
-  87: { publicKeyBytes: 2592, expandedBytes: 4896, signatureBytes: 4627 },
-};
+import { expandedMlDsaPkcs8 } from './ml-dsa-pkcs8.ts';
+import { ML_DSA_SIZES, SEED_BYTES } from './ml-dsa-sizes.ts';
+import type { MlDsaSet } from './ml-dsa-sizes.ts';
 
 export interface MlDsaPublicKey {
   /** False for a signature of another length. The context has at most 255 bytes (FIPS 204 §5.2). */
@@ -30,9 +20,12 @@ export interface MlDsaPrivateKey {
   sign(data: Buffer, context: Buffer): Promise<Buffer>;
 }
 
+/**
+ * ML-DSA (FIPS 204) in its pure form, from one of two providers: OpenSSL's through node:crypto, or @noble/post-quantum where
+ * Node has none.
+ */
 export interface MlDsa {
   readonly provider: 'node' | 'noble';
-  readonly set: MlDsaSet;
   /** Throws KeyFormatError for another length than the set's. Every string of that length is a public key. */
   publicKey(bytes: Buffer): MlDsaPublicKey;
   /** Throws KeyFormatError for another length than 32 bytes. The caller overwrites the seed. */
@@ -73,7 +66,6 @@ export function nodeMlDsa(set: MlDsaSet): MlDsa {
   };
   return {
     provider: 'node',
-    set,
     publicKey(bytes): MlDsaPublicKey {
       checkLength(bytes, publicKeyBytes, `ML-DSA-${set} key`);
       const key = importDer(() =>
@@ -112,7 +104,6 @@ export function nobleMlDsa(set: MlDsaSet): MlDsa {
   };
   return {
     provider: 'noble',
-    set,
     publicKey(bytes): MlDsaPublicKey {
       checkLength(bytes, publicKeyBytes, `ML-DSA-${set} key`);
       return {

@@ -11,8 +11,9 @@ import { DerReader, derInteger, derOctetString, derSequence } from '../../../src
 import { KeyFormatError } from '../../../src/crypto/keys/key.ts';
 import { keyTypeNamed } from '../../../src/crypto/keys/key-registry.ts';
 import { mlDsaKeys } from '../../../src/crypto/keys/ml-dsa-keys.ts';
-import { expandSeed, ML_DSA_SIZES, nobleMlDsa, nodeHasMlDsa, nodeMlDsa } from '../../../src/crypto/keys/ml-dsa.ts';
-import type { MlDsaSet } from '../../../src/crypto/keys/ml-dsa-pkcs8.ts';
+import { expandSeed, nobleMlDsa, nodeHasMlDsa, nodeMlDsa } from '../../../src/crypto/keys/ml-dsa.ts';
+import { ML_DSA_SIZES } from '../../../src/crypto/keys/ml-dsa-sizes.ts';
+import type { MlDsaSet } from '../../../src/crypto/keys/ml-dsa-sizes.ts';
 import { expandedMlDsaPkcs8 } from '../../../src/crypto/keys/ml-dsa-pkcs8.ts';
 import { generatePrivateKey, parsePrivateKey } from '../../../src/crypto/keys/private-key.ts';
 import { parseAuthorizedKey, parsePublicKey } from '../../../src/crypto/keys/public-key.ts';

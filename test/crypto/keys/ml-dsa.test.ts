@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { KeyFormatError } from '../../../src/crypto/keys/key.ts';
-import { ML_DSA_SIZES, mlDsa, nobleMlDsa, nodeHasMlDsa, nodeMlDsa } from '../../../src/crypto/keys/ml-dsa.ts';
-import type { MlDsaSet } from '../../../src/crypto/keys/ml-dsa-pkcs8.ts';
+import { mlDsa, nobleMlDsa, nodeHasMlDsa, nodeMlDsa } from '../../../src/crypto/keys/ml-dsa.ts';
+import { ML_DSA_SIZES } from '../../../src/crypto/keys/ml-dsa-sizes.ts';
+import type { MlDsaSet } from '../../../src/crypto/keys/ml-dsa-sizes.ts';
 
 const SETS: readonly MlDsaSet[] = [44, 65, 87];
 const withNode = nodeHasMlDsa ? test : test.skip;
