@@ -139,7 +139,9 @@ describe('a store without a post-quantum exchange, where one is required,', () =
     };
     expect(await ready()).toBe(503);
     proxy = await TlsProxy.start(store.endpoint, { ...certificate, ecdhCurve: CLASSICAL_GROUPS }, port);
-    const refused = await server.logged(({ event, code }) => event === 'storage.unreachable' && code === 'NotPostQuantum');
+    const refused = await server.logged(
+      ({ event, code }) => event === 'storage.unreachable' && code === 'NotPostQuantum',
+    );
     expect(refused.level).toBe('error');
     expect(refused.msg).toContain('it made TLSv1.3 with X25519');
     expect(await ready()).toBe(503);
