@@ -215,6 +215,32 @@ describe('workers', () => {
     for (let i = 0; i < WORKERS; i += 1) await expect(session()).rejects.toMatchObject({ reason: 3 });
   });
 
+  test('end the sessions of a key that is revoked, each of them, and those that others have replaced', async () => {
+    const revokedKeys = path.join(folder, 'revoked');
+    writeFileSync(revokedKeys, '');
+    await start({ auth: { revokedKeys } });
+    const [one, other] = await sessionOnEach();
+    const from = server.log().length;
+    process.kill(server.pid, 'SIGHUP');
+    await server.logged(({ event }) => event === 'config.reloaded', { from });
+    const late = await session();
+    expect([one.worker, other.worker]).not.toContain(late.worker);
+    writeFileSync(revokedKeys, `${identity.userKeys.ed25519.publicLine}\n`);
+    for (const { sftp } of [one, other, late]) {
+      expect(await sftp.client.whenClosed(20_000)).toMatchObject({ message: 'your access has been withdrawn' });
+    }
+    // Each looks at the file in its own time.
+    const followers = (): Set<unknown> =>
+      new Set(
+        server
+          .log()
+          .filter(({ event }) => event === 'revoked-keys.reloaded')
+          .map(({ worker }) => worker),
+      );
+    await until(() => followers().size === 2 * WORKERS, 'all of them follow it');
+    await expect(session()).rejects.toThrow('was not let in');
+  });
+
   test('count connections together: the limit for a source is one for all', async () => {
     await start({ limits: { connectionsPerSecondPerSource: 1 } });
     // A worker by itself would take ten of them: five at once, five more within five seconds.

@@ -27,8 +27,8 @@ export function registerKeygenCommand(program: Command): void {
     )
     .option('-b, --bits <bits>', sizesInWords(), parseBits)
     .option('-c, --comment <text>', 'comment in the public key', 'latticeport')
-    .option('-p, --passphrase', 'ask for a passphrase, and encrypt the private key with it', false)
-    .option('-P, --passphrase-file <file>', 'encrypt the private key with the first line of this file')
+    .option('--passphrase', 'ask for a passphrase, and encrypt the private key with it', false)
+    .option('--passphrase-file <file>', 'encrypt the private key with the first line of this file')
     .option('-f, --force', 'overwrite files that are there', false)
     .action(async (file: string, options: KeygenOptions) => {
       const publicFile = `${file}.pub`;
