@@ -56,7 +56,8 @@ export function readOfferedCertificate(
   const caKey = provider.findCa?.(certificate.caKeyBlob);
   if (caKey === undefined) return { tried, certificate, ...unknown };
   const signature = certificate.isSignedBy(caKey, userKeyAlgorithms) ? 'right' : 'wrong';
-  return { tried, certificate, signature, revoked: isRevoked(certificate, revokedKeys) };
+  const revoked = signature === 'right' && isRevoked(certificate, revokedKeys);
+  return { tried, certificate, signature, revoked };
 }
 
 /** A certificate that cannot be parsed fails its attempt, not the connection. */
@@ -149,6 +150,15 @@ function refuseCertificate(
     refuseTimes(certificate, now()) ??
     refuseOptions(certificate.criticalOptions, remoteAddress)
   );
+}
+
+/** Why a key or certificate that was right does not log in: a list revokes it. null where none does. */
+export function revokedNow(
+  { publicKey, certificate }: { readonly publicKey: PublicKey | null; readonly certificate: Certificate | null },
+  revokedKeys: RevocationList,
+): FailureReason | null {
+  if (certificate !== null) return isRevoked(certificate, revokedKeys) ? 'certificate-revoked' : null;
+  return publicKey !== null && revokedKeys.revokesKey(publicKey.blob) ? 'revoked-key' : null;
 }
 
 /** Whether a list revokes a certificate: by itself, its serial number, its key id, its key or its CA. */

@@ -129,7 +129,8 @@ export function encodeUserAuthSuccess(): Buffer {
 
 /** SSH_MSG_USERAUTH_BANNER (RFC 4252 §5.4); the language tag is written empty and not read. */
 export function encodeUserAuthBanner(message: string): Buffer {
-  return new SshWriter(256).byte(SSH_MSG_USERAUTH.BANNER).string(message).string('').finish();
+  const text = message.replace(/\r?\n/g, '\r\n');
+  return new SshWriter(256).byte(SSH_MSG_USERAUTH.BANNER).string(text).string('').finish();
 }
 
 /** Text of a stranger, for a terminal only after it was made printable. */

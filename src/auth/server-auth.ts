@@ -5,7 +5,7 @@ import { parsePublicKey } from '../crypto/keys/public-key.ts';
 import type { RevocationList } from '../crypto/keys/revocation-list.ts';
 import { DISCONNECT_REASON, SshDisconnect } from '../transport/disconnect.ts';
 import { WireError } from '../wire/wire-error.ts';
-import { judgeCertificate, readOfferedCertificate } from './certificate-login.ts';
+import { judgeCertificate, readOfferedCertificate, revokedNow } from './certificate-login.ts';
 import type { FailureReason } from './failure-reasons.ts';
 import type { Identity, IdentityProvider } from './identity.ts';
 import { MAX_KEY_QUERIES, MAX_REQUESTS, MAX_WAITING_REQUESTS } from './limits.ts';
@@ -24,6 +24,7 @@ import {
 import { verifyPassword } from './password-hash.ts';
 import { PasswordSemaphore } from './password-semaphore.ts';
 import { asPassword } from './password-text.ts';
+import { keyRefusal, passwordRefusal } from './refusals.ts';
 import { triedCertificate, triedKey, type TriedKey } from './tried-key.ts';
 
 /** One for all connections of the process: what they share is its threads and memory. */
@@ -261,8 +262,11 @@ export class ServerAuth<T extends Identity> {
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
     const judged = judgeCertificate(offered, identity, this.#options);
-    if (judged.outcome === 'refused') this.#queryFailed({ ...failure, ...judged.failure });
-    else await this.#prove({ ...judged.success, method: 'publickey' }, request, payload, failure);
+    if (judged.outcome === 'refused') {
+      // A signature was verified for nothing: that counts as one of the client's own.
+      if (offered.signature === 'wrong') this.#fail({ ...failure, ...judged.failure });
+      else this.#queryFailed({ ...failure, ...judged.failure });
+    } else await this.#prove({ ...judged.success, method: 'publickey' }, request, payload, failure);
   }
 
   /** The key is the user's: says so where the client only asks, or looks at its signature. */
@@ -304,6 +308,12 @@ export class ServerAuth<T extends Identity> {
       this.#refuse(success, 'too-many-connections');
       throw new SshDisconnect(DISCONNECT_REASON.TOO_MANY_CONNECTIONS, 'too many connections of this user');
     }
+    // It may have been revoked meanwhile, and who looked for sessions to end has not found this one.
+    const revoked = revokedNow(success, this.#options.revokedKeys);
+    if (revoked !== null) {
+      this.#refuse(success, revoked);
+      throw new SshDisconnect(DISCONNECT_REASON.BY_APPLICATION, 'this key has been revoked');
+    }
     this.#state = 'succeeded';
     this.#options.send(encodeUserAuthSuccess());
     this.#options.onSuccess(success);
@@ -315,7 +325,7 @@ export class ServerAuth<T extends Identity> {
     if (this.#done) return;
     const judgement = this.#options.judgeSession?.(success) ?? null;
     if (judgement === null) return;
-    this.#options.send(encodeUserAuthBanner(asLines(judgement.banner)));
+    this.#options.send(encodeUserAuthBanner(judgement.banner));
     if (judgement.refusal === null) return;
     const { reason, words } = judgement.refusal;
     this.#refuse(success, reason);
@@ -360,13 +370,8 @@ export class ServerAuth<T extends Identity> {
   #sendBanner(): void {
     if (this.#bannerSent || this.#options.banner === '') return;
     this.#bannerSent = true;
-    this.#options.send(encodeUserAuthBanner(asLines(this.#options.banner)));
+    this.#options.send(encodeUserAuthBanner(this.#options.banner));
   }
-}
-
-/** With the line ends of the wire (RFC 4252 §5.4). */
-function asLines(text: string): string {
-  return text.replace(/\r?\n/g, '\r\n');
 }
 
 /** A key that cannot be parsed fails its attempt, not the connection. */
@@ -376,25 +381,4 @@ function parsedKey(blob: Buffer): PublicKey | null {
   } catch {
     return null;
   }
-}
-
-function keyRefusal(tried: {
-  readonly identity: Identity | null;
-  readonly revoked: boolean;
-  /** undefined where it is not one of those allowed. */
-  readonly algorithm: SignatureAlgorithm | undefined;
-  /** null where it cannot be read. */
-  readonly offered: PublicKey | null;
-}): FailureReason {
-  const { identity, revoked, algorithm, offered } = tried;
-  if (identity === null) return 'unknown-user';
-  if (revoked) return 'revoked-key';
-  if (algorithm === undefined) return 'algorithm-not-allowed';
-  return offered?.signatureAlgorithms.includes(algorithm) === true ? 'wrong-key' : 'bad-key';
-}
-
-function passwordRefusal(identity: Identity | null, newPassword: Buffer | null): FailureReason {
-  if (identity === null) return 'unknown-user';
-  if (identity.passwordHash === null) return 'no-password-set';
-  return newPassword === null ? 'wrong-password' : 'password-change-refused';
 }

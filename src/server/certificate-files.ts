@@ -22,44 +22,55 @@ export class CertificateFiles {
   readonly #jsonPath: string;
   readonly #listener: CertificateListener;
   #inForce: string;
+  /** The state of the files of which a problem was told. */
+  #told: string | null = null;
   readonly #timer: NodeJS.Timeout;
 
-  /** What is there now counts as in force. Does not keep the process alive. */
-  constructor(settings: ListenerTls, configFile: string, jsonPath: string, listener: CertificateListener) {
+  /** `inForce`: of the files, before they were read (`certificateSignature`). Does not keep the process alive. */
+  constructor(
+    settings: ListenerTls,
+    inForce: string,
+    { configFile, jsonPath }: { readonly configFile: string; readonly jsonPath: string },
+    listener: CertificateListener,
+  ) {
     this.#settings = settings;
     this.#configFile = configFile;
     this.#jsonPath = jsonPath;
     this.#listener = listener;
-    this.#inForce = this.#signature();
+    this.#inForce = inForce;
     this.#timer = setInterval(() => {
       this.look();
     }, CERTIFICATE_LOOK_MS).unref();
   }
 
   look(): void {
-    const now = this.#signature();
+    const now = certificateSignature(this.#settings);
     if (now === this.#inForce) return;
-    this.#inForce = now;
-    let tls: TlsServerOptions;
     try {
-      tls = listenerTls(this.#settings, this.#configFile, this.#jsonPath);
+      this.#listener.onChange(listenerTls(this.#settings, this.#configFile, this.#jsonPath));
+      this.#inForce = now;
+      this.#told = null;
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      this.#listener.onProblem(error);
-      return;
+      // It may be for now only, without a change of the files: each look tries again.
+      if (now === this.#told) return;
+      this.#told = now;
+      this.#listener.onProblem(asConfigError(error, this.#configFile, this.#jsonPath));
     }
-    this.#listener.onChange(tls);
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
+}
 
-  /** Changes with each change of what the names lead to. */
-  #signature(): string {
-    const { certificateFile, keyFile, clientCaFile } = this.#settings;
-    return [certificateFile, keyFile, clientCaFile ?? ''].map(signatureOf).join('\n');
-  }
+/** Changes with each change of what the names of the files lead to. */
+export function certificateSignature({ certificateFile, keyFile, clientCaFile }: ListenerTls): string {
+  return [certificateFile, keyFile, clientCaFile ?? ''].map(signatureOf).join('\n');
+}
+
+function asConfigError(error: unknown, configFile: string, jsonPath: string): ConfigError {
+  if (error instanceof ConfigError) return error;
+  return new ConfigError(configFile, jsonPath, error instanceof Error ? error.message : String(error));
 }
 
 function signatureOf(file: string): string {

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import type { PrivateKey } from '../crypto/keys/key.ts';
 import { KeyFormatError } from '../crypto/keys/key.ts';
 import { parsePrivateKey } from '../crypto/keys/private-key.ts';
@@ -59,7 +60,13 @@ function readPassphrase(file: string, configFile: string): string {
  * mounts into a container for our group) may be readable by the group: that is how we read it.
  */
 export function refuseOpenFile(file: string, configFile: string, at: string): void {
-  const { mode, uid } = statSync(file);
+  let stats: Stats;
+  try {
+    stats = statSync(file);
+  } catch (error) {
+    throw new ConfigError(configFile, at, `${file} cannot be read: ${(error as Error).message}`);
+  }
+  const { mode, uid } = stats;
   if ((mode & (uid === process.getuid?.() ? 0o077 : 0o007)) !== 0) {
     throw new ConfigError(configFile, at, `${file} can be read by others: run chmod 600 on it`);
   }

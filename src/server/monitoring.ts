@@ -4,7 +4,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { MetricsServer } from '../telemetry/metrics-server.ts';
 import type { TlsServerOptions } from '../tls/https-listener.ts';
 import { tlsReason } from '../tls/tls-fault.ts';
-import { CertificateFiles } from './certificate-files.ts';
+import { CertificateFiles, certificateSignature } from './certificate-files.ts';
 import { HANDSHAKE_REFUSAL_TELL_MS } from './limits.ts';
 import { buildInfo } from './metrics-sources.ts';
 import { listenerTls, type ListenerTls } from './tls-material.ts';
@@ -56,10 +56,11 @@ export class Monitoring {
    * that cannot be used, and with the system's error for the port.
    */
   static async start({ host, port, tls }: MetricsConfig, log: Logger, configFile = ''): Promise<Monitoring> {
+    const signature = tls === undefined ? '' : certificateSignature(tls);
     const material = tls === undefined ? undefined : listenerTls(tls, configFile, '$.metrics.tls');
     const monitoring = new Monitoring(await createMetrics(), log, material);
     const address = await monitoring.#http.listen(host, port);
-    if (tls !== undefined) monitoring.#watch(tls, configFile, log);
+    if (tls !== undefined) monitoring.#watch(tls, signature, configFile, log);
     const scheme = tls === undefined ? 'http' : 'https';
     log.info(
       { event: 'metrics.listening', host: address.address, port: address.port, tls: tls !== undefined },
@@ -88,16 +89,22 @@ export class Monitoring {
     this.#http.close();
   }
 
-  #watch(tls: ListenerTls, configFile: string, log: Logger): void {
-    this.#files = new CertificateFiles(tls, configFile, '$.metrics.tls', {
-      onChange: (changed) => {
-        this.#http.useCertificate(changed);
-        log.info({ event: 'metrics.certificate-reloaded', file: tls.certificateFile }, 'new connections get it');
+  /** `signature`: of the files, before they were read. */
+  #watch(tls: ListenerTls, signature: string, configFile: string, log: Logger): void {
+    this.#files = new CertificateFiles(
+      tls,
+      signature,
+      { configFile, jsonPath: '$.metrics.tls' },
+      {
+        onChange: (changed) => {
+          this.#http.useCertificate(changed);
+          log.info({ event: 'metrics.certificate-reloaded', file: tls.certificateFile }, 'new connections get it');
+        },
+        onProblem: ({ file, jsonPath, message }) => {
+          log.error({ event: 'metrics.certificate-refused', file, jsonPath }, `${message}; the one before stays`);
+        },
       },
-      onProblem: ({ file, jsonPath, message }) => {
-        log.error({ event: 'metrics.certificate-refused', file, jsonPath }, `${message}; the one before stays`);
-      },
-    });
+    );
   }
 
   /** A client whose handshake failed: it may be the operator's own, or a stranger's scan. */

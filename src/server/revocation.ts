@@ -1,4 +1,4 @@
-import { isRevoked, stillCertified } from '../auth/certificate-login.ts';
+import { revokedNow, stillCertified } from '../auth/certificate-login.ts';
 import type { Identity, IdentityProvider } from '../auth/identity.ts';
 import type { AuthMethod, AuthSuccess } from '../auth/server-auth.ts';
 import type { RevocationList } from '../crypto/keys/revocation-list.ts';
@@ -23,8 +23,7 @@ export async function revocationOf(
   revokedKeys: RevocationList,
 ): Promise<Revocation | null> {
   if (!methods.includes(method)) return 'method-not-allowed';
-  if (certificate !== null && isRevoked(certificate, revokedKeys)) return 'revoked-key';
-  if (publicKey !== null && revokedKeys.revokesKey(publicKey.blob)) return 'revoked-key';
+  if (revokedNow({ publicKey, certificate }, revokedKeys) !== null) return 'revoked-key';
   const now = await users.find(identity.name, { remoteAddress });
   if (now === null) return 'user-gone';
   return isStillGood(now, { identity, publicKey, certificate }) ? null : 'credential-gone';

@@ -17,9 +17,10 @@ export interface RevokedKeyFiles {
   readonly files: readonly string[];
   /** The configuration that names them, for messages. */
   readonly configFile: string;
-  /** Of the files before they were read: see `signatureOf`. */
-  readonly signature: string;
-  readonly list: RevocationList;
+  /** Of each file before it was read: see `signatureOf`. */
+  readonly signatures: readonly string[];
+  /** What each file says. */
+  readonly lists: readonly RevocationList[];
 }
 
 /**
@@ -27,9 +28,9 @@ export interface RevokedKeyFiles {
  * would let in whoever stands in it.
  */
 export function loadRevokedKeys(files: readonly string[], configFile: string): RevokedKeyFiles {
-  const signature = signatureOfAll(files);
-  const list = revokedByAny(files.map((file, index) => readList(file, configFile, index)));
-  return { files, configFile, signature, list };
+  const signatures = files.map(signatureOf);
+  const lists = files.map((file, index) => readList(file, configFile, index));
+  return { files, configFile, signatures, lists };
 }
 
 function readList(file: string, configFile: string, index: number): RevocationList {
@@ -56,39 +57,48 @@ function readList(file: string, configFile: string, index: number): RevocationLi
 }
 
 export interface RevokedKeysHandler {
-  /** The files have changed, and what they say now is in force. */
+  /** These files have changed, and what they say now is in force. */
   onChange(files: readonly string[]): void;
-  /** The files have changed and cannot be used: what they said before stays in force. Each change is told once. */
+  /** A file has changed and cannot be used: what it said before stays in force. Each change is told once. */
   onProblem(problem: ConfigError): void;
 }
 
 /** The revocation lists in force, which follow their files: whoever holds this asks the newest. */
 export class RevokedKeys implements RevocationList {
   #inForce: RevokedKeyFiles;
-  /** Of the files when they were last read, usable or not. */
-  #read: string;
-  /** Seen once: it may still be being written. */
+  #list: RevocationList;
+  /** Of each file when it was last read, usable or not. */
+  #read: readonly string[];
+  /** Seen once: one of them may still be being written. */
   #settling: string | null = null;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(files: RevokedKeyFiles) {
     this.#inForce = files;
-    this.#read = files.signature;
+    this.#list = revokedByAny(files.lists);
+    this.#read = files.signatures;
   }
 
   revokesKey(blob: Buffer): boolean {
-    return this.#inForce.list.revokesKey(blob);
+    return this.#list.revokesKey(blob);
   }
 
   revokesCertificate(certificate: RevocableCertificate): boolean {
-    return this.#inForce.list.revokesCertificate(certificate);
+    return this.#list.revokesCertificate(certificate);
   }
 
   /** Others take their place, such as those of a configuration that was read again. */
   use(files: RevokedKeyFiles): void {
+    this.#put(files, files.signatures);
+    // They may have changed since they were read: then the next look reads them.
+    const now = files.files.map(signatureOf);
+    this.#settling = isSame(now, files.signatures) ? null : joined(now);
+  }
+
+  #put(files: RevokedKeyFiles, read: readonly string[]): void {
     this.#inForce = files;
-    this.#read = files.signature;
-    this.#settling = null;
+    this.#list = revokedByAny(files.lists);
+    this.#read = read;
   }
 
   /** Looks at the files from time to time, until `close`. Does not keep the process alive. */
@@ -104,27 +114,41 @@ export class RevokedKeys implements RevocationList {
     this.#timer = null;
   }
 
-  /** Reads the files again where a change of them has been seen twice as it is now. */
+  /** Reads those files again of which a change has been seen twice as it is now. */
   look(handler: RevokedKeysHandler): void {
-    const { files, configFile } = this.#inForce;
-    const now = signatureOfAll(files);
-    if (now === this.#read) this.#settling = null;
-    else if (now !== this.#settling) this.#settling = now;
-    else {
-      this.#settling = null;
-      this.#read = now;
+    const { files } = this.#inForce;
+    const now = files.map(signatureOf);
+    const settled = joined(now) === this.#settling;
+    this.#settling = isSame(now, this.#read) || settled ? null : joined(now);
+    if (settled && !isSame(now, this.#read)) this.#readAgain(now, handler);
+  }
+
+  #readAgain(now: readonly string[], handler: RevokedKeysHandler): void {
+    const { files, configFile, lists } = this.#inForce;
+    const changed: string[] = [];
+    const next = lists.map((list, index) => {
+      const file = files[index];
+      if (file === undefined || now[index] === this.#read[index]) return list;
       try {
-        this.use(loadRevokedKeys(files, configFile));
+        const newest = readList(file, configFile, index);
+        changed.push(file);
+        return newest;
       } catch (error) {
         if (!(error instanceof ConfigError)) throw error;
+        // One broken file keeps nothing of the others back.
         handler.onProblem(error);
-        return;
+        return list;
       }
-      handler.onChange(files);
-    }
+    });
+    this.#put({ files, configFile, signatures: now, lists: next }, now);
+    if (changed.length > 0) handler.onChange(changed);
   }
 }
 
-function signatureOfAll(files: readonly string[]): string {
-  return files.map(signatureOf).join('\n');
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return joined(one) === joined(other);
+}
+
+function joined(signatures: readonly string[]): string {
+  return signatures.join('\n');
 }

@@ -85,15 +85,17 @@ export class MetricsServer {
       });
       socket.unref();
     });
-    http.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      this.#incomplete.delete(request.socket);
-      this.#answering.add(request.socket);
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      const { socket } = request;
+      // One request a connection: of thousands that follow each other in one packet the others get no answer.
+      if (this.#answering.has(socket)) return;
+      this.#incomplete.delete(socket);
+      this.#answering.add(socket);
       void this.#serve(request, response);
-    });
+    };
+    http.on('request', onRequest);
     // A body that waits for leave to come is not wanted.
-    http.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-      void this.#serve(request, response);
-    });
+    http.on('checkContinue', onRequest);
   }
 
   /** Connections from now on get another certificate. */

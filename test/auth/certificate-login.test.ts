@@ -9,7 +9,7 @@ import { generatePrivateKey, parsePrivateKey } from '../../src/crypto/keys/priva
 import type { RevocableCertificate } from '../../src/crypto/keys/revocation-list.ts';
 import { until } from '../transport/transport-pair.ts';
 import { makeCertificate, option, type CertificateFields } from '../crypto/certificates/make-certificate.ts';
-import { alice, cancelLogins, Login, type LoginOptions } from './login.ts';
+import { alice, cancelLogins, found, Login, type LoginOptions } from './login.ts';
 
 const { FAILURE, SUCCESS, PK_OK } = SSH_MSG_USERAUTH;
 const REFUSAL = encodeUserAuthFailure({ methods: ['publickey', 'password'], partialSuccess: false });
@@ -163,6 +163,14 @@ describe('a certificate is refused', () => {
     }
   });
 
+  test('with a signature that is not that of the CA: each counts as an attempt, since it costs one to verify', async () => {
+    const blob = await makeCertificate(key.publicKey, ca, { caKeyBlob: otherCa.publicKey.blob });
+    const client = login({ maxAttempts: 3 });
+    for (let query = 0; query < 5; query += 1) client.query(ED25519, blob);
+    await until(() => client.ends.length > 0, 'the connection ends');
+    expect(client.failures).toHaveLength(3);
+  });
+
   test('with a CA that signs with SHA-1, or with what the policy has not', async () => {
     const sha1 = await makeCertificate(key.publicKey, rsaCa, { caAlgorithm: 'ssh-rsa' });
     const sha256 = await makeCertificate(key.publicKey, rsaCa, { caAlgorithm: 'rsa-sha2-256' });
@@ -255,6 +263,28 @@ describe('whose CA it is', () => {
 });
 
 describe('revoked', () => {
+  test.each(['a certificate', 'a plain key'])('while %s is let in: it is not', async (kind) => {
+    let revoked = false;
+    const revokedKeys = { revokesKey: () => revoked, revokesCertificate: () => revoked };
+    const admit = (): boolean => {
+      revoked = true;
+      return true;
+    };
+    const blob = await makeCertificate(key.publicKey, ca);
+    const client =
+      kind === 'a certificate'
+        ? login({ revokedKeys, admit })
+        : new Login(found(alice({ publicKeys: [key.publicKey] })), { revokedKeys, admit });
+    if (kind === 'a certificate') await client.sign(key, 'ssh-ed25519', { blob, algorithmName: ED25519 });
+    else await client.sign(key, 'ssh-ed25519');
+    await client.answered();
+    expect(client.successes).toEqual([]);
+    expect(client.failures).toMatchObject([
+      { reason: kind === 'a certificate' ? 'certificate-revoked' : 'revoked-key', key: { algorithm: 'ssh-ed25519' } },
+    ]);
+    expect(client.ends).toMatchObject([{ message: 'this key has been revoked' }]);
+  });
+
   test('it is asked about with all that a list can name, and refused', async () => {
     const blob = await makeCertificate(key.publicKey, ca, { serial: 7n });
     const asked: RevocableCertificate[] = [];

@@ -13,6 +13,13 @@ test.each<[list: string, address: string, isInside: boolean | null]>([
   ['::1', '::1', true],
   ['fe80::/10', 'fe80::1%eth0', true],
   ['192.0.2.0/24', 'unknown', false],
+  // Never across families.
+  ['::/0', '192.0.2.1', false],
+  ['::ffff:0:0/96', '192.0.2.1', false],
+  ['::ffff:192.0.2.0/120', '::ffff:c000:207', true],
+  // Bits behind the mask.
+  ['10.1.2.3/8', '10.1.2.3', null],
+  ['192.0.2.7,2001:db8::1/32', '192.0.2.7', null],
   // Not one of them may be malformed.
   ['', '192.0.2.1', null],
   ['192.0.2.1,', '192.0.2.1', null],

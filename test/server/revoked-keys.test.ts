@@ -161,8 +161,10 @@ describe('the files', () => {
     return { told, onChange: () => told.push('changed'), onProblem: ({ message }: ConfigError) => told.push(message) };
   };
   const key = Buffer.from('a blob that the tests know');
-  const line = `ssh-x ${Buffer.concat([Buffer.of(0, 0, 0, 5), Buffer.from('ssh-x'), key]).toString('base64')}`;
-  const blob = Buffer.from(line.split(' ')[1] ?? '', 'base64');
+  const blobOf = (type: string): Buffer => Buffer.concat([Buffer.of(0, 0, 0, 5), Buffer.from(type), key]);
+  const lineOf = (type: string): string => `${type} ${blobOf(type).toString('base64')}`;
+  const line = lineOf('ssh-x');
+  const blob = blobOf('ssh-x');
 
   test('a change is read when it has been seen twice as it is, and told once', () => {
     const keys = new RevokedKeys(loadRevokedKeys([list], 'c.json'));
@@ -196,6 +198,35 @@ describe('the files', () => {
     writeFileSync(list, '');
     look();
     expect([watched.told.length, watched.told.at(-1), keys.revokesKey(blob)]).toEqual([3, 'changed', false]);
+  });
+
+  test('a broken one keeps nothing of another back', () => {
+    const second = path.join(folder, 'second');
+    writeFileSync(list, line);
+    writeFileSync(second, '');
+    const keys = new RevokedKeys(loadRevokedKeys([second, list], 'c.json'));
+    const watched: (readonly string[] | string)[] = [];
+    const look = (): void => {
+      for (let time = 0; time < 3; time += 1) {
+        keys.look({ onChange: (files) => watched.push(files), onProblem: ({ message }) => watched.push(message) });
+      }
+    };
+    replace('what is that');
+    writeFileSync(second, lineOf('ssh-y'));
+    look();
+    expect(watched).toEqual([expect.stringContaining('$.auth.revokedKeys[1]'), [second]]);
+    expect([keys.revokesKey(blob), keys.revokesKey(blobOf('ssh-y'))]).toEqual([true, true]);
+  });
+
+  test('one that has changed since it was read again is read at the next look', () => {
+    writeFileSync(list, '');
+    const keys = new RevokedKeys(loadRevokedKeys([list], 'c.json'));
+    const old = loadRevokedKeys([list], 'c.json');
+    replace(line);
+    keys.use(old);
+    const watched = handler();
+    keys.look(watched);
+    expect([watched.told, keys.revokesKey(blob)]).toEqual([['changed'], true]);
   });
 
   test('a start names the file, the setting and what is wrong, and there is none', async () => {

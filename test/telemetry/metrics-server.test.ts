@@ -63,6 +63,23 @@ const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d{3}) /.exec(
 const get = async (path: string, method = 'GET'): Promise<string> =>
   exchange(`${method} ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
 
+describe('requests that follow each other in one packet', () => {
+  test.each(['', 'Expect: 100-continue\r\nContent-Length: 1\r\n'])(
+    'are answered once at the most (%j)',
+    async (header) => {
+      let asked = 0;
+      metrics = () => {
+        asked += 1;
+        return Promise.resolve('a_total 1\n');
+      };
+      await exchange(`GET /metrics HTTP/1.1\r\nHost: x\r\n${header}\r\n`.repeat(500));
+      expect(asked).toBeLessThanOrEqual(1);
+      // Others are served as before.
+      expect(statusOf(await get('/metrics'))).toBe(200);
+    },
+  );
+});
+
 describe('what is served', () => {
   test('the metrics, with and without a query; HEAD has the head only', async () => {
     const answer = await get('/metrics');

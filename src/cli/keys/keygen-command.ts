@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { KEYGEN_TYPES } from '../../crypto/keys/keygen-types.ts';
@@ -38,8 +39,7 @@ export function registerKeygenCommand(program: Command): void {
       }
       const key = generate(options, await newPassphrase(options));
       try {
-        writeFileSync(file, key.privateKey, { mode: 0o600 });
-        chmodSync(file, 0o600);
+        writePrivate(file, key.privateKey, options.force);
         writeFileSync(publicFile, `${key.publicKey.trim()}\n`);
       } catch (error) {
         throw new CliError(`the key cannot be written: ${(error as Error).message}`);
@@ -47,6 +47,18 @@ export function registerKeygenCommand(program: Command): void {
       const { fingerprint, type, bits } = parseAuthorizedKey(key.publicKey);
       process.stdout.write(`${file}: ${type} ${bits} ${fingerprint}\n`);
     });
+}
+
+/** At no moment can others read it, and where it cannot be written whole the old file stays. */
+function writePrivate(file: string, text: string, overwrite: boolean): void {
+  const written = overwrite ? `${file}.${randomBytes(6).toString('hex')}` : file;
+  try {
+    writeFileSync(written, text, { flag: 'wx', mode: 0o600 });
+    if (overwrite) renameSync(written, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') rmSync(written, { force: true });
+    throw error;
+  }
 }
 
 function generate({ type, bits, comment }: KeygenOptions, passphrase: string | undefined): GeneratedKey {

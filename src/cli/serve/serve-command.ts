@@ -225,11 +225,11 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   const finish = (how: 'retire' | 'stop'): void => {
     // Ordered to go before it was there: nobody is connected.
     if (running === null) process.exit(0);
-    // What was counted since the primary last asked is not lost.
-    exitAfter(
-      running.server[how]().finally(() => link.lastReport()),
-      running.log,
-    );
+    // No connection is lost that was on its way here, nor what was counted since the primary last asked.
+    const stopped = running.server[how]()
+      .finally(() => link.closed())
+      .finally(() => link.lastReport());
+    exitAfter(stopped, running.log);
   };
   let metrics: Metrics | undefined;
   const link = new PrimaryLink({

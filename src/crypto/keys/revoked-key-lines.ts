@@ -50,7 +50,8 @@ function hashesOf(fields: readonly string[]): string[] {
   // Options may stand before the key. They do not narrow what is revoked.
   for (const [index, type] of fields.slice(0, -1).entries()) {
     const blob = blobOf(type, fields[index + 1] ?? '');
-    if (blob !== null) return [sha256Of(blob), ...keyInside(type, blob).map(sha256Of)];
+    const inside = blob === null ? null : keyInside(type, blob);
+    if (blob !== null && inside !== null) return [blob, ...inside].map(sha256Of);
   }
   return [];
 }
@@ -62,15 +63,18 @@ function blobOf(type: string, base64: string): Buffer | null {
   if (blob.toString('base64').replace(/=+$/, '') !== base64.replace(/=+$/, '')) return null;
   try {
     const reader = new SshReader(blob);
-    return reader.ascii(128) === type && reader.remaining > 0 ? blob : null;
+    if (reader.ascii(128) !== type || reader.remaining === 0) return null;
+    // A line that was cut short must not pass for the key that it was to revoke. These are strings to the end (RFC 4253 §6.6).
+    if (keyTypeNamed(type) !== undefined || type.startsWith('sk-')) while (reader.remaining > 0) reader.string();
+    return blob;
   } catch (error) {
     if (error instanceof WireError) return null;
     throw error;
   }
 }
 
-/** The key that a certificate of a known type is for: its fields follow the name and a nonce. */
-function keyInside(type: string, blob: Buffer): Buffer[] {
+/** The key that a certificate of a known type is for: its fields follow the name and a nonce. null where it is malformed. */
+function keyInside(type: string, blob: Buffer): Buffer[] | null {
   const name = CERTIFICATE_NAME.exec(type)?.[1];
   const keyType = name === undefined ? undefined : keyTypeNamed(name);
   if (keyType === undefined) return [];
@@ -82,8 +86,7 @@ function keyInside(type: string, blob: Buffer): Buffer[] {
     keyType.readPublic(reader);
     return [new SshWriter(blob.length).string(keyType.name).bytes(reader.slice(from, reader.offset)).finish()];
   } catch (error) {
-    // It is none, then; what stands there is revoked all the same.
-    if (error instanceof WireError || error instanceof KeyFormatError) return [];
+    if (error instanceof WireError || error instanceof KeyFormatError) return null;
     throw error;
   }
 }

@@ -70,8 +70,8 @@ export async function storageLink(storage: S3StorageConfig, file: string): Promi
  */
 export async function classicalOffer(tls: StoreTls, host: string, port: number): Promise<TlsFacts | null> {
   if (!tls.encryptedOnly) return null;
-  // The oldest version is Node's again.
-  const { minVersion: _, ...context } = tls.context;
+  // The oldest version is Node's again. Our certificate is shown to nobody whose own is not looked at.
+  const { minVersion: _v, cert: _c, key: _k, ...context } = tls.context;
   try {
     const offered = await handshake({ host, port, context: { ...context, ...keyExchange('prefer') } });
     return offered.postQuantum ? null : offered;

@@ -15,6 +15,8 @@ export type ToPrimary =
   | { readonly type: 'lanes'; readonly request: LaneRequest }
   /** Its metrics, because the primary has asked in that round, or 0: because it ends. */
   | { readonly type: 'measured'; readonly round: number; readonly metrics: readonly MetricSnapshot[] }
+  /** It takes no more connections. */
+  | { readonly type: 'closed' }
   /** It cannot start, and ends; the text is for the operator. */
   | { readonly type: 'failed'; readonly message: string };
 
@@ -30,6 +32,8 @@ export type ToWorker =
   | { readonly type: 'reloaded' }
   /** Another has taken its place: no new connections, and an end when the last session has ended by itself. */
   | { readonly type: 'retire' }
+  /** The answer to `closed`: no connection is on its way to it any more, and whatever was is here before this. */
+  | { readonly type: 'closed' }
   /** The server stops: no new connections, idle sessions end, transfers may finish within the deadline. */
   | { readonly type: 'drain' };
 
@@ -41,6 +45,7 @@ const TO_PRIMARY: readonly unknown[] = [
   'lanes',
   'ready',
   'storage-ready',
+  'closed',
   'failed',
   'measured',
 ] satisfies ToPrimary['type'][];
@@ -52,6 +57,7 @@ const TO_WORKER: readonly unknown[] = [
   'measure',
   'reloaded',
   'retire',
+  'closed',
   'drain',
 ] satisfies ToWorker['type'][];
 

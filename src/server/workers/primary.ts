@@ -78,6 +78,8 @@ export class Primary {
       } else if (message.type === 'ready' || message.type === 'storage-ready') {
         const known = this.#phases.get(worker.id);
         if (known !== undefined) known.storageReady = message.type === 'storage-ready' || message.storageReady;
+      } else if (message.type === 'closed') {
+        send(worker, { type: 'closed' });
       } else if (message.type === 'enter') {
         const may = this.#connections.enter(worker.id, message.user, message.limit);
         send(worker, { type: 'entered', id: message.id, may });

@@ -25,6 +25,7 @@ export class PrimaryLink implements Admission, NameSharing {
   readonly #measure: WorkerOrders['measure'];
   readonly #waiting = new Map<number, (wait: number | null) => void>();
   readonly #passphrases = Promise.withResolvers<HostKeyPassphrases>();
+  readonly #closed = Promise.withResolvers<undefined>();
   readonly #entering = new Map<number, (may: boolean) => void>();
   #lanes: WorkerLanes | undefined;
   #nextId = 0;
@@ -62,6 +63,9 @@ export class PrimaryLink implements Admission, NameSharing {
         case 'drain':
           orders.drain();
           break;
+        case 'closed':
+          this.#closed.resolve(undefined);
+          break;
       }
     });
     // A primary that is gone cannot replace us or stop us: finish what runs, then end.
@@ -71,6 +75,7 @@ export class PrimaryLink implements Admission, NameSharing {
       for (const answer of this.#entering.values()) answer(true);
       this.#entering.clear();
       this.#passphrases.resolve(new Map());
+      this.#closed.resolve(undefined);
       this.#lanes?.disconnected();
       orders.drain();
     });
@@ -120,6 +125,16 @@ export class PrimaryLink implements Admission, NameSharing {
 
   leave(user: string): void {
     if (process.connected) this.#send({ type: 'leave', user });
+  }
+
+  /**
+   * To be called when the port is closed here. The primary may have sent connections by then: each is refused, and handed to
+   * another worker, if this process lives until it has come. Resolves when none can come any more.
+   */
+  async closed(): Promise<void> {
+    if (!process.connected) return;
+    this.#send({ type: 'closed' });
+    await this.#closed.promise;
   }
 
   /** Resolves when the primary has been told, or cannot be. */

@@ -23,16 +23,13 @@ export class LocalWriters {
     look: (when: 'before' | 'after') => Stats | Promise<Stats>,
     set: () => Promise<void>,
   ): Promise<void> {
-    if (this.#open.size === 0) {
-      await set();
-      return;
-    }
     const before = await look('before');
     try {
       await set();
     } finally {
-      const after = await look('after');
-      for (const writer of this.#open) await writer.touched(before, after);
+      // One may have begun meanwhile.
+      const after = this.#open.size === 0 ? null : await look('after');
+      if (after !== null) for (const writer of this.#open) await writer.touched(before, after);
     }
   }
 }

@@ -279,6 +279,12 @@ describe('a plain list', () => {
   test.each([
     ['words', `${lineOf(other)}\nalice`, 'line 2 is neither'],
     ['a cut key', lineOf(listed).slice(0, 20), 'line 1 is neither'],
+    ['a key that was cut at a group of base64', lineOf(listed).slice(0, -8), 'line 1 is neither'],
+    [
+      'a certificate that was cut',
+      lineOf(strings('ssh-ed25519-cert-v01@openssh.com', 'nonce', 'short')),
+      'line 1 is neither',
+    ],
     ['a key under another name', `ssh-rsa ${listed.toString('base64')}`, 'line 1 is neither'],
     ['what is not base64', 'ssh-ed25519 AAAA!!!!', 'line 1 is neither'],
     ['a short fingerprint', fingerprint.slice(0, -1), 'line 1 is neither'],

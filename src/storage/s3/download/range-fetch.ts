@@ -5,6 +5,7 @@ import { classify, isMissing, isPreconditionFailure, statusOf, toStorageError } 
 import type { ObjectApi } from '../api/object-api.ts';
 import type { VersionRange } from '../api/object-info.ts';
 import { withRetry, type RetryContext } from '../api/retry.ts';
+import { abortReason } from '../../flow/clock.ts';
 
 /** Where bytes come from, and how often that is tried. */
 export interface RangeSource {
@@ -26,29 +27,28 @@ export async function fetchRange(
 ): Promise<void> {
   const { to } = range;
   let position = range.from;
-  let first = begun;
-  if (first !== undefined) addAbortSignal(signal, first);
+  const take = async (body: Readable): Promise<void> => {
+    try {
+      await eachChunk(body, (chunk) => {
+        const isMore = position + chunk.length > to;
+        const wanted = isMore ? chunk.subarray(0, to - position) : chunk;
+        position += wanted.length;
+        if (wanted.length > 0) onBytes(wanted);
+        // A store may send more than was asked for.
+        return !isMore;
+      });
+    } catch (error) {
+      // With all bytes here a broken connection does no harm; that they are wrong is still to be said.
+      if (position < to || classify(error).remedy !== 'retry') throw error;
+    }
+    if (position < to) throw Object.assign(new Error('the body ended early'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+  };
   try {
+    if (begun !== undefined && (await isTaken(take(addAbortSignal(signal, begun)), signal))) return;
     await withRetry(
       'GetObject',
       retry,
-      async () => {
-        const body = first ?? (await objects.getRangeOnce({ ...range, from: position }, signal));
-        first = undefined;
-        try {
-          await eachChunk(body, (chunk) => {
-            if (position + chunk.length > to) return false;
-            position += chunk.length;
-            onBytes(chunk);
-            return true;
-          });
-        } catch (error) {
-          // With all bytes here a broken connection does no harm; that they are wrong is still to be said.
-          if (position < to || classify(error).remedy !== 'retry') throw error;
-        }
-        if (position < to)
-          throw Object.assign(new Error('the body ended early'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
-      },
+      async () => take(await objects.getRangeOnce({ ...range, from: position }, signal)),
       signal,
     );
   } catch (error) {
@@ -58,6 +58,18 @@ export async function fetchRange(
       throw new StorageError('changed', 'The file has changed in the meantime.', { cause: error });
     }
     throw toStorageError(error, 'GetObject');
+  }
+}
+
+/** Whether the bytes came that were on their way already; false where another request may bring the rest. */
+async function isTaken(taken: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  try {
+    await taken;
+    return true;
+  } catch (error) {
+    if (signal.aborted) throw abortReason(signal);
+    if (classify(error).remedy === 'fail') throw error;
+    return false;
   }
 }
 
