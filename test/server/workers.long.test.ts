@@ -1,6 +1,6 @@
 // Two worker processes behind one port: what each of them and the primary must survive.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -92,7 +92,9 @@ function reconfigure(change: (config: Record<string, unknown>) => void): void {
   const file = path.join(folder, 'latticeport.json');
   const config = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
   change(config);
-  writeFileSync(file, JSON.stringify(config));
+  // In one step: a worker that the reload before has replaced may be reading it still.
+  writeFileSync(`${file}.new`, JSON.stringify(config));
+  renameSync(`${file}.new`, file);
 }
 
 const withUser =
