@@ -4,6 +4,18 @@ import { join } from 'node:path';
 import { LocalStore } from '../../src/storage/local/local-store.ts';
 import type { LocalStoreOptions } from '../../src/storage/local/local-store.ts';
 import type { OpenedStore } from './contract/store-driver.ts';
+import type { StoreTraits } from './contract/store-contract.ts';
+
+/** What the contract expects of `local`. */
+export const LOCAL_TRAITS: StoreTraits = {
+  implicitParents: false,
+  ownership: process.getuid?.() === 0,
+  exactListing: true,
+  // The step of the copy that keeps a file's bytes.
+  boundaries: [1 << 20],
+  writeFaults: false,
+  writesInPlace: true,
+};
 
 export interface LocalFixture extends OpenedStore {
   readonly store: LocalStore;
