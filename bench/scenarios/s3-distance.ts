@@ -1,12 +1,11 @@
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { ServerProcess } from '../../test/peers/process.ts';
-import { startRadosgw, type S3Server } from '../../test/peers/s3-server.ts';
+import type { S3Server } from '../../test/peers/s3-server.ts';
 import { sftp } from '../clients/openssh.ts';
-import { bucketOf } from '../servers/sdk.ts';
+import { bucketOf, startS3 } from '../servers/s3-bucket.ts';
 import { latticeport, rclone } from '../servers/servers.ts';
 import type { Bench, Scenario } from './scenario.ts';
 import { makeRandomFile } from './transfer.ts';
@@ -36,11 +35,7 @@ export const s3Distance: Scenario = {
   cases: ['put 200 × 4 KiB', 'get 200 × 4 KiB', 'rm 200', 'put 256 MiB', 'get 256 MiB'],
   servers: [latticeport, rclone],
   async prepare(bench) {
-    s3 = await startRadosgw(join(bench.directory, 's3'), { gcWaitSeconds: 4 });
-    if (s3 === null) throw new Error('radosgw is not installed');
-    const client = new S3Client(s3.clientConfig);
-    await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
-    client.destroy();
+    s3 = await startS3(join(bench.directory, 's3'), BUCKET);
     const target = new URL(bucketOf(s3, BUCKET).endpoint).port;
     proxy = new ServerProcess([process.execPath, PROXY, target, String(ROUND_TRIP_MS)]);
     port = Number(await proxy.line((line) => /^\d+$/.test(line)));

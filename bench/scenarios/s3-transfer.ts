@@ -1,8 +1,9 @@
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { S3Client } from '@aws-sdk/client-s3';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startRadosgw, type S3Server } from '../../test/peers/s3-server.ts';
-import { bucketOf, sdk, sdkGet, sdkPut } from '../servers/sdk.ts';
+import type { S3Server } from '../../test/peers/s3-server.ts';
+import { bucketOf, startS3 } from '../servers/s3-bucket.ts';
+import { sdk, sdkGet, sdkPut } from '../servers/sdk.ts';
 import { latticeport, rclone } from '../servers/servers.ts';
 import type { Bench, Scenario } from './scenario.ts';
 import { makeRandomFile, measureTransfer, sizeOf, sourceOf } from './transfer.ts';
@@ -27,12 +28,7 @@ export const s3Transfer: Scenario = {
   cases: ['put', 'get'],
   servers: [latticeport, rclone, sdk],
   async prepare(bench) {
-    // Each round replaces gigabytes, and the store has eight.
-    s3 = await startRadosgw(join(bench.directory, 's3'), { gcWaitSeconds: 4 });
-    if (s3 === null) throw new Error('radosgw is not installed');
-    const client = new S3Client(s3.clientConfig);
-    await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
-    client.destroy();
+    s3 = await startS3(join(bench.directory, 's3'), BUCKET);
     await makeRandomFile(sourceOf(bench), sizeOf(bench));
   },
   place: () => Promise.resolve(s3 === null ? {} : { bucket: bucketOf(s3, BUCKET) }),

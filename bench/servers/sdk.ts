@@ -9,8 +9,7 @@ import {
   HeadObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import type { S3Server } from '../../test/peers/s3-server.ts';
-import type { BenchServer, Bucket } from './bench-server.ts';
+import type { BenchServer } from './bench-server.ts';
 
 const PART_BYTES = 8 * 1024 * 1024;
 const IN_FLIGHT = 4;
@@ -32,16 +31,6 @@ export const sdk: BenchServer = {
       stop: () => Promise.resolve(),
     }),
 };
-
-export function bucketOf(s3: S3Server, name: string): Bucket {
-  return {
-    name,
-    endpoint: s3.endpoint,
-    region: s3.region,
-    accessKeyId: s3.accessKeyId,
-    secretAccessKey: s3.secretAccessKey,
-  };
-}
 
 /** A multipart upload from a file, `IN_FLIGHT` parts at a time. */
 export async function sdkPut(client: S3Client, bucket: string, path: string): Promise<void> {

@@ -49,7 +49,7 @@ export function readOfferedCertificate(
   { algorithm: algorithmName, blob }: Pick<PublicKeyFields, 'algorithm' | 'blob'>,
   { provider, userKeyAlgorithms, revokedKeys }: CertificateRules,
 ): OfferedCertificate {
-  const certificate = parsedCertificate(blob);
+  const certificate = readOrNull(() => parseCertificate(blob));
   const unknown = { signature: 'unknown-ca', revoked: false } as const;
   if (certificate === null) return { tried: triedKey(algorithmName, blob), certificate, ...unknown };
   const tried = triedCertificate(algorithmName, certificate);
@@ -60,10 +60,10 @@ export function readOfferedCertificate(
   return { tried, certificate, signature, revoked };
 }
 
-/** A certificate that cannot be parsed fails its attempt, not the connection. */
-function parsedCertificate(blob: Buffer): Certificate | null {
+/** null for what is malformed: it fails its attempt, not the connection. */
+function readOrNull<T>(read: () => T): T | null {
   try {
-    return parseCertificate(blob);
+    return read();
   } catch (error) {
     if (error instanceof KeyFormatError) return null;
     throw error;
@@ -195,14 +195,14 @@ function refuseOptions(options: Certificate['criticalOptions'], remoteAddress: s
 function refuseOption(name: string, data: Buffer, remoteAddress: string): Refusal | null {
   switch (name) {
     case 'source-address': {
-      const list = valueOf(data);
+      const list = readOrNull(() => optionText(data));
       const isInside = list === null ? null : isInAddressList(list, remoteAddress);
       if (isInside === true) return null;
       const problem = list === null || isInside === null ? 'malformed list' : shown(`it has ${list}`);
       return { reason: 'certificate-source-address', problem };
     }
     case 'force-command': {
-      const command = valueOf(data);
+      const command = readOrNull(() => optionText(data));
       if (command === 'internal-sftp') return null;
       return { reason: 'certificate-force-command', problem: shown(command ?? 'malformed') };
     }
@@ -210,16 +210,6 @@ function refuseOption(name: string, data: Buffer, remoteAddress: string): Refusa
       return { reason: 'certificate-verify-required' };
     default:
       return { reason: 'certificate-unknown-option', problem: shown(name) };
-  }
-}
-
-/** null where it is malformed. */
-function valueOf(data: Buffer): string | null {
-  try {
-    return optionText(data);
-  } catch (error) {
-    if (error instanceof KeyFormatError) return null;
-    throw error;
   }
 }
 

@@ -1,13 +1,14 @@
-import { statSync } from 'node:fs';
 import { ConfigError } from '../policy/config-error.ts';
+import { SettledChange, signatureOf } from './file-signature.ts';
 import { loadConfig } from './load.ts';
 
 /** Milliseconds between two looks. Looking works wherever files are: volumes of containers and networks report no change. */
 const LOOK_MS = 2000;
 
 /**
- * Looks whether a configuration, or a file that it names (host keys, their certificates, password hashes), has become another. What a symbolic
- * link leads to counts, not the link: Kubernetes changes a mounted ConfigMap or Secret by turning a link to another folder.
+ * Looks whether a configuration, or a file that it names (host keys, their certificates, password hashes), has become
+ * another. What a symbolic link leads to counts, not the link: Kubernetes changes a mounted ConfigMap or Secret by turning a
+ * link to another folder.
  */
 export class ConfigWatcher {
   readonly #file: string;
@@ -16,8 +17,7 @@ export class ConfigWatcher {
   /** Of the configuration file when `#files` was read from it. */
   #listed: string;
   #inForce: string;
-  /** Seen once: it may still be being written. */
-  #settling: string | null = null;
+  readonly #change = new SettledChange();
   #timer: NodeJS.Timeout | null = null;
 
   /** What is there now counts as in force. Starts nothing. */
@@ -42,20 +42,16 @@ export class ConfigWatcher {
 
   /** The configuration is about to be read, whoever wanted that: what is there now is in force. */
   taken(): void {
-    this.#settling = null;
     this.#inForce = this.#signature();
+    this.#change.startFrom(this.#inForce);
   }
 
   /** Reports a change that has been seen twice as it is now. */
   look(): void {
     const now = this.#signature();
-    if (now === this.#inForce) this.#settling = null;
-    else if (now !== this.#settling) this.#settling = now;
-    else {
-      this.#settling = null;
-      this.#inForce = now;
-      this.#onChange();
-    }
+    if (!this.#change.isSettled(now, this.#inForce)) return;
+    this.#inForce = now;
+    this.#onChange();
   }
 
   #signature(): string {
@@ -81,15 +77,5 @@ export class ConfigWatcher {
       if (error instanceof ConfigError) return this.#files;
       throw error;
     }
-  }
-}
-
-/** Device, inode, size and both times in nanoseconds of what the name leads to: no change leaves them all alone. */
-export function signatureOf(file: string): string {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
-    return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code);
   }
 }

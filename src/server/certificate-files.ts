@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { signatureOf } from '../config/file-signature.ts';
 import { ConfigError } from '../policy/config-error.ts';
 import { CERTIFICATE_LOOK_MS } from '../tls/limits.ts';
 import type { TlsServerOptions } from '../tls/https-listener.ts';
@@ -65,20 +65,11 @@ export class CertificateFiles {
 
 /** Changes with each change of what the names of the files lead to. */
 export function certificateSignature({ certificateFile, keyFile, clientCaFile }: ListenerTls): string {
-  return [certificateFile, keyFile, clientCaFile ?? ''].map(signatureOf).join('\n');
+  const files = [certificateFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
+  return files.map(signatureOf).join('\n');
 }
 
 function asConfigError(error: unknown, configFile: string, jsonPath: string): ConfigError {
   if (error instanceof ConfigError) return error;
   return new ConfigError(configFile, jsonPath, error instanceof Error ? error.message : String(error));
-}
-
-function signatureOf(file: string): string {
-  if (file === '') return '';
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
-    return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code);
-  }
 }

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { signatureOf } from '../config/config-watcher.ts';
+import { SettledChange, signatureOf } from '../config/file-signature.ts';
 import {
   MAX_REVOCATION_LIST_BYTES,
   parseRevocationList,
@@ -69,8 +69,7 @@ export class RevokedKeys implements RevocationList {
   #list: RevocationList;
   /** Of each file when it was last read, usable or not. */
   #read: readonly string[];
-  /** Seen once: one of them may still be being written. */
-  #settling: string | null = null;
+  readonly #change = new SettledChange();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(files: RevokedKeyFiles) {
@@ -91,8 +90,7 @@ export class RevokedKeys implements RevocationList {
   use(files: RevokedKeyFiles): void {
     this.#put(files, files.signatures);
     // They may have changed since they were read: then the next look reads them.
-    const now = files.files.map(signatureOf);
-    this.#settling = isSame(now, files.signatures) ? null : joined(now);
+    this.#change.startFrom(joined(files.files.map(signatureOf)));
   }
 
   #put(files: RevokedKeyFiles, read: readonly string[]): void {
@@ -118,9 +116,7 @@ export class RevokedKeys implements RevocationList {
   look(handler: RevokedKeysHandler): void {
     const { files } = this.#inForce;
     const now = files.map(signatureOf);
-    const settled = joined(now) === this.#settling;
-    this.#settling = isSame(now, this.#read) || settled ? null : joined(now);
-    if (settled && !isSame(now, this.#read)) this.#readAgain(now, handler);
+    if (this.#change.isSettled(joined(now), joined(this.#read))) this.#readAgain(now, handler);
   }
 
   #readAgain(now: readonly string[], handler: RevokedKeysHandler): void {
@@ -143,10 +139,6 @@ export class RevokedKeys implements RevocationList {
     this.#put({ files, configFile, signatures: now, lists: next }, now);
     if (changed.length > 0) handler.onChange(changed);
   }
-}
-
-function isSame(one: readonly string[], other: readonly string[]): boolean {
-  return joined(one) === joined(other);
 }
 
 function joined(signatures: readonly string[]): string {

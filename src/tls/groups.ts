@@ -31,8 +31,9 @@ export function isPostQuantumGroup(name: string | null): boolean {
 }
 
 /**
- * The groups of a link, for `createSecureContext`, in either role. `require` leaves a classical peer nothing to agree on; for
- * `prefer` Node's own oldest version holds, which its command line can raise. Throws RangeError for it where OpenSSL has no hybrid: ask `postQuantumGroups` before.
+ * The groups of a link, for `createSecureContext`, in either role. `require` leaves a classical peer nothing to agree on, and
+ * throws RangeError where OpenSSL has no hybrid: ask `postQuantumGroups` before. For `prefer` Node's own oldest version holds,
+ * which its command line can raise.
  */
 export function keyExchange(setting: TlsPostQuantum): Pick<SecureContextOptions, 'ecdhCurve' | 'minVersion'> {
   if (setting === 'prefer') {

@@ -35,7 +35,12 @@ export function tlsFacts(socket: TLSSocket): TlsFacts {
   };
 }
 
+/** The group, for messages. */
+export function groupInWords({ group }: TlsFacts): string {
+  return group ?? 'no key exchange of its own';
+}
+
 /** `TLSv1.3 with X25519`, for messages. */
-export function tlsInWords({ protocol, group }: TlsFacts): string {
-  return `${protocol} with ${group ?? 'no key exchange of its own'}`;
+export function tlsInWords(facts: TlsFacts): string {
+  return `${facts.protocol} with ${groupInWords(facts)}`;
 }

@@ -1,5 +1,6 @@
 import type { StorageConfig } from '../../config/schema.ts';
 import { storageLink } from '../../server/stores/storage-link.ts';
+import { groupInWords } from '../../tls/tls-facts.ts';
 import type { LinkFacts } from './facts.ts';
 import { isLoopback } from './loopback.ts';
 
@@ -12,11 +13,11 @@ export async function inspectLink(storage: StorageConfig, file: string): Promise
     case 'plain':
       return { kind: 'http', host, loopback: isLoopback(link.host) };
     case 'tls':
-      return { kind: 'tls', host, group: link.group ?? 'no key exchange of its own', postQuantum: link.postQuantum };
+      return { kind: 'tls', host, group: groupInWords(link), postQuantum: link.postQuantum };
     case 'failed':
       // A store that is refused for it is classical all the same.
       return link.offered === null
         ? { kind: 'unknown', host, why: link.problem }
-        : { kind: 'tls', host, group: link.offered.group ?? 'no key exchange of its own', postQuantum: false };
+        : { kind: 'tls', host, group: groupInWords(link.offered), postQuantum: false };
   }
 }

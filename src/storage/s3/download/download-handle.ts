@@ -43,8 +43,9 @@ const FRESH_MS = 1_000;
 const IDLE_MS = 2_000;
 
 /**
- * An open file that is read. The request of the open has told size and ETag, and has the first bytes on their way: every request is pinned to that version, which is
- * followed where this process gives it another name or other attributes, and reads at or past the end are answered here. Reads in order are served from a few large requests ahead, others from small ones.
+ * An open file that is read. The request of the open has told size and ETag, and has the first bytes on their way. Every other
+ * request is pinned to that version, which is followed where this process gives it another name or other attributes. Reads at
+ * or past the end are answered here. Reads in order are served from a few large requests ahead, others from small ones.
  */
 export class DownloadHandle implements ReadHandle {
   /** As it was opened. */
