@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
-import { randomBytes } from 'node:crypto';
 import type { AuthSuccess, SessionJudgement } from '../auth/server-auth.ts';
 import { ServerAuth } from '../auth/server-auth.ts';
 import { SSH_MSG_USERAUTH } from '../auth/messages.ts';
 import { describeCertificate } from '../auth/tried-key.ts';
 import { Connection } from '../connection/connection.ts';
 import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
+import { publicRandomBytes } from '../crypto/random-pool.ts';
 import { looksPostQuantum } from '../policy/pq-names.ts';
 import { describeKex } from '../policy/session-kex.ts';
 import { DISCONNECT_REASON, SshDisconnect, unexpectedMessage } from '../transport/disconnect.ts';
@@ -70,7 +70,7 @@ export class Session implements TransportHandler {
     this.#owner = owner;
     this.remoteAddress = remoteAddressOf(socket);
     const { server, config } = environment;
-    const sessionId = randomBytes(8).toString('hex');
+    const sessionId = publicRandomBytes(8).toString('hex');
     this.#events = new SessionPublisher({ server, sessionId, remoteAddress: this.remoteAddress, user: null });
     this.#events.publish({ type: 'session.opened', remotePort: socket.remotePort });
     this.#sftp = new SftpChannels(environment, this.#events);

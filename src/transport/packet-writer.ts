@@ -1,19 +1,14 @@
-import { randomFillSync } from 'node:crypto';
 import type { PacketSealer } from '../crypto/cipher/packet-cipher.ts';
+import { publicRandomBytes } from '../crypto/random-pool.ts';
 import { MERGE_BELOW_BYTES } from './limits.ts';
 
 /** The least padding (RFC 4253 §6). */
 const MIN_PADDING_BYTES = 4;
 
-/** Random padding is cut from a pool: one call to the generator serves a few thousand packets. */
-const PADDING_POOL_BYTES = 32 * 1024;
-
 /** Frames payloads into packets and seals them (RFC 4253 §6). */
 export class PacketWriter {
   #sealer: PacketSealer;
   #sequenceNumber = 0;
-  #paddingPool = Buffer.alloc(0);
-  #paddingOffset = 0;
   bytesSinceRekey = 0;
   packetsSinceRekey = 0;
 
@@ -45,7 +40,7 @@ export class PacketWriter {
     const fixed = (lengthOutsidePadding ? 1 : 5) + payloadBytes;
     let paddingBytes = blockBytes - (fixed % blockBytes);
     if (paddingBytes < MIN_PADDING_BYTES) paddingBytes += blockBytes;
-    const padding = this.#padding(paddingBytes);
+    const padding = publicRandomBytes(paddingBytes);
     const parts =
       payloadBytes < MERGE_BELOW_BYTES ? mergedParts(head, body, padding) : separateParts(head, body, padding);
     const first = parts[0] ?? head;
@@ -56,16 +51,6 @@ export class PacketWriter {
     this.packetsSinceRekey += 1;
     this.bytesSinceRekey += 5 + payloadBytes + paddingBytes;
     return sealed;
-  }
-
-  #padding(bytes: number): Buffer {
-    if (this.#paddingOffset + bytes > this.#paddingPool.length) {
-      this.#paddingPool = randomFillSync(Buffer.allocUnsafeSlow(PADDING_POOL_BYTES));
-      this.#paddingOffset = 0;
-    }
-    const start = this.#paddingOffset;
-    this.#paddingOffset += bytes;
-    return this.#paddingPool.subarray(start, start + bytes);
   }
 }
 
