@@ -208,7 +208,7 @@ export class ServerAuth<T extends Identity> {
     const password = asPassword(bytes);
     const failure = { userName, method: 'password', key: null } as const;
     const { provider } = this.#options;
-    const identity = await this.#find(userName, failure);
+    const identity = await this.#find(userName, () => failure);
     if (identity === 'provider-failed') return;
     const right = await passwordTurns.run(
       this.#options.source,
@@ -238,17 +238,17 @@ export class ServerAuth<T extends Identity> {
     const request = decodePublicKeyFields(fields);
     if (signatureAlgorithmOf(request.algorithm) !== undefined) return this.#certificate(userName, request, payload);
     const { algorithm: algorithmName, blob } = request;
-    const failure = { userName, method: 'publickey', key: triedKey(algorithmName, blob) } as const;
+    // Hashes the key: only where there is something to tell.
+    const failure = () => ({ userName, method: 'publickey', key: triedKey(algorithmName, blob) }) as const;
     const algorithm = this.#options.userKeyAlgorithms.find((name) => name === algorithmName);
-    // Before the user is looked for, so that it takes its time for users that do not exist, too.
-    const offered = parsedKey(blob);
     const revoked = this.#options.revokedKeys.revokesKey(blob);
     const identity = await this.#find(userName, failure);
     if (identity === 'provider-failed') return;
     const key = identity?.publicKeys.find((candidate) => candidate.blob.equals(blob));
     if (identity === null || revoked || algorithm === undefined || !key?.signatureAlgorithms.includes(algorithm)) {
-      const reason = keyRefusal({ identity, revoked, algorithm, offered });
-      this.#queryFailed({ ...failure, reason, keyIsUsers: key !== undefined });
+      // The key is read for users that do not exist, too, so that it takes as long.
+      const reason = keyRefusal({ identity, revoked, algorithm, offered: parsedKey(blob) });
+      this.#queryFailed({ ...failure(), reason, keyIsUsers: key !== undefined });
       return;
     }
     const success = { identity, method: 'publickey', publicKey: key, signatureAlgorithm: algorithm } as const;
@@ -259,14 +259,14 @@ export class ServerAuth<T extends Identity> {
     // Before the user is looked for, so that it takes its time for users that do not exist, too.
     const offered = readOfferedCertificate(request, this.#options);
     const failure = { userName, method: 'publickey', key: offered.tried } as const;
-    const identity = await this.#find(userName, failure);
+    const identity = await this.#find(userName, () => failure);
     if (identity === 'provider-failed') return;
     const judged = judgeCertificate(offered, identity, this.#options);
     if (judged.outcome === 'refused') {
       // A signature was verified for nothing: that counts as one of the client's own.
       if (offered.signature === 'wrong') this.#fail({ ...failure, ...judged.failure });
       else this.#queryFailed({ ...failure, ...judged.failure });
-    } else await this.#prove({ ...judged.success, method: 'publickey' }, request, payload, failure);
+    } else await this.#prove({ ...judged.success, method: 'publickey' }, request, payload, () => failure);
   }
 
   /** The key is the user's: says so where the client only asks, or looks at its signature. */
@@ -274,7 +274,7 @@ export class ServerAuth<T extends Identity> {
     success: KeySuccess<T>,
     { algorithm, blob, signature }: PublicKeyFields,
     payload: Buffer,
-    failure: Omit<AuthFailure, 'reason'>,
+    failure: () => Omit<AuthFailure, 'reason'>,
   ): Promise<void> {
     if (signature === null) {
       this.#queries += 1;
@@ -284,17 +284,17 @@ export class ServerAuth<T extends Identity> {
     }
     const data = encodeSignedData(this.#options.sessionId, payload, signature);
     if (!success.publicKey.verify(success.signatureAlgorithm, signature, data)) {
-      this.#fail({ ...failure, reason: 'wrong-signature', keyIsUsers: true });
+      this.#fail({ ...failure(), reason: 'wrong-signature', keyIsUsers: true });
       return;
     }
     await this.#succeed(success);
   }
 
-  async #find(userName: string, failure: Omit<AuthFailure, 'reason'>): Promise<T | null | 'provider-failed'> {
+  async #find(userName: string, failure: () => Omit<AuthFailure, 'reason'>): Promise<T | null | 'provider-failed'> {
     try {
       return await this.#options.provider.find(userName, { remoteAddress: this.#options.remoteAddress });
     } catch (error) {
-      this.#fail({ ...failure, reason: 'provider-failed', error });
+      this.#fail({ ...failure(), reason: 'provider-failed', error });
       return 'provider-failed';
     }
   }

@@ -28,6 +28,18 @@ export interface HostKeyRotationOptions {
   onError(error: unknown): void;
 }
 
+/** By the list, which all connections of a configuration share. */
+const KEYS_BY_BLOB = new WeakMap<readonly PrivateKey[], ReadonlyMap<string, PrivateKey>>();
+
+/** By blob: a client refuses a list that has a key twice. */
+function byBlob(hostKeys: readonly PrivateKey[]): ReadonlyMap<string, PrivateKey> {
+  const known = KEYS_BY_BLOB.get(hostKeys);
+  if (known !== undefined) return known;
+  const made = new Map(hostKeys.map((key) => [key.publicKey.blob.toString('latin1'), key]));
+  KEYS_BY_BLOB.set(hostKeys, made);
+  return made;
+}
+
 /**
  * Tells a client of all host keys, and proves that they are ours, so that one which remembers keys learns a new key before
  * the old one goes (OpenSSH PROTOCOL §2.5; OpenSSH's client does it with UpdateHostKeys).
@@ -39,8 +51,7 @@ export class HostKeyRotation {
 
   constructor(options: HostKeyRotationOptions) {
     this.#options = options;
-    // By blob: a client refuses a list that has a key twice.
-    this.#keys = new Map(options.hostKeys.map((key) => [key.publicKey.blob.toString('latin1'), key]));
+    this.#keys = byBlob(options.hostKeys);
   }
 
   /** `hostkeys-00@openssh.com` with every key, or null for a client that cannot bear it. */

@@ -8,19 +8,18 @@ import { SftpStatus } from './status.ts';
 /** Bytes of an extension's name; the longest known one has 34. */
 const MAX_EXTENSION_NAME_BYTES = 256;
 
+const EXTENSION_BY_NAME: ReadonlyMap<string, ExtensionRow> = new Map(EXTENSIONS.map((row) => [row.extensionName, row]));
+
 /** From a packet to its row of the table, and from the row to whether this session may. */
 export class RequestRouter {
   readonly #context: RequestContext;
   readonly #allowed: ReadonlySet<string> | undefined;
   readonly #denied: Set<string>;
-  readonly #extensions: ReadonlyMap<string, ExtensionRow>;
 
   constructor(context: RequestContext, allowed: readonly string[] | undefined, denied: readonly string[] | undefined) {
     this.#context = context;
     this.#allowed = allowed === undefined ? undefined : new Set(allowed);
     this.#denied = new Set(denied);
-    const available = EXTENSIONS.filter((row) => row.available(context.view));
-    this.#extensions = new Map(available.map((row) => [row.extensionName, row]));
   }
 
   /** Refuses requests of these names from here on. */
@@ -30,7 +29,7 @@ export class RequestRouter {
 
   /** The extensions for SSH_FXP_VERSION: those that a store can do and that the session may use. */
   advertised(): ExtensionRow[] {
-    return [...this.#extensions.values()].filter((row) => this.#isPermitted(row, row.writes === true));
+    return EXTENSIONS.filter((row) => this.#isAvailable(row) && this.#isPermitted(row, row.writes === true));
   }
 
   /**
@@ -41,7 +40,7 @@ export class RequestRouter {
     const type = packet.kind === 'plain' ? packet.type : SSH_FXP.WRITE;
     const row =
       type === SSH_FXP.EXTENDED && reader !== undefined
-        ? this.#extensions.get(reader.string(MAX_EXTENSION_NAME_BYTES).toString('latin1'))
+        ? this.#extension(reader.string(MAX_EXTENSION_NAME_BYTES).toString('latin1'))
         : REQUESTS.get(type);
     if (row === undefined) throw new SftpStatus(SSH_FX.OP_UNSUPPORTED, 'Operation unsupported.');
     return row;
@@ -72,6 +71,15 @@ export class RequestRouter {
         throw new SftpStatus(SSH_FX.PERMISSION_DENIED, `Permission denied: you have no right to ${need}.`);
       }
     }
+  }
+
+  #extension(name: string): ExtensionRow | undefined {
+    const row = EXTENSION_BY_NAME.get(name);
+    return row !== undefined && this.#isAvailable(row) ? row : undefined;
+  }
+
+  #isAvailable(row: ExtensionRow): boolean {
+    return row.available(this.#context.view);
   }
 
   #isPermitted(row: RequestRow, writes: boolean): boolean {

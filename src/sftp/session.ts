@@ -16,6 +16,9 @@ import { RequestRouter } from './request-router.ts';
 import type { SftpIo } from './sftp-io.ts';
 import { isInternalError, SftpFramingError, SftpStatus, toSftpStatus } from './status.ts';
 
+/** One for all sessions: where it was made tells nobody anything. */
+const SESSION_OVER = new StorageError('failure', 'The session is over.');
+
 export interface SftpSessionOptions {
   readonly limits?: Partial<SftpLimits>;
   /** Refuses every request that changes anything, whatever the view allows. */
@@ -363,7 +366,7 @@ export class SftpSession {
 
   async #shutDown(how: 'end' | 'protocol-error' | 'aborted', detail: string): Promise<void> {
     this.#state = 'closed';
-    this.#end.abort(new StorageError('failure', 'The session is over.'));
+    this.#end.abort(SESSION_OVER);
     this.#packets.clear();
     this.#slots.length = 0;
     this.#budget.forget(this.#wake);

@@ -76,8 +76,11 @@ interface Exchanged {
   readonly sharedSecret: Buffer;
 }
 
+/** Where what H is of is put together, of one exchange after the other; what is secret of it is wiped each time. */
+const HASH_INPUT = Buffer.allocUnsafeSlow(8192);
+
 function exchangeHash(context: ExchangeContext, { method, gex }: Course, exchanged: Exchanged): Buffer {
-  const writer = new SshWriter(8192)
+  const writer = new SshWriter(HASH_INPUT)
     .string(context.clientVersion)
     .string(context.serverVersion)
     .string(context.clientKexInit)
@@ -92,7 +95,7 @@ function exchangeHash(context: ExchangeContext, { method, gex }: Course, exchang
   writer.bytes(exchanged.sharedSecret);
   const input = writer.finish();
   const digest = createHash(method.hash).update(input).digest();
-  input.fill(0);
+  input.fill(0, input.length - exchanged.sharedSecret.length);
   return digest;
 }
 

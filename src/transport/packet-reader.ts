@@ -92,7 +92,11 @@ export class PacketReader {
   /** The first `bytes` of the packet in the making, left in place. */
   #peek(bytes: number): Buffer | null {
     const first = this.#queue[0];
-    if (this.#partial === null && first !== undefined && first.length >= bytes) return first.subarray(0, bytes);
+    if (this.#partial === null) {
+      // Nothing has come: the next packet may lie whole in the next chunk.
+      if (first === undefined) return null;
+      if (first.length >= bytes) return first.subarray(0, bytes);
+    }
     if (!this.#gather(bytes)) return null;
     return this.#partial?.subarray(0, bytes) ?? null;
   }

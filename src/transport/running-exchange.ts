@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { createOpener, createSealer } from '../crypto/cipher/cipher-constructors.ts';
 import type { PacketOpener, PacketSealer } from '../crypto/cipher/packet-cipher.ts';
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from '../crypto/keys/key.ts';
+import { publicRandomBytes } from '../crypto/random-pool.ts';
 import type { AlgorithmLists } from '../negotiation/algorithm-lists.ts';
 import type { KexInit } from '../negotiation/kexinit.ts';
 import { decodeKexInit, encodeKexInit, kexInitFor } from '../negotiation/kexinit.ts';
@@ -78,7 +78,7 @@ export class BegunExchange {
   constructor(options: ExchangeOptions, position: KexInitPosition) {
     this.#options = options;
     const init = kexInitFor(options.algorithms, options.role, position);
-    this.#own = { version: options.version, init, payload: encodeKexInit(init, randomBytes(16)) };
+    this.#own = { version: options.version, init, payload: encodeKexInit(init, publicRandomBytes(16)) };
   }
 
   /** Our KEXINIT. */
@@ -86,10 +86,9 @@ export class BegunExchange {
     return this.#own.payload;
   }
 
-  /** Takes the peer's KEXINIT, which is copied. Throws WireError. */
-  compare(payload: Buffer, version: string): Comparison {
-    const kept = Buffer.from(payload);
-    const peer = { version, init: decodeKexInit(kept), payload: kept };
+  /** Takes the peer's KEXINIT, which is copied; `init` is what is in it, where it has been read. Throws WireError. */
+  compare(payload: Buffer, version: string, init: KexInit = decodeKexInit(payload)): Comparison {
+    const peer = { version, init, payload: Buffer.from(payload) };
     const [client, server] = this.#options.role === 'server' ? [peer, this.#own] : [this.#own, peer];
     const negotiation = negotiate(client.init, server.init);
     const dropsGuess = peer.init.firstKexPacketFollows && negotiation.guess.wrongIn.length > 0;

@@ -1,4 +1,5 @@
 import { withCertificateAlgorithms } from '../crypto/certificates/certificate-names.ts';
+import type { SignatureAlgorithm } from '../crypto/keys/key.ts';
 import type { AlgorithmLists } from '../negotiation/algorithm-lists.ts';
 import { insistOn } from '../negotiation/insist.ts';
 import { decodeKexInit } from '../negotiation/kexinit.ts';
@@ -53,6 +54,21 @@ type Trust = 'stranger' | 'stranger-with-old-keys' | 'authenticated';
 
 /** What may come of a peer beside the exchange's own messages: see `admits`. */
 export type Admitted = 'all' | 'ignorable' | 'nothing';
+
+/** By the list of algorithms, which all connections of a configuration share: what a server says is the same to all. */
+const EXT_INFOS = new WeakMap<readonly SignatureAlgorithm[], Buffer>();
+
+function extInfoOf(userKeyAlgorithms: readonly SignatureAlgorithm[]): Buffer {
+  const known = EXT_INFOS.get(userKeyAlgorithms);
+  if (known !== undefined) return known;
+  const extensions = new Map([
+    ['server-sig-algs', withCertificateAlgorithms(userKeyAlgorithms).join(',')],
+    ['ping@openssh.com', '0'],
+  ]);
+  const made = encodeExtInfo(extensions);
+  EXT_INFOS.set(userKeyAlgorithms, made);
+  return made;
+}
 
 /** The keys of a connection: the first exchange and those that follow, when they are due, and what waits meanwhile. */
 export class SessionKeys {
@@ -244,16 +260,17 @@ export class SessionKeys {
   }
 
   #answerInit(payload: Buffer, peerVersion: string): void {
+    const init = decodeKexInit(payload);
     if (this.#state.name === 'waits-for-peer') {
       const { insistence } = this.#state;
-      this.#algorithms = insistOn(insistence.kex, this.#algorithms, decodeKexInit(payload));
+      this.#algorithms = insistOn(insistence.kex, this.#algorithms, init);
       this.#sendInit();
     } else {
       this.begin();
     }
     const begun = this.#state;
     if (begun.name !== 'begun') throw unexpectedMessage(SSH_MSG.KEXINIT);
-    const comparison = begun.compare(payload, peerVersion);
+    const comparison = begun.compare(payload, peerVersion, init);
     if (this.#count === 0) this.#beginStrictly(comparison);
     const agreed = begun.agree(comparison);
     this.#options.handler.onMethodAgreed?.(agreed.method);
@@ -284,11 +301,7 @@ export class SessionKeys {
     this.#connection.sendNow(encodeNewKeys(), []);
     writer.useSealer(exchange.sealer(this.sessionId), this.#sequence);
     if (this.#count === 0 && this.#options.role === 'server' && asksForExtInfo(agreed.client)) {
-      const extensions = new Map([
-        ['server-sig-algs', withCertificateAlgorithms(this.#options.userKeyAlgorithms).join(',')],
-        ['ping@openssh.com', '0'],
-      ]);
-      this.#connection.sendNow(encodeExtInfo(extensions), []);
+      this.#connection.sendNow(extInfoOf(this.#options.userKeyAlgorithms), []);
     }
     // What waited leaves before anything that is sent from here on.
     for (const { head, body } of this.#waiting.take()) this.#connection.sendNow(head, body);

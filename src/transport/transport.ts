@@ -91,13 +91,13 @@ export class Transport {
       this.#receive(chunk);
     });
     socket.on('error', (error: Error) => {
-      this.#finish(new SshDisconnect(DISCONNECT_REASON.CONNECTION_LOST, 'connection lost', { cause: error }));
+      this.#lost('connection lost', { cause: error });
     });
     socket.on('end', () => {
-      this.#finish(new SshDisconnect(DISCONNECT_REASON.CONNECTION_LOST, 'connection closed by peer', { byPeer: true }));
+      this.#lost('connection closed by peer', { byPeer: true });
     });
     socket.on('close', () => {
-      this.#finish(new SshDisconnect(DISCONNECT_REASON.CONNECTION_LOST, 'connection lost'));
+      this.#lost('connection lost');
     });
     this.#output.write([Buffer.from(`${options.version}\r\n`, 'latin1')]);
     this.#keys.begin();
@@ -295,6 +295,11 @@ export class Transport {
     } catch (error) {
       this.disconnect(asDisconnect(error));
     }
+  }
+
+  /** The socket is at its end, which after an end that was said is nothing new. */
+  #lost(message: string, options: { readonly byPeer?: boolean; readonly cause?: unknown } = {}): void {
+    if (!this.closed) this.#finish(new SshDisconnect(DISCONNECT_REASON.CONNECTION_LOST, message, options));
   }
 
   #finish(reason: SshDisconnect): void {

@@ -6,8 +6,9 @@ export class SshWriter {
   #buffer: Buffer;
   #length = 0;
 
-  constructor(initialBytes = 256) {
-    this.#buffer = Buffer.allocUnsafe(initialBytes);
+  /** How many bytes there is room for at first, or the room itself. */
+  constructor(room: number | Buffer = 256) {
+    this.#buffer = typeof room === 'number' ? Buffer.allocUnsafe(room) : room;
   }
 
   get length(): number {

@@ -81,17 +81,20 @@ class SshPublicKey implements PublicKey {
   readonly type: KeyType;
   readonly blob: Buffer;
   readonly bits: number;
-  readonly fingerprint: string;
   readonly signatureAlgorithms: readonly SignatureAlgorithm[];
   readonly #key: VerifyingKey;
+  #fingerprint: string | undefined;
 
   constructor(type: RegisteredKeyType, blob: Buffer, key: VerifyingKey) {
     this.type = type.name;
     this.blob = blob;
     this.bits = key.bits;
-    this.fingerprint = fingerprintOf(blob);
     this.signatureAlgorithms = type.signatures.map(({ name }) => name);
     this.#key = key;
+  }
+
+  get fingerprint(): string {
+    return (this.#fingerprint ??= fingerprintOf(this.blob));
   }
 
   verify(algorithm: SignatureAlgorithm, signature: Buffer, data: Buffer): boolean {
