@@ -7,6 +7,7 @@ import {
   type ObjectStore,
   type OpenWriteOptions,
   type ReadHandle,
+  type StatOptions,
   type StoreCapabilities,
   type StoreStatistics,
   type WriteHandle,
@@ -110,7 +111,7 @@ export class UserView {
   }
 
   async stat(path: ClientPath, options: { readonly followSymlinks: boolean }): Promise<Entry> {
-    return await this.#links.follow(path, options, (at) => this.#lookAt(at, options));
+    return await this.#links.follow(path, options, (at) => this.#lookAt(at, { ...options, mayBeRecent: true }));
   }
 
   /** Starts a listing; its first entries are `.` and `..`. */
@@ -276,7 +277,7 @@ export class UserView {
   }
 
   /** As `stat`, but no link is followed. */
-  async #lookAt(path: ClientPath, options: { readonly followSymlinks: boolean }): Promise<Entry> {
+  async #lookAt(path: ClientPath, options: StatOptions): Promise<Entry> {
     const location = this.#mounts.locate(path);
     if (location.kind === 'virtual') return this.#virtual;
     try {

@@ -10,6 +10,8 @@ import { SteppingStore } from './stepping-store.ts';
 
 const SMALL = pattern(4096);
 const LARGE = pattern(300 * 1024);
+const STAT = { followSymlinks: true };
+const LSTAT = { followSymlinks: false };
 
 let double: SteppingStore;
 let undo: () => void;
@@ -72,9 +74,10 @@ test.each([
   ['get of 300 KiB', () => get('dir/large'), 2, 'GetObject GetObject'],
   ['put of a new file', () => put('dir/new', SMALL), 2, 'HeadObject HeadObject HeadObject ListObjectsV2 PutObject'],
   ['put over a file', () => put('dir/written', SMALL), 2, 'HeadObject ListObjectsV2 PutObject'],
-  ['rm', () => store.remove(storePath('dir/removed')), 3, 'DeleteObject HeadObject'],
+  ['rm', () => store.remove(storePath('dir/removed')), 2, 'DeleteObject HeadObject'],
+  ['setstat', () => store.setAttributes(storePath('dir/set'), { mtime: 1 }, LSTAT), 2, 'CopyObject HeadObject'],
   ['mkdir', () => store.mkdir(storePath('dir/made'), {}), 3, 'HeadObject HeadObject ListObjectsV2 PutObject'],
-  ['stat of a file', () => store.stat(storePath('dir/stated'), { followSymlinks: true }), 1, 'HeadObject'],
+  ['stat of a file', () => store.stat(storePath('dir/stated'), STAT), 1, 'HeadObject'],
 ])('%s', async (_name, operation, steps, requests) => {
   expect(await cost(operation)).toEqual({ steps, requests: requests.split(' ') });
 });
