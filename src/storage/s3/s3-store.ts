@@ -86,9 +86,15 @@ export class S3Store implements ObjectStore {
 
   async stat(path: StorePath, _options: StatOptions): Promise<Entry> {
     if (path === '') return directoryEntry(undefined, this.#context);
-    const file = await this.#objects.head(this.#keys.fileKey(path));
+    const look = this.#objects.head(this.#keys.fileKey(path));
+    const lookInside = async (): Promise<[ObjectInfo | undefined, boolean]> =>
+      Promise.all([this.#directories.marker(path), this.#directories.hasKeys(path)]);
+    const early = this.#directories.wasSeen(path) ? lookInside() : undefined;
+    // Its failure counts only where there is no file.
+    early?.catch(() => undefined);
+    const file = await look;
     if (file !== undefined) return this.#fileEntry(file);
-    const [marker, exists] = await Promise.all([this.#directories.marker(path), this.#directories.hasKeys(path)]);
+    const [marker, exists] = await (early ?? lookInside());
     if (exists || marker !== undefined) return directoryEntry(marker, this.#context);
     throw new StorageError('not-found', 'No such file or directory.');
   }
