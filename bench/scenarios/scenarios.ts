@@ -3,7 +3,7 @@ import { idleSessions } from './idle-sessions.ts';
 import { loginKeys, logins, workers } from './logins.ts';
 import { regress } from './regress.ts';
 import { roundTrip } from './round-trip.ts';
-import { s3Distance } from './s3-distance.ts';
+import { s3Distance, s3FarDistance } from './s3-distance.ts';
 import { s3Transfer } from './s3-transfer.ts';
 import type { Scenario } from './scenario.ts';
 import { segmented } from './segmented.ts';
@@ -16,6 +16,7 @@ export const scenarios: readonly Scenario[] = [
   segmented,
   s3Transfer,
   s3Distance,
+  s3FarDistance,
   logins,
   loginKeys,
   workers,

@@ -32,6 +32,8 @@ export interface RunningBenchServer {
   readonly remoteRoot: string;
   /** True where each session is a process of its own. */
   readonly processPerSession: boolean;
+  /** Of the plain SDK, which is no server: the parts of one file on their way at a time. */
+  readonly inFlight?: number;
   stop(): Promise<void>;
 }
 

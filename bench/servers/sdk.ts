@@ -5,42 +5,51 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { BenchServer } from './bench-server.ts';
 
 const PART_BYTES = 8 * 1024 * 1024;
-const IN_FLIGHT = 4;
 const KEY = 'sdk-large';
 
 const { version } = createRequire(import.meta.url)('@aws-sdk/client-s3/package.json') as { version: string };
 
-export const sdk: BenchServer = {
-  name: 'aws-sdk',
-  version,
-  storesInS3: true,
-  start: () =>
-    Promise.resolve({
-      port: 0,
-      user: '',
-      pid: process.pid,
-      remoteRoot: '/',
-      processPerSession: false,
-      stop: () => Promise.resolve(),
-    }),
-};
+/** With so many parts or ranges of one file on their way at a time. */
+export const sdkInFlight = (inFlight: number): BenchServer => plainSdk(`aws-sdk, ${inFlight} in flight`, inFlight);
 
-/** A multipart upload from a file, `IN_FLIGHT` parts at a time. */
-export async function sdkPut(client: S3Client, bucket: string, path: string): Promise<void> {
+export const sdk: BenchServer = plainSdk('aws-sdk', 4);
+
+function plainSdk(name: string, inFlight: number): BenchServer {
+  return {
+    name,
+    version,
+    storesInS3: true,
+    start: () =>
+      Promise.resolve({
+        port: 0,
+        user: '',
+        pid: process.pid,
+        remoteRoot: '/',
+        processPerSession: false,
+        inFlight,
+        stop: () => Promise.resolve(),
+      }),
+  };
+}
+
+/** A multipart upload from a file, `inFlight` parts at a time. */
+export async function sdkPut(client: S3Client, bucket: string, path: string, inFlight = 4): Promise<void> {
   const object = { Bucket: bucket, Key: KEY };
   const { UploadId } = await client.send(new CreateMultipartUploadCommand(object));
   const { size } = await stat(path);
   const file = await open(path);
   const parts: { PartNumber: number; ETag: string | undefined }[] = [];
   try {
-    await inParallel(Math.ceil(size / PART_BYTES), async (index) => {
+    await inParallel(inFlight, Math.ceil(size / PART_BYTES), async (index) => {
       const buffer = Buffer.allocUnsafe(Math.min(PART_BYTES, size - index * PART_BYTES));
       await file.read(buffer, 0, buffer.length, index * PART_BYTES);
       const { ETag } = await client.send(
@@ -54,13 +63,13 @@ export async function sdkPut(client: S3Client, bucket: string, path: string): Pr
   await client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts: parts } }));
 }
 
-/** Ranged downloads into a file, `IN_FLIGHT` at a time. */
-export async function sdkGet(client: S3Client, bucket: string, path: string): Promise<void> {
+/** Ranged downloads into a file, `inFlight` at a time. */
+export async function sdkGet(client: S3Client, bucket: string, path: string, inFlight = 4): Promise<void> {
   const object = { Bucket: bucket, Key: KEY };
   const { ContentLength: size = 0 } = await client.send(new HeadObjectCommand(object));
   const file = await open(path, 'w');
   try {
-    await inParallel(Math.ceil(size / PART_BYTES), async (index) => {
+    await inParallel(inFlight, Math.ceil(size / PART_BYTES), async (index) => {
       const first = index * PART_BYTES;
       const last = Math.min(first + PART_BYTES, size) - 1;
       const { Body } = await client.send(new GetObjectCommand({ ...object, Range: `bytes=${first}-${last}` }));
@@ -73,10 +82,25 @@ export async function sdkGet(client: S3Client, bucket: string, path: string): Pr
   }
 }
 
-async function inParallel(count: number, one: (index: number) => Promise<void>): Promise<void> {
+/** What a client with no gateway does with small files: one request each, one after the other. */
+export async function sdkSmall(
+  client: S3Client,
+  bucket: string,
+  action: 'put' | 'get' | 'rm',
+  files: ReadonlyMap<string, Buffer>,
+): Promise<void> {
+  for (const [Key, Body] of files) {
+    const object = { Bucket: bucket, Key };
+    if (action === 'put') await client.send(new PutObjectCommand({ ...object, Body }));
+    else if (action === 'rm') await client.send(new DeleteObjectCommand(object));
+    else await (await client.send(new GetObjectCommand(object))).Body?.transformToByteArray();
+  }
+}
+
+async function inParallel(inFlight: number, count: number, one: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
   await Promise.all(
-    Array.from({ length: IN_FLIGHT }, async () => {
+    Array.from({ length: inFlight }, async () => {
       while (next < count) {
         const index = next;
         next += 1;

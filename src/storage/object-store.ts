@@ -221,6 +221,15 @@ export interface StoreCapabilities {
   readonly serverSideCopy: boolean;
 }
 
+export interface StatOptions {
+  readonly followSymlinks: boolean;
+  /** For the eyes of the client only: may come from `looksOfSession`. */
+  readonly mayBeRecent?: boolean;
+}
+
+/** What a client asks before it opens a file; what is decided about a file asks the store itself. */
+export type SessionLooks = Pick<ObjectStore, 'stat' | 'list'>;
+
 /** No operation follows a symbolic link: `SymbolicLinkMet` of symbolic-link.ts is thrown where one is on the way. */
 export interface ObjectStore {
   /** 'local', 's3' or 'memory': for logs and metrics. */
@@ -228,7 +237,7 @@ export interface ObjectStore {
   readonly capabilities: StoreCapabilities;
 
   /** Throws 'not-found'. `followSymlinks` false is lstat; with true a link at the end is met, not told. */
-  stat(path: StorePath, options: { followSymlinks: boolean }): Promise<Entry>;
+  stat(path: StorePath, options: StatOptions): Promise<Entry>;
   /** The directory's entries, page by page, without `.` and `..`. Memory does not grow with the directory. */
   list(path: StorePath): AsyncIterable<readonly DirectoryEntry[]>;
   openRead(path: StorePath): Promise<ReadHandle>;
@@ -258,6 +267,11 @@ export interface ObjectStore {
   symlink(target: string, link: StorePath): Promise<void>;
   /** In the same form; '/' for what is outside of the store. */
   readlink(path: StorePath): Promise<string>;
+  /**
+   * Optional: `stat` and `list` as one session asks them, for a store that is far away. They may answer from what the same
+   * session was shown a moment ago; the store says how long and what that can hide.
+   */
+  looksOfSession?(): SessionLooks;
   /** Only of stores that hold memory for transfers. */
   usage?(): StoreUsage;
   /** Stops timers, closes sockets. Open handles are the caller's to end first. */

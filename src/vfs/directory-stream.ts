@@ -53,6 +53,26 @@ export async function openStream(
   return new DirectoryStream(pagesAfter(first, begun, iterator));
 }
 
+/** The same pages, of which the first is asked for now. Whoever does not take it calls `return`. */
+export function begunPages(
+  pages: AsyncIterable<readonly DirectoryEntry[]>,
+): AsyncIterableIterator<readonly DirectoryEntry[]> {
+  const iterator = pages[Symbol.asyncIterator]();
+  let first: Promise<IteratorResult<readonly DirectoryEntry[]>> | undefined = iterator.next();
+  // Told to whoever takes it.
+  first.catch(() => undefined);
+  const begun: AsyncIterableIterator<readonly DirectoryEntry[]> = {
+    next: () => {
+      const next = first ?? iterator.next();
+      first = undefined;
+      return next;
+    },
+    return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+    [Symbol.asyncIterator]: () => begun,
+  };
+  return begun;
+}
+
 async function* pagesAfter(
   first: readonly DirectoryEntry[],
   begun: IteratorResult<readonly DirectoryEntry[]> | undefined,

@@ -7,6 +7,7 @@ import {
   type ObjectStore,
   type OpenWriteOptions,
   type ReadHandle,
+  type StatOptions,
   type StoreCapabilities,
   type StoreStatistics,
   type WriteHandle,
@@ -15,7 +16,7 @@ import { SessionStore } from '../storage/registry/session-store.ts';
 import { StoreRegistry } from '../storage/registry/store-registry.ts';
 import { isInside, joinStorePath, STORE_ROOT } from '../storage/store-path.ts';
 import { lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
-import { openStream, type DirectoryStream } from './directory-stream.ts';
+import { begunPages, openStream, type DirectoryStream } from './directory-stream.ts';
 import { LinkFollower } from './link-follower.ts';
 import { MountTable, type Location, type LogicalDirectory, type StoreLocation } from './mount-table.ts';
 import { moveBetweenStores } from './move-between-stores.ts';
@@ -110,7 +111,7 @@ export class UserView {
   }
 
   async stat(path: ClientPath, options: { readonly followSymlinks: boolean }): Promise<Entry> {
-    return await this.#links.follow(path, options, (at) => this.#lookAt(at, options));
+    return await this.#links.follow(path, options, (at) => this.#lookAt(at, { ...options, mayBeRecent: true }));
   }
 
   /** Starts a listing; its first entries are `.` and `..`. */
@@ -118,20 +119,38 @@ export class UserView {
     return await this.#links.follow(path, { followSymlinks: true }, async (at) => {
       const location = this.#mounts.locate(at);
       this.#require('list', location);
-      const self = await this.#lookAt(at, { followSymlinks: true });
-      if (self.kind !== 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
-      const first: DirectoryEntry[] = [
-        { ...self, name: '.' },
-        { ...self, name: '..' },
-      ];
-      for (const name of this.#mounts.namesBelow(at)) {
-        const below = normalizePath(name, at);
-        const entry = await this.#lookAt(below, { followSymlinks: false }).catch(() => this.#virtual);
-        first.push({ ...entry, name });
+      const stored = location.kind === 'virtual' ? undefined : location;
+      const list = (from: StoreLocation): AsyncIterable<readonly DirectoryEntry[]> =>
+        from.directory.store.list(from.path);
+      // Where no link can be met, what is in it is asked for along with what it is.
+      const isPlain = stored?.directory.store.capabilities.holdsSymlinks === false;
+      const begun = isPlain ? begunPages(list(stored)) : undefined;
+      let taken = false;
+      try {
+        const self = await this.#lookAt(at, { followSymlinks: true });
+        if (self.kind !== 'directory') throw new StorageError('not-a-directory', 'Not a directory.');
+        const first = await this.#firstNames(at, self);
+        if (stored === undefined || self === this.#virtual) return await openStream(first, undefined);
+        taken = true;
+        return await openStream(first, begun ?? list(stored));
+      } finally {
+        if (!taken) begun?.return?.().catch(() => undefined);
       }
-      const stored = location.kind === 'virtual' || self === this.#virtual ? undefined : location;
-      return await openStream(first, stored?.directory.store.list(stored.path));
     });
+  }
+
+  /** `.`, `..`, and the logical directories in it. */
+  async #firstNames(at: ClientPath, self: Entry): Promise<DirectoryEntry[]> {
+    const first: DirectoryEntry[] = [
+      { ...self, name: '.' },
+      { ...self, name: '..' },
+    ];
+    for (const name of this.#mounts.namesBelow(at)) {
+      const below = normalizePath(name, at);
+      const entry = await this.#lookAt(below, { followSymlinks: false }).catch(() => this.#virtual);
+      first.push({ ...entry, name });
+    }
+    return first;
   }
 
   async openRead(path: ClientPath): Promise<ReadHandle> {
@@ -276,7 +295,7 @@ export class UserView {
   }
 
   /** As `stat`, but no link is followed. */
-  async #lookAt(path: ClientPath, options: { readonly followSymlinks: boolean }): Promise<Entry> {
+  async #lookAt(path: ClientPath, options: StatOptions): Promise<Entry> {
     const location = this.#mounts.locate(path);
     if (location.kind === 'virtual') return this.#virtual;
     try {

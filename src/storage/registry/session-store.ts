@@ -5,6 +5,8 @@ import type {
   ObjectStore,
   OpenWriteOptions,
   ReadHandle,
+  SessionLooks,
+  StatOptions,
   StoreCapabilities,
   StorePath,
   StoreStatistics,
@@ -25,10 +27,12 @@ import type { StoreRegistry } from './store-registry.ts';
 export class SessionStore implements ObjectStore {
   readonly #registry: StoreRegistry;
   readonly #session: SessionKey = Symbol('session');
+  readonly #looks: SessionLooks;
 
   /** Every one is another session. */
   constructor(registry: StoreRegistry) {
     this.#registry = registry;
+    this.#looks = registry.store.looksOfSession?.() ?? registry.store;
   }
 
   get kind(): string {
@@ -39,7 +43,7 @@ export class SessionStore implements ObjectStore {
     return this.#registry.store.capabilities;
   }
 
-  async stat(path: StorePath, options: { followSymlinks: boolean }): Promise<Entry> {
+  async stat(path: StorePath, options: StatOptions): Promise<Entry> {
     const own = this.#ownVersion(path);
     if (own !== undefined) {
       const entry = await own.inner.stat().catch(() => undefined);
@@ -48,14 +52,14 @@ export class SessionStore implements ObjectStore {
     }
     return this.#registry.storedOrNew(
       path,
-      () => this.#registry.store.stat(path, options),
+      () => (options.mayBeRecent === true ? this.#looks : this.#registry.store).stat(path, options),
       (version) => version.inner.stat(),
     );
   }
 
   async *list(path: StorePath): AsyncIterable<readonly DirectoryEntry[]> {
     const own = await this.#ownEntries(path);
-    for await (const page of this.#registry.store.list(path)) {
+    for await (const page of this.#looks.list(path)) {
       yield own.size === 0
         ? page
         : page.map((stored) => {

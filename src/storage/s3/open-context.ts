@@ -15,6 +15,7 @@ import { KeySpace } from './mapping/keys.ts';
 import type { S3Context } from './s3-context.ts';
 import { resolveOptions, type S3StoreOptions } from './s3-options.ts';
 import { Directories } from './tree/directories.ts';
+import { ShownEntries } from './tree/shown-entries.ts';
 import { PartBuffers } from './upload/part-buffers.ts';
 import { PartPlan } from './upload/part-plan.ts';
 import type { SpoolSpace } from './upload/spool.ts';
@@ -62,6 +63,7 @@ export function openContext(
     claimObjects,
     claims,
     directories: new Directories({ keys, objects, claims, clock }),
+    shown: new ShownEntries({ clock, changes: objects.changes }),
     plan: new PartPlan(resolved.partBytes),
     buffers: options.uploadBuffers ?? new PartBuffers(resolved.uploadBudgetBytes),
     spool,

@@ -10,6 +10,7 @@ import type { UploadJournal } from './journal/upload-journal.ts';
 import type { KeySpace } from './mapping/keys.ts';
 import type { ResolvedOptions } from './s3-options.ts';
 import type { Directories } from './tree/directories.ts';
+import type { ShownEntries } from './tree/shown-entries.ts';
 import type { BaseReader } from './upload/base-object.ts';
 import type { PartBuffers } from './upload/part-buffers.ts';
 import type { PartPlan } from './upload/part-plan.ts';
@@ -30,6 +31,8 @@ export interface S3Context extends ResolvedOptions {
   readonly claimObjects: ClaimObjects;
   readonly claims: NameClaims;
   readonly directories: Directories;
+  /** What sessions were shown in the last moments. */
+  readonly shown: ShownEntries;
   /** How large the parts of an upload are. */
   readonly plan: Pick<PartPlan, 'sizeOf'>;
   /** Memory of all uploads. */

@@ -8,6 +8,8 @@ import {
   type ObjectStore,
   type OpenWriteOptions,
   type ReadHandle,
+  type SessionLooks,
+  type StatOptions,
   type StorePath,
   type StoreStatistics,
   type StoreUsage,
@@ -19,10 +21,11 @@ import { copyObject } from './upload/copy.ts';
 import type { Directories } from './tree/directories.ts';
 import { DownloadHandle, OPENING_BYTES } from './download/download-handle.ts';
 import type { KeySpace } from './mapping/keys.ts';
-import { directoryEntry, listDirectory } from './tree/listing.ts';
+import { directoryEntry, listDirectory, type ListingWatch } from './tree/listing.ts';
+import { RecentLooks } from './tree/recent-looks.ts';
 import type { ObjectApi } from './api/object-api.ts';
 import { UPLOAD_TAG } from './api/object-fields.ts';
-import { rewriteMetadata } from './upload/metadata.ts';
+import { rewriteFound, rewriteMetadata } from './upload/metadata.ts';
 import { rename } from './tree/rename.ts';
 import { S3Connections } from './api/s3-client.ts';
 import { openContext } from './open-context.ts';
@@ -81,17 +84,35 @@ export class S3Store implements ObjectStore {
     return store;
   }
 
-  async stat(path: StorePath, _options: { followSymlinks: boolean }): Promise<Entry> {
+  async stat(path: StorePath, _options: StatOptions): Promise<Entry> {
     if (path === '') return directoryEntry(undefined, this.#context);
-    const file = await this.#objects.head(this.#keys.fileKey(path));
+    const look = this.#objects.head(this.#keys.fileKey(path));
+    const lookInside = async (): Promise<[ObjectInfo | undefined, boolean]> =>
+      Promise.all([this.#directories.marker(path), this.#directories.hasKeys(path)]);
+    const early = this.#directories.wasSeen(path) ? lookInside() : undefined;
+    // Its failure counts only where there is no file.
+    early?.catch(() => undefined);
+    const file = await look;
     if (file !== undefined) return this.#fileEntry(file);
-    const [marker, exists] = await Promise.all([this.#directories.marker(path), this.#directories.hasKeys(path)]);
+    const [marker, exists] = await (early ?? lookInside());
     if (exists || marker !== undefined) return directoryEntry(marker, this.#context);
     throw new StorageError('not-found', 'No such file or directory.');
   }
 
-  async *list(path: StorePath): AsyncIterable<readonly DirectoryEntry[]> {
-    const { found } = this.#keys.canBeDirectory(path) ? yield* listDirectory(this.#context, path) : { found: false };
+  list(path: StorePath): AsyncIterable<readonly DirectoryEntry[]> {
+    return this.#list(path);
+  }
+
+  looksOfSession(): SessionLooks {
+    return new RecentLooks(this.#context, {
+      stat: async (path, options) => this.stat(path, options),
+      list: (path, watch) => this.#list(path, watch),
+    });
+  }
+
+  async *#list(path: StorePath, watch?: ListingWatch): AsyncIterable<readonly DirectoryEntry[]> {
+    const isPossible = this.#keys.canBeDirectory(path);
+    const { found } = isPossible ? yield* listDirectory(this.#context, path, watch) : { found: false };
     if (found || path === '') return;
     if ((await this.#objects.head(this.#keys.fileKey(path))) !== undefined) {
       throw new StorageError('not-a-directory', 'This is not a directory.');
@@ -138,9 +159,10 @@ export class S3Store implements ObjectStore {
   }
 
   async remove(path: StorePath): Promise<void> {
-    this.#keys.fileKey(path);
-    await this.#claims.hold([path], async (held) => {
-      const { key } = await this.#requireFile(path);
+    const key = this.#keys.fileKey(path);
+    const look = async (): Promise<ObjectInfo | undefined> => this.#objects.head(key);
+    await this.#claims.holdWithLook(path, look, async (file, held) => {
+      if (file === undefined) throw await this.#noFile(path);
       held.check();
       await this.#directories.removeEntry(path, async () => this.#objects.delete(key));
     });
@@ -165,14 +187,19 @@ export class S3Store implements ObjectStore {
       await this.stat(path, { followSymlinks: true });
       return;
     }
-    await this.#claims.hold([path], async (held) => {
-      const { kind } = await this.stat(path, { followSymlinks: true });
-      held.check();
-      if (kind === 'file') {
-        await rewriteMetadata(this.#context, { key: this.#keys.fileKey(path) }, change);
+    const key = this.#keys.fileKey(path);
+    const look = async (): Promise<ObjectInfo | undefined> => this.#objects.head(key);
+    await this.#claims.holdWithLook(path, look, async (file, held) => {
+      if (file !== undefined) {
+        held.check();
+        await rewriteFound(this.#context, file, change);
         return;
       }
       const marker = await this.#directories.marker(path);
+      if (marker === undefined && !(await this.#directories.hasKeys(path))) {
+        throw new StorageError('not-found', 'No such file or directory.');
+      }
+      held.check();
       const { [UPLOAD_TAG]: _, ...metadata } = marker?.properties.metadata ?? {};
       if (isNoChange('directory', metadata, change)) return;
       await this.#directories.writeMarker(path, applyChange('directory', metadata, change), { exclusive: false });

@@ -3,6 +3,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ObjectStore } from '../../../src/storage/object-store.ts';
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
+import { READ_WRITE } from '../../../src/vfs/permissions.ts';
+import { UserView } from '../../../src/vfs/user-view.ts';
 import { until } from '../../transport/transport-pair.ts';
 import { pattern, writeOptions } from '../contract/store-driver.ts';
 import { storePath } from '../store-path.ts';
@@ -10,10 +12,13 @@ import { SteppingStore } from './stepping-store.ts';
 
 const SMALL = pattern(4096);
 const LARGE = pattern(300 * 1024);
+const STAT = { followSymlinks: true };
+const LSTAT = { followSymlinks: false };
 
 let double: SteppingStore;
 let undo: () => void;
 let store: ObjectStore;
+let view: UserView;
 
 beforeAll(async () => {
   ({ store: double, undo } = SteppingStore.install());
@@ -30,6 +35,15 @@ beforeAll(async () => {
   for (const name of ['read', 'written', 'removed', 'moved', 'set', 'stated']) await put(`dir/${name}`, SMALL);
   await put('dir/empty', Buffer.alloc(0));
   await put('dir/large', LARGE);
+  for (const name of ['a', 'b', 'c']) {
+    const headers = { 'x-amz-meta-mtime': '1' };
+    double.objects.set(`listed/${name}`, { body: SMALL, headers, modified: new Date(Date.now() - 60_000) });
+    await store.stat(storePath(`listed/${name}`), STAT);
+  }
+  view = new UserView({
+    directories: [{ entry: '/', store, path: storePath('') }],
+    permissions: READ_WRITE,
+  });
 });
 afterAll(async () => {
   await store.close();
@@ -54,6 +68,16 @@ async function get(name: string): Promise<Buffer> {
   return Buffer.concat(bytes);
 }
 
+/** As a client's OPENDIR and READDIR, of a directory of three files that are known. */
+async function ls(): Promise<void> {
+  const stream = await view.openDirectory(view.resolve('/listed'));
+  const names: string[] = [];
+  for (let page = await stream.next(); page !== undefined; page = await stream.next()) {
+    names.push(...page.map(({ name }) => name));
+  }
+  expect(names).toEqual(['.', '..', 'a', 'b', 'c']);
+}
+
 const isOwn = ({ key }: { readonly key: string }): boolean => key.includes('.latticeport');
 
 /** The steps of the operation, and its requests without those for claims and their release. */
@@ -72,9 +96,12 @@ test.each([
   ['get of 300 KiB', () => get('dir/large'), 2, 'GetObject GetObject'],
   ['put of a new file', () => put('dir/new', SMALL), 2, 'HeadObject HeadObject HeadObject ListObjectsV2 PutObject'],
   ['put over a file', () => put('dir/written', SMALL), 2, 'HeadObject ListObjectsV2 PutObject'],
-  ['rm', () => store.remove(storePath('dir/removed')), 3, 'DeleteObject HeadObject'],
+  ['rm', () => store.remove(storePath('dir/removed')), 2, 'DeleteObject HeadObject'],
+  ['setstat', () => store.setAttributes(storePath('dir/set'), { mtime: 1 }, LSTAT), 2, 'CopyObject HeadObject'],
   ['mkdir', () => store.mkdir(storePath('dir/made'), {}), 3, 'HeadObject HeadObject ListObjectsV2 PutObject'],
-  ['stat of a file', () => store.stat(storePath('dir/stated'), { followSymlinks: true }), 1, 'HeadObject'],
+  ['ls of a directory, the first time', () => ls(), 2, 'HeadObject HeadObject ListObjectsV2 ListObjectsV2'],
+  ['ls of a directory', () => ls(), 1, 'HeadObject HeadObject ListObjectsV2 ListObjectsV2'],
+  ['stat of a file', () => store.stat(storePath('dir/stated'), STAT), 1, 'HeadObject'],
 ])('%s', async (_name, operation, steps, requests) => {
   expect(await cost(operation)).toEqual({ steps, requests: requests.split(' ') });
 });

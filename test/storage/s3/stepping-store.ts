@@ -140,7 +140,8 @@ export class SteppingStore {
   #list(query: Request['query']): Answer {
     const prefix = String(query['prefix'] ?? '');
     const delimiter = query['delimiter'];
-    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    const after = String(query['start-after'] ?? '');
+    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
     const contents: string[] = [];
     const prefixes = new Set<string>();
     for (const key of keys) {
@@ -160,7 +161,7 @@ export class SteppingStore {
     return answer(
       200,
       { 'content-type': 'application/xml' },
-      `<ListBucketResult><IsTruncated>false</IsTruncated>${entries.join('')}${common.join('')}</ListBucketResult>`,
+      `<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${entries.join('')}${common.join('')}</ListBucketResult>`,
     );
   }
 }

@@ -162,17 +162,21 @@ export class MultipartApi {
     expected: WriteCondition & { readonly size: number; readonly tag: string },
   ): Promise<ObjectInfo> {
     try {
-      await this.#requester.runRaw('CompleteMultipartUpload', async ({ client, options }) =>
-        client.send(
-          new CompleteMultipartUploadCommand({
-            Bucket: this.#requester.bucket,
-            Key: upload.key,
-            UploadId: upload.uploadId,
-            MultipartUpload: { Parts: parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag })) },
-            ...conditionFields(expected),
-          }),
-          options,
-        ),
+      await this.#objects.changes.during(
+        [upload.key],
+        async () =>
+          await this.#requester.runRaw('CompleteMultipartUpload', async ({ client, options }) =>
+            client.send(
+              new CompleteMultipartUploadCommand({
+                Bucket: this.#requester.bucket,
+                Key: upload.key,
+                UploadId: upload.uploadId,
+                MultipartUpload: { Parts: parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag })) },
+                ...conditionFields(expected),
+              }),
+              options,
+            ),
+          ),
       );
     } catch (error) {
       if (expected.replaces !== undefined && codeOf(error) === 'NotImplemented') {

@@ -12,6 +12,7 @@ import { codeOf, isMissing, isPreconditionFailure, statusOf, toStorageError } fr
 import { copyInOne, type CopyRequest } from './copy-in-one.ts';
 import { deleteInOne } from './delete-in-one.ts';
 import { sameEtag } from './etag.ts';
+import { KeyChanges } from './key-changes.ts';
 import { interceptListing, listPage } from './list-answer.ts';
 import type { ListPage } from './list-parser.ts';
 import {
@@ -34,6 +35,8 @@ export interface ListRequest {
   readonly delimiter?: '/';
   readonly maxKeys?: number;
   readonly token?: string | undefined;
+  /** Only keys behind this one. */
+  readonly after?: string;
 }
 
 export interface ObjectIdentity {
@@ -56,6 +59,8 @@ interface PutRequest extends WriteCondition {
 export class ObjectApi {
   /** Where versions are whose metadata or name this process has changed. */
   readonly sameBytes = new SameBytes();
+  /** What this process has changed. */
+  readonly changes = new KeyChanges();
   readonly #requester: Requester;
   readonly #stored: StorageFields;
   readonly #memory: AttributeMemory;
@@ -190,7 +195,7 @@ export class ObjectApi {
     properties: ObjectProperties,
     how: WriteCondition & { readonly signal?: AbortSignal },
   ): Promise<VersionReference> {
-    return this.#put({ key, body, properties, ...how, isSecondTry: false });
+    return this.changes.during([key], async () => this.#put({ key, body, properties, ...how, isSecondTry: false }));
   }
 
   async #put(request: PutRequest): Promise<VersionReference> {
@@ -262,8 +267,10 @@ export class ObjectApi {
   /** No error if the object is not there. */
   async delete(key: string): Promise<void> {
     try {
-      await this.#requester.runRaw('DeleteObject', async ({ client, options }) =>
-        client.send(new DeleteObjectCommand({ Bucket: this.#requester.bucket, Key: key }), options),
+      await this.changes.during([key], async () =>
+        this.#requester.runRaw('DeleteObject', async ({ client, options }) =>
+          client.send(new DeleteObjectCommand({ Bucket: this.#requester.bucket, Key: key }), options),
+        ),
       );
     } catch (error) {
       if (!isMissing(error)) throw toStorageError(error, 'DeleteObject');
@@ -277,8 +284,10 @@ export class ObjectApi {
    */
   async deleteVersion(key: string, etag: string): Promise<void> {
     try {
-      await this.#requester.runRaw('DeleteObject', async ({ client, options }) =>
-        client.send(new DeleteObjectCommand({ Bucket: this.#requester.bucket, Key: key, IfMatch: etag }), options),
+      await this.changes.during([key], async () =>
+        this.#requester.runRaw('DeleteObject', async ({ client, options }) =>
+          client.send(new DeleteObjectCommand({ Bucket: this.#requester.bucket, Key: key, IfMatch: etag }), options),
+        ),
       );
       this.#memory.forget(key);
     } catch (error) {
@@ -300,7 +309,8 @@ export class ObjectApi {
   async deleteVersions(objects: readonly VersionReference[]): Promise<string[]> {
     // XML 1.0 has no way to write a control character.
     const plain = new Set(objects.filter(({ key }) => !/\p{Cc}|\uFFFE|\uFFFF/u.test(key)));
-    const failed = await deleteInOne(this.#requester, [...plain]);
+    const keys = [...plain].map(({ key }) => key);
+    const failed = await this.changes.during(keys, async () => deleteInOne(this.#requester, [...plain]));
     const others: string[] = [];
     for (const object of objects) {
       const failure = failed.get(object.key);
@@ -337,6 +347,7 @@ export class ObjectApi {
           ...(request.delimiter === undefined ? {} : { Delimiter: request.delimiter }),
           ...(request.maxKeys === undefined ? {} : { MaxKeys: request.maxKeys }),
           ...(request.token === undefined ? {} : { ContinuationToken: request.token }),
+          ...(request.after === undefined ? {} : { StartAfter: request.after }),
         });
         const parsed = interceptListing(command);
         const answer = await client.send(command, options);
@@ -353,7 +364,7 @@ export class ObjectApi {
   async copy(source: VersionReference, target: string, request: CopyRequest): Promise<VersionReference> {
     const copy = async (): Promise<VersionReference> => {
       const place = { requester: this.#requester, stored: this.#stored, head: async (key: string) => this.head(key) };
-      const copied = await copyInOne(place, source, target, request);
+      const copied = await this.changes.during([target], async () => copyInOne(place, source, target, request));
       this.#memory.forget(target);
       return copied;
     };

@@ -53,17 +53,22 @@ export class ClaimObjects {
     }
   }
 
-  /** The claim's ETag; undefined if it is another's, who lives as far as anybody can tell. */
-  async take(key: string): Promise<string | undefined> {
+  /**
+   * The claim's ETag, and whether there was none; undefined if it is another's, who lives as far as anybody can tell. One that was
+   * there is taken over from who had it.
+   */
+  async take(key: string): Promise<{ readonly etag: string; readonly wasFree: boolean } | undefined> {
     try {
       const etag = await this.#put(key, { exclusive: true });
       this.#seen.delete(key);
-      return etag;
+      return { etag, wasFree: true };
     } catch (error) {
       if (!is(error, 'exists')) throw error;
     }
     const there = await this.#options.objects.head(key);
-    return there !== undefined && this.isStale(there) ? this.renew(key, there.etag) : undefined;
+    if (there === undefined || !this.isStale(there)) return undefined;
+    const etag = await this.renew(key, there.etag);
+    return etag === undefined ? undefined : { etag, wasFree: false };
   }
 
   /** The new ETag of the claim in the place of the one with this ETag; undefined if that is not there any more. */

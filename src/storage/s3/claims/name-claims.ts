@@ -9,6 +9,12 @@ import type { ClaimObjects } from './claim-objects.ts';
 /** A claim stays for so long after its last use: CLOSE, SETSTAT and RENAME of one file follow each other. Milliseconds. */
 export const LINGER_MS = 200;
 
+/**
+ * What was asked for at most so long before a claim was there is as if it was asked under it (see `holdWithLook`): well within
+ * LINGER_MS. Milliseconds.
+ */
+export const LOOK_AHEAD_MS = 150;
+
 /** A claim that an OPEN asked for ahead of its CLOSE is kept for so long. Milliseconds. */
 const AHEAD_MS = 1_000;
 
@@ -42,6 +48,8 @@ interface Claim {
   /** Tasks that need it now. */
   users: number;
   keepUntil: number;
+  /** When a task under it has ended last, by the clock that is never set. Milliseconds. */
+  usedAt: number;
   /** A request for it that is under way; each waits for the one before. */
   request: Promise<unknown>;
 }
@@ -73,26 +81,65 @@ export class NameClaims {
 
   /** Runs the task with the claims on the paths. Throws 'unavailable' where another process does not give one up. */
   async hold<T>(paths: readonly StorePath[], task: (held: HeldNames) => Promise<T>): Promise<T> {
+    return this.#hold(paths, async (claims) => {
+      await this.#takeAll(claims);
+      return task(this.#heldNames(claims));
+    });
+  }
+
+  /**
+   * As `hold` of one path, and gives the task what `look` has seen at the path, which is asked for along with the claim. `look`
+   * must ask only what changes under the claim on the path.
+   *
+   * What it sees is as good as under the claim. The claim was free, so whoever had it before has deleted it by then. Each
+   * process does that LINGER_MS after the end of its last task at the earliest. So that task has ended LINGER_MS before the claim was
+   * made, and the look was sent after that. Where the claim was not free, or came later than LOOK_AHEAD_MS, `look` is asked again.
+   */
+  async holdWithLook<L, T>(
+    path: StorePath,
+    look: () => Promise<L>,
+    task: (seen: L, held: HeldNames) => Promise<T>,
+  ): Promise<T> {
+    return this.#hold([path], async (claims) => {
+      const begun = performance.now();
+      const { clock } = this.#options;
+      const at = clock.now();
+      const early = look();
+      // Its failure counts only where it is used.
+      early.catch(() => undefined);
+      const wasFree = await this.#takeAll(claims);
+      // By both clocks: that which is never set stands still with the machine.
+      const age = Math.max(performance.now() - begun, Math.abs(clock.now() - at));
+      const seen = wasFree && age <= LOOK_AHEAD_MS ? await early : await look();
+      return task(seen, this.#heldNames(claims));
+    });
+  }
+
+  async #hold<T>(paths: readonly StorePath[], task: (claims: readonly Claim[]) => Promise<T>): Promise<T> {
     const names = [...new Set(paths)].sort();
     return this.#queues.run(names, async () => {
       const claims = names.map((name) => this.#claim(name));
       for (const claim of claims) claim.users += 1;
       try {
-        await this.#takeAll(claims);
-        return await task({
-          check: () => {
-            this.#check(claims);
-          },
-        });
+        return await task(claims);
       } finally {
         const until = this.#options.clock.now() + LINGER_MS;
         for (const claim of claims) {
           claim.users -= 1;
           claim.keepUntil = until;
+          claim.usedAt = performance.now();
         }
         this.#schedule();
       }
     });
+  }
+
+  #heldNames(claims: readonly Claim[]): HeldNames {
+    return {
+      check: () => {
+        this.#check(claims);
+      },
+    };
   }
 
   /** Asks for a claim that will soon be needed. Never throws, and nobody waits. */
@@ -125,11 +172,12 @@ export class NameClaims {
     });
   }
 
-  /** Gives up every claim. Never throws. */
+  /** Gives up every claim, those that were just used when others may take it that they were not. Never throws. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
     await Promise.allSettled([...this.#claims.values()].map(async ({ request }) => request));
+    await lingered([...this.#claims.values()]);
     await this.#release([...this.#claims]);
   }
 
@@ -141,21 +189,24 @@ export class NameClaims {
       held: undefined,
       users: 0,
       keepUntil: 0,
+      usedAt: Number.NEGATIVE_INFINITY,
       request: Promise.resolve(),
     };
     this.#claims.set(path, claim);
     return claim;
   }
 
-  async #takeAll(claims: readonly Claim[]): Promise<void> {
+  /** Whether nobody else had any of them since this process asked for them. */
+  async #takeAll(claims: readonly Claim[]): Promise<boolean> {
     const taken = await Promise.all(claims.map(async (claim) => this.#take(claim)));
-    const first = taken.indexOf(false);
-    if (first === -1) return;
+    const first = taken.indexOf(undefined);
+    if (first === -1) return taken.every((claim) => claim?.wasFree === true);
     // From here on in order, as everybody: who waits for one holds none that comes after it.
     await Promise.all(claims.slice(first).map(async (claim) => this.#giveUp(claim)));
-    for (const claim of claims.slice(first)) await this.#poll(async () => this.#take(claim));
+    for (const claim of claims.slice(first)) await this.#poll(async () => (await this.#take(claim)) !== undefined);
     // Those that were held while others were waited for, anew where that took long.
     await Promise.all(claims.map(async (claim) => this.#take(claim)));
+    return false;
   }
 
   async #poll(isDone: () => Promise<boolean>): Promise<void> {
@@ -169,24 +220,25 @@ export class NameClaims {
     }
   }
 
-  /** True if the claim is this process's now. */
-  async #take(claim: Claim): Promise<boolean> {
+  /** Undefined unless the claim is this process's now; whether it was free, or this process's already. */
+  async #take(claim: Claim): Promise<{ readonly wasFree: boolean } | undefined> {
     return this.#request(claim, async () => {
       const { clock, claims, leaseMs } = this.#options;
-      if (!(await this.#isSupported())) return true;
+      if (!(await this.#isSupported())) return { wasFree: true };
       const at = clock.now();
       const { held } = claim;
-      if (held !== undefined && at - held.at < leaseMs / 2) return true;
+      if (held !== undefined && at - held.at < leaseMs / 2) return { wasFree: true };
       const renewed = held === undefined ? undefined : await claims.renew(claim.key, held.etag);
-      const etag = renewed ?? (await claims.take(claim.key));
-      claim.held = etag === undefined ? undefined : { etag, at };
+      const taken = renewed === undefined ? await claims.take(claim.key) : { etag: renewed, wasFree: true };
+      claim.held = taken === undefined ? undefined : { etag: taken.etag, at };
       this.#schedule();
-      return etag !== undefined;
+      return taken;
     });
   }
 
   async #giveUp(claim: Claim): Promise<void> {
     await this.#request(claim, async () => {
+      await lingered([claim]);
       const { held, key } = claim;
       claim.held = undefined;
       if (held !== undefined && this.#isOurs(held)) await this.#options.claims.release([{ key, etag: held.etag }]);
@@ -231,7 +283,7 @@ export class NameClaims {
     const now = clock.now();
     const idle: [StorePath, Claim][] = [];
     for (const [path, claim] of this.#claims) {
-      if (claim.users === 0 && claim.keepUntil <= now) idle.push([path, claim]);
+      if (claim.users === 0 && claim.keepUntil <= now && lingerOf(claim) <= 0) idle.push([path, claim]);
       else if (claim.held !== undefined && now - claim.held.at > leaseMs / 2) {
         this.#take(claim).catch((error: unknown) => {
           events('CLAIM_RENEWAL_FAILED', { key: claim.key, error });
@@ -262,4 +314,20 @@ export class NameClaims {
       if (claim.users === 0 && claim.held === undefined && this.#claims.get(path) === claim) this.#claims.delete(path);
     }
   }
+}
+
+/** For how long a claim must not be released yet. Milliseconds; not above zero where it may be. */
+function lingerOf({ usedAt }: Claim): number {
+  return usedAt + LINGER_MS - performance.now();
+}
+
+/** Resolves when the claims may be released. */
+async function lingered(claims: readonly Claim[]): Promise<void> {
+  for (let wait = longest(claims); wait > 0; wait = longest(claims)) {
+    await new Promise((resolve) => setTimeout(resolve, Math.ceil(wait)));
+  }
+}
+
+function longest(claims: readonly Claim[]): number {
+  return Math.max(0, ...claims.filter(({ held }) => held !== undefined).map(lingerOf));
 }

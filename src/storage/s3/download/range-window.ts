@@ -51,6 +51,11 @@ export class RangeWindow {
     return this.#failure !== undefined;
   }
 
+  /** Whether the bytes before `to` are there. */
+  hasArrived(to: number): boolean {
+    return this.#arrived >= to;
+  }
+
   /** Whether all these bytes are the window's. */
   has(from: number, to: number): boolean {
     return from >= this.from && to <= this.to;

@@ -1,10 +1,11 @@
+import { AdaptiveDepth } from '../../flow/adaptive-depth.ts';
 import { RangeWindow, type RangeReader } from './range-window.ts';
 import type { WindowBuffers } from './window-buffers.ts';
 
 export interface ReadAheadOptions {
   /** Bytes of a request once a download is under way. */
   readonly rangeBytes: number;
-  /** Requests ahead of the reader. */
+  /** Requests ahead of the reader, to begin with. */
   readonly inFlight: number;
 }
 
@@ -15,7 +16,8 @@ const FIRST_RANGE_BYTES = 1024 ** 2;
 const KEEP_BEHIND_BYTES = 2 * 1024 ** 2;
 
 /**
- * A few large requests ahead of a reader that goes through a file in order. Windows lie one behind the other; those that
+ * A few large requests ahead of a reader that goes through a file in order, more where that makes it faster and memory is
+ * plenty. Windows lie one behind the other; those that
  * the reader has passed are dropped. Where there is no memory for the next one, it stops, and reads go on by themselves.
  */
 export class ReadAhead {
@@ -23,6 +25,7 @@ export class ReadAhead {
   readonly #size: number;
   readonly #buffers: WindowBuffers;
   readonly #read: RangeReader;
+  readonly #depth: AdaptiveDepth;
   #windows: RangeWindow[] = [];
   /** Behind the last byte that was asked for. */
   #frontier = 0;
@@ -34,7 +37,11 @@ export class ReadAhead {
     this.#options = options;
     this.#size = size;
     this.#buffers = buffers;
-    this.#read = read;
+    this.#depth = new AdaptiveDepth(options.inFlight);
+    this.#read = async (from, to, onBytes, signal) => {
+      await read(from, to, onBytes, signal);
+      this.#depth.done(to - from);
+    };
   }
 
   get active(): boolean {
@@ -85,6 +92,7 @@ export class ReadAhead {
       pieces.push({ window, from: position, to: end });
       position = end;
     }
+    if (pieces.some((piece) => !piece.window.hasArrived(piece.to))) this.#depth.waited();
     const into = Buffer.allocUnsafe(to - from);
     // Before windows are let go: each copies or waits at once.
     const copies = pieces.map(async (piece) =>
@@ -118,7 +126,9 @@ export class ReadAhead {
     while ((this.#windows[0]?.to ?? Number.POSITIVE_INFINITY) + KEEP_BEHIND_BYTES <= this.#frontier) {
       this.#windows.shift()?.retire();
     }
-    const depth = Math.min(this.#options.inFlight, this.#entered);
+    const most = this.#buffers.isScarce ? this.#options.inFlight : this.#depth.depth;
+    // Doubled with each window that the reader comes to.
+    const depth = this.#entered > 6 ? most : Math.min(most, 2 ** (this.#entered - 1));
     for (let ahead = this.#ahead(); ahead < depth; ahead += 1) {
       const last = this.#windows.at(-1);
       if (last === undefined || last.to >= this.#size || this.#openNext(last.to) === undefined) return;

@@ -32,6 +32,11 @@ export class WindowBuffers {
     return this.#idle.length * this.#fullBytes;
   }
 
+  /** Whether more than half of the budget is in use: what is left is for those who have less. */
+  get isScarce(): boolean {
+    return this.#budget.used > this.#budget.capacity / 2;
+  }
+
   /** `bytes` bytes, at once or not at all. */
   tryAcquire(bytes: number): WindowBuffer | undefined {
     const lease = this.#budget.tryAcquire(bytes);

@@ -60,6 +60,11 @@ export class Directories {
     return page.count > 0;
   }
 
+  /** Whether the path was a directory not long ago: who looks at it asks what a directory is asked at once. */
+  wasSeen(path: StorePath): boolean {
+    return this.#isNoted(this.#seen, path);
+  }
+
   /** The marker object with its metadata, if there is one. */
   async marker(path: StorePath): Promise<ObjectInfo | undefined> {
     if (!this.#keys.canBeDirectory(path)) return undefined;

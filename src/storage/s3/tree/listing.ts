@@ -5,6 +5,7 @@ import type { ListPage } from '../api/list-parser.ts';
 import { inParallel } from '../../flow/in-parallel.ts';
 import type { ObjectInfo } from '../api/object-info.ts';
 import type { S3Context } from '../s3-context.ts';
+import type { Moment } from './shown-entries.ts';
 
 type ListingContext = Pick<
   S3Context,
@@ -18,6 +19,12 @@ type ListingContext = Pick<
   | 'directoryTime'
 >;
 
+/** Told of each file whose attributes are known, with the moment before the first request that says so. */
+export interface ListingWatch {
+  moment(): Moment;
+  shown(key: string, entry: Entry, moment: Moment): void;
+}
+
 /**
  * A directory's entries, one page for each of the store's, in the order of the names' UTF-8 bytes (with `/` after a
  * directory's name). Sizes come from the listing itself. Times that were set come from what is remembered, or from a request
@@ -27,16 +34,19 @@ type ListingContext = Pick<
 export async function* listDirectory(
   context: ListingContext,
   path: StorePath,
+  watch?: ListingWatch,
 ): AsyncGenerator<readonly DirectoryEntry[], { readonly found: boolean }> {
   const prefix = context.keys.directoryPrefix(path);
-  const request = async (token: string | undefined): Promise<ListPage> =>
-    context.objects.list({ prefix, delimiter: '/', token });
+  const request = async (token: string | undefined): Promise<{ page: ListPage; moment: Moment | undefined }> => {
+    const moment = watch?.moment();
+    return { page: await context.objects.list({ prefix, delimiter: '/', token }), moment };
+  };
   const files = new FileNames();
   let found = false;
   let hidden = 0;
-  let next: Promise<ListPage> | undefined = request(undefined);
+  let next: ReturnType<typeof request> | undefined = request(undefined);
   while (next !== undefined) {
-    const page: ListPage = await next;
+    const { page, moment }: Awaited<typeof next> = await next;
     next = page.next === undefined ? undefined : request(page.next);
     // A caller that stops in mid-list leaves this one unanswered: its failure is nobody's then.
     next?.catch(() => undefined);
@@ -62,8 +72,10 @@ export async function* listDirectory(
         files.add(name);
         const { key, size, etag, lastModified } = item.object;
         const now = looked.get(key);
-        const metadata = now?.properties.metadata ?? context.attributeMemory.find(key, etag, lastModified) ?? {};
-        entries.push({ name, ...fileEntry({ ...(now ?? { size, lastModified }), metadata }, context) });
+        const metadata = now?.properties.metadata ?? context.attributeMemory.find(key, etag, lastModified);
+        const entry = fileEntry({ ...(now ?? { size, lastModified }), metadata: metadata ?? {} }, context);
+        entries.push({ name, ...entry });
+        if (metadata !== undefined && moment !== undefined) watch?.shown(key, entry, moment);
       }
     }
     if (entries.length > 0) yield entries;

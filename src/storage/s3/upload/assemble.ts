@@ -40,7 +40,7 @@ export async function assemble(
   // What is put together here goes through memory, so its parts are no larger than what there is.
   const plan = { sizeOf: (number: number) => Math.min(context.plan.sizeOf(number), context.buffers.largest) };
   const parts = planParts(size, overlay.cleanRuns(), plan);
-  const upload = await MultipartUpload.begin(context, target);
+  const upload = new MultipartUpload(context, target);
   try {
     for (const { number, from, to, copy } of parts) {
       if (signal.aborted) throw abortReason(signal);

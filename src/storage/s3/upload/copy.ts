@@ -43,7 +43,7 @@ async function copyInParts(
   const tag = replace === undefined ? copyTag(source) : randomBytes(16).toString('hex');
   const kept = replace ?? source.properties;
   const properties = { ...kept, metadata: { ...kept.metadata, [UPLOAD_TAG]: tag } };
-  const upload = await MultipartUpload.begin(context, { key: target, properties, tag });
+  const upload = new MultipartUpload(context, { key: target, properties, tag });
   try {
     const parts = planParts(source.size, [{ from: 0, to: source.size }], context.plan);
     for (const { number, from, to } of parts) await upload.copy(number, source, from, to);

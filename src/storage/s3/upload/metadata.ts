@@ -18,9 +18,22 @@ export async function rewriteMetadata(
   const file = await context.objects.head(key);
   if (etag !== undefined && (file === undefined || !sameEtag(file.etag, etag))) throw changed();
   if (file === undefined) throw new StorageError('not-found', 'No such file.');
+  return rewriteFound(context, file, change);
+}
+
+/** The same, of a file that was found under the claim. */
+export async function rewriteFound(
+  context: CopyContext,
+  file: ObjectInfo,
+  change: AttributeChange,
+): Promise<ObjectInfo> {
   if (isNoChange('file', file.properties.metadata, change)) return file;
   const { [UPLOAD_TAG]: _, ...metadata } = applyChange('file', file.properties.metadata, change);
   const properties = { ...file.properties, metadata };
-  const copied = await copyObject(context, file, key, { exclusive: false, replaces: file.etag, replace: properties });
+  const copied = await copyObject(context, file, file.key, {
+    exclusive: false,
+    replaces: file.etag,
+    replace: properties,
+  });
   return { ...file, etag: copied.etag, properties };
 }

@@ -69,6 +69,11 @@ export class PartBuffers {
     return this.#parts.capacity;
   }
 
+  /** Whether parts have more than half of their memory, or somebody waits: what is left is for those who have less. */
+  get isScarce(): boolean {
+    return this.#parts.waiting > 0 || this.#parts.used > this.#parts.capacity / 2;
+  }
+
   /** Bytes in use. */
   get used(): number {
     return this.#starters.used + this.#parts.used;

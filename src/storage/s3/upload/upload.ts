@@ -295,7 +295,7 @@ export class Upload {
       await stream.write(0, [bytes]);
     } else {
       const parts = planParts(base.size, [{ from: 0, to: base.size }], this.#context.plan);
-      const upload = await this.#beginUpload();
+      const upload = this.#beginUpload();
       const stream = this.#newStream({ firstNumber: parts.length + 1, start: base.size });
       this.#state = { phase: 'streaming', stream, upload, base };
       const { sameBytes } = this.#context.objects;
@@ -348,32 +348,24 @@ export class Upload {
 
   #newStream(origin: { readonly firstNumber: number; readonly start: number }): PartStream {
     const sink = {
-      send: async (number: number, body: PartBody, done: () => void): Promise<void> => {
-        let upload: MultipartUpload;
-        try {
-          upload = await this.#uploadOf(stream);
-        } catch (error) {
-          done();
-          throw error;
-        }
-        await upload.send(number, body, done);
-      },
+      send: async (number: number, body: PartBody, done: () => void): Promise<void> =>
+        this.#uploadOf(stream).send(number, body, done),
     };
     const stream: PartStream = new PartStream(this.#context, sink, this.#ends.signal, origin);
     return stream;
   }
 
   /** The multipart upload, begun with the first part. */
-  async #uploadOf(stream: PartStream): Promise<MultipartUpload> {
+  #uploadOf(stream: PartStream): MultipartUpload {
     if (this.#state.phase === 'streaming') return this.#state.upload;
-    const upload = await this.#beginUpload();
+    const upload = this.#beginUpload();
     this.#state = { phase: 'streaming', stream, upload, base: undefined };
     return upload;
   }
 
-  async #beginUpload(): Promise<MultipartUpload> {
+  #beginUpload(): MultipartUpload {
     this.#attributes.begin();
     const object = this.#attributes.objectAt(this.#target.key);
-    return MultipartUpload.begin(this.#context, object, this.#ends.onPartFailure);
+    return new MultipartUpload(this.#context, object, this.#ends.onPartFailure);
   }
 }
