@@ -36,7 +36,7 @@ export class StoredState implements StateStore {
   #snapshot = EMPTY_SNAPSHOT;
   /** Changes of this process wait here, and not in the database, where they would take its connections. */
   #lane: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  #closing: Promise<void> | null = null;
 
   private constructor(database: StateDatabase, secrets: SecretBox) {
     this.kind = database.kind;
@@ -88,8 +88,11 @@ export class StoredState implements StateStore {
     return this.#database.read((db) => readAudit(db, before, limit));
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     this.#snapshotListeners.clear();
     await this.#watch.end();
     await this.#lane;
@@ -216,7 +219,7 @@ export class StoredState implements StateStore {
   }
 
   #refuseAfterClose(): void {
-    if (this.#closed) throw new StateUnavailable('the state was closed');
+    if (this.#closing !== null) throw new StateUnavailable('the state was closed');
   }
 }
 
