@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { applyChanges, EMPTY_SNAPSHOT } from '../../src/state/apply-changes.ts';
 import { SqliteStateDatabase } from '../../src/state/database/sqlite/sqlite-database.ts';
+import { readHead } from '../../src/state/database/schema.ts';
 import { readChanges } from '../../src/state/read-changes.ts';
 import type { StateSnapshot, StateTransaction } from '../../src/state/state-store.ts';
 import { StoredState } from '../../src/state/stored-state.ts';
@@ -89,7 +90,14 @@ test(
         const store = await StoredState.over(database, secrets);
         try {
           const update = async (from: StateSnapshot): Promise<StateSnapshot> => {
-            const read = await database.read((db) => readChanges(db, from.revision, secrets));
+            const read = await database.read(async (db) => {
+              const { history } = await readHead(db);
+              return readChanges(
+                db,
+                { revision: from.revision, history: from === EMPTY_SNAPSHOT ? '' : history },
+                secrets,
+              );
+            });
             return read === null ? from : applyChanges(from, read);
           };
           const seen: StateSnapshot[] = [EMPTY_SNAPSHOT];

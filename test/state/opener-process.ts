@@ -8,11 +8,13 @@ const heap = (): number => {
   return process.memoryUsage().heapUsed;
 };
 const before = heap();
-const begun = performance.now();
+const [begun, cpu] = [performance.now(), process.cpuUsage()];
 const store = await openState(JSON.parse(process.argv[2] ?? '') as StateSettings, secretBox());
 const milliseconds = Math.round(performance.now() - begun);
+const { user: userTime, system } = process.cpuUsage(cpu);
+const cpuMilliseconds = Math.round((userTime + system) / 1000);
 const bytes = heap() - before;
 const users = [...store.snapshot.users.values()].flatMap((ofServer) => [...ofServer.values()]);
 const keys = users.reduce((sum, user) => sum + user.keys.length, 0);
-process.stdout.write(`${JSON.stringify({ users: users.length, keys, milliseconds, bytes })}\n`);
+process.stdout.write(`${JSON.stringify({ users: users.length, keys, milliseconds, cpuMilliseconds, bytes })}\n`);
 await store.close();

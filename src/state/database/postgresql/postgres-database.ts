@@ -77,8 +77,14 @@ export class PostgresStateDatabase implements StateDatabase {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#listener.close();
-    await this.#pool.end();
+    // Idle connections keep no process alive, so it could end before they have.
+    const alive = setInterval(() => undefined, POSTGRESQL_POLL_MS);
+    try {
+      await this.#listener.close();
+      await this.#pool.end();
+    } finally {
+      clearInterval(alive);
+    }
   }
 
   #refuseAfterClose(): void {
