@@ -1,6 +1,11 @@
 import { printable, printableJson } from '../../telemetry/printable.ts';
 import { writeTable, type Cell, type Terminal } from '../terminal.ts';
 
+/** How it is wanted. */
+interface Format {
+  readonly json: boolean;
+}
+
 /** One column of a list: its title, and what stands in it for an item. */
 export type Column<Item> = readonly [title: string, text: (item: Item) => string | number | undefined];
 
@@ -9,24 +14,31 @@ export function writeJson(terminal: Terminal, value: unknown): void {
   terminal.line(printableJson(JSON.stringify(value, null, 2)));
 }
 
-/** Prints a list as a table, or the words for an empty one. */
+/** Prints a list: as JSON where it is asked for, else as a table, or the words for an empty one. */
 export function writeList<Item>(
   terminal: Terminal,
+  { json }: Format,
   items: readonly Item[],
   columns: readonly Column<Item>[],
   none: string,
 ): void {
-  if (items.length === 0) {
+  if (json) {
+    writeJson(terminal, items);
+  } else if (items.length === 0) {
     terminal.line(none);
-    return;
+  } else {
+    const header = columns.map(([title]): Cell => ({ text: title, style: 'bold' }));
+    const rows = items.map((item) => columns.map(([, text]): Cell => ({ text: printable(String(text(item) ?? '')) })));
+    writeTable(terminal, [header, ...rows]);
   }
-  const header = columns.map(([title]): Cell => ({ text: title, style: 'bold' }));
-  const rows = items.map((item) => columns.map(([, text]): Cell => ({ text: printable(String(text(item) ?? '')) })));
-  writeTable(terminal, [header, ...rows]);
 }
 
-/** Prints what is described, a member a line; of a list of objects, an object a line. */
-export function writeMembers(terminal: Terminal, described: object): void {
+/** Prints what is described: as JSON, or a member a line; of a list of objects, an object a line. */
+export function writeDescribed(terminal: Terminal, { json }: Format, described: object): void {
+  if (json) {
+    writeJson(terminal, described);
+    return;
+  }
   const rows: Cell[][] = [];
   for (const [name, value] of Object.entries(described)) {
     linesOf(value).forEach((text, index) => {
@@ -34,6 +46,12 @@ export function writeMembers(terminal: Terminal, described: object): void {
     });
   }
   writeTable(terminal, rows);
+}
+
+/** Prints what was done: the answer as JSON, or the words. */
+export function writeDone(terminal: Terminal, { json }: Format, answer: object, words: string): void {
+  if (json) writeJson(terminal, answer);
+  else terminal.line(printable(words));
 }
 
 /** `2026-12-01 10:15:00Z` */

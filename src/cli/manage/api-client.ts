@@ -86,7 +86,8 @@ export class ManagementApi {
     if ('$fault' in error) return new ApiRefusal(error.name, oneLine(error.message));
     const code = 'code' in error ? String(error.code) : '';
     const where = this.#url.origin;
-    if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) {
+    // OpenSSL has a code for each of its reasons; the word is in the code or in the message of all.
+    if (/cert/i.test(`${code} ${error.message}`)) {
       return new CliError(
         `${where}: its certificate is not trusted (${oneLine(error.message)}); name its CA: --ca-file`,
       );

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Tag } from '../../state/records.ts';
 import { CliError } from '../cli-error.ts';
-import { dateInWords, writeJson, writeList, writeMembers } from './answers.ts';
+import { dateInWords, writeDescribed, writeDone, writeList } from './answers.ts';
 import { readText } from './api-options.ts';
 import { chosenServer } from './chosen-server.ts';
 import { addServerOption, withApi, type CommandContext, type ServerOptions } from './command-context.ts';
@@ -26,12 +26,9 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
           const answer = await transfer.listHostKeys({ ServerId, NextToken });
           return { items: answer.HostKeys, next: answer.NextToken };
         });
-        if (options.json) {
-          writeJson(terminal, keys);
-          return;
-        }
         writeList(
           terminal,
+          options,
           keys,
           [
             ['HOST KEY', (each) => each.HostKeyId],
@@ -52,8 +49,7 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
       withApi(context, options, async (api) => {
         const ServerId = await chosenServer(api, options.server);
         const { HostKey = {} } = await api.call((transfer) => transfer.describeHostKey({ ServerId, HostKeyId }));
-        if (options.json) writeJson(terminal, HostKey);
-        else writeMembers(terminal, HostKey);
+        writeDescribed(terminal, options, HostKey);
       }),
     );
 
@@ -76,11 +72,12 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
           }),
         );
         const { HostKey } = await api.call((transfer) => transfer.describeHostKey({ ServerId, HostKeyId }));
-        if (options.json) {
-          writeJson(terminal, HostKey);
-          return;
-        }
-        terminal.line(`${HostKeyId}: ${ServerId} shows ${HostKey?.Type ?? ''} ${HostKey?.HostKeyFingerprint ?? ''}`);
+        writeDone(
+          terminal,
+          options,
+          HostKey ?? {},
+          `${HostKeyId}: ${ServerId} shows ${HostKey?.Type ?? ''} ${HostKey?.HostKeyFingerprint ?? ''}`,
+        );
       }),
     );
 
@@ -91,8 +88,7 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
       withApi(context, options, async (api) => {
         const ServerId = await chosenServer(api, options.server);
         await api.call((transfer) => transfer.deleteHostKey({ ServerId, HostKeyId }));
-        if (options.json) writeJson(terminal, { ServerId, HostKeyId });
-        else terminal.line(`${HostKeyId} of ${ServerId} is deleted`);
+        writeDone(terminal, options, { ServerId, HostKeyId }, `${HostKeyId} of ${ServerId} is deleted`);
       }),
     );
 }

@@ -1,7 +1,7 @@
 import type { SshPublicKey } from '@aws-sdk/client-transfer';
 import type { Command } from 'commander';
 import { CliError } from '../cli-error.ts';
-import { dateInWords, writeJson, writeList } from './answers.ts';
+import { dateInWords, writeDone, writeList } from './answers.ts';
 import { chosenServer } from './chosen-server.ts';
 import { addServerOption, withApi, type CommandContext, type ServerOptions } from './command-context.ts';
 import { keyInWords, keyLine, sameKey } from './key-line.ts';
@@ -21,20 +21,17 @@ export function registerKeyCommands(program: Command, context: CommandContext): 
     .action((options: KeyOptions) =>
       withApi(context, options, async (api) => {
         const { SshPublicKeys = [] } = await describeUser(api, await chosenServer(api, options.server), options.user);
-        if (options.json) {
-          writeJson(terminal, SshPublicKeys);
-          return;
-        }
-        const words = SshPublicKeys.map((each) => ({ ...each, ...keyInWords(each.SshPublicKeyBody ?? '') }));
+        const words = (each: SshPublicKey): ReturnType<typeof keyInWords> => keyInWords(each.SshPublicKeyBody ?? '');
         writeList(
           terminal,
-          words,
+          options,
+          SshPublicKeys,
           [
             ['KEY', (each) => each.SshPublicKeyId],
-            ['TYPE', (each) => each.type],
-            ['FINGERPRINT', (each) => each.fingerprint],
+            ['TYPE', (each) => words(each).type],
+            ['FINGERPRINT', (each) => words(each).fingerprint],
             ['IMPORTED', (each) => dateInWords(each.DateImported)],
-            ['COMMENT', (each) => each.comment],
+            ['COMMENT', (each) => words(each).comment],
           ],
           `user ${options.user} has no keys`,
         );
@@ -51,12 +48,13 @@ export function registerKeyCommands(program: Command, context: CommandContext): 
         const answer = await api.call((transfer) =>
           transfer.importSshPublicKey({ ServerId, UserName: options.user, SshPublicKeyBody }),
         );
-        if (options.json) {
-          writeJson(terminal, answer);
-          return;
-        }
         const { fingerprint } = keyInWords(SshPublicKeyBody);
-        terminal.line(`${answer.SshPublicKeyId ?? ''}: user ${options.user} can log in with ${fingerprint}`);
+        writeDone(
+          terminal,
+          options,
+          answer,
+          `${answer.SshPublicKeyId ?? ''}: user ${options.user} can log in with ${fingerprint}`,
+        );
       }),
     );
 
@@ -70,11 +68,12 @@ export function registerKeyCommands(program: Command, context: CommandContext): 
           ? name
           : keyIdOf((await describeUser(api, ServerId, options.user)).SshPublicKeys ?? [], name, options.user);
         await api.call((transfer) => transfer.deleteSshPublicKey({ ServerId, UserName: options.user, SshPublicKeyId }));
-        if (options.json) {
-          writeJson(terminal, { ServerId, UserName: options.user, SshPublicKeyId });
-          return;
-        }
-        terminal.line(`${SshPublicKeyId}: user ${options.user} cannot log in with it any more`);
+        writeDone(
+          terminal,
+          options,
+          { ServerId, UserName: options.user, SshPublicKeyId },
+          `${SshPublicKeyId}: user ${options.user} cannot log in with it any more`,
+        );
       }),
     );
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { writeJson, writeMembers } from './answers.ts';
+import { writeDescribed, writeList } from './answers.ts';
 import type { ManagementApi } from './api-client.ts';
 import { addApiOptions, type ApiOptions } from './api-options.ts';
 import { withApi, type CommandContext } from './command-context.ts';
@@ -16,11 +16,7 @@ export function registerSecurityPolicyCommands(program: Command, context: Comman
     .action((options: ApiOptions) =>
       withApi(context, options, async (api) => {
         const names = await listSecurityPolicies(api);
-        if (options.json) {
-          writeJson(terminal, names);
-          return;
-        }
-        for (const name of names) terminal.line(name);
+        writeList(terminal, options, names, [['SECURITY POLICY', (name) => name]], 'there are no policies');
       }),
     );
 
@@ -32,8 +28,7 @@ export function registerSecurityPolicyCommands(program: Command, context: Comman
         const { SecurityPolicy = {} } = await api.call((transfer) =>
           transfer.describeSecurityPolicy({ SecurityPolicyName }),
         );
-        if (options.json) writeJson(terminal, SecurityPolicy);
-        else writeMembers(terminal, SecurityPolicy);
+        writeDescribed(terminal, options, SecurityPolicy);
       }),
     );
 }

@@ -2,7 +2,7 @@ import type { DescribedServer, UpdateServerRequest } from '@aws-sdk/client-trans
 import type { Command } from 'commander';
 import type { ServerProtocolDetails, Tag } from '../../state/records.ts';
 import { CliError } from '../cli-error.ts';
-import { writeJson, writeList, writeMembers } from './answers.ts';
+import { writeDescribed, writeDone, writeList } from './answers.ts';
 import type { ManagementApi } from './api-client.ts';
 import { addApiOptions, readText, type ApiOptions } from './api-options.ts';
 import { chosenServer, listServers } from './chosen-server.ts';
@@ -40,12 +40,9 @@ export function registerServerCommands(program: Command, context: CommandContext
     .action((options: ApiOptions) =>
       withApi(context, options, async (api) => {
         const servers = await listServers(api);
-        if (options.json) {
-          writeJson(terminal, servers);
-          return;
-        }
         writeList(
           terminal,
+          options,
           servers,
           [
             ['SERVER', (each) => each.ServerId],
@@ -65,8 +62,7 @@ export function registerServerCommands(program: Command, context: CommandContext
     .action((id: string | undefined, options: ApiOptions) =>
       withApi(context, options, async (api) => {
         const described = await describeServer(api, await chosenServer(api, id));
-        if (options.json) writeJson(terminal, described);
-        else writeMembers(terminal, described);
+        writeDescribed(terminal, options, described);
       }),
     );
 
@@ -139,15 +135,13 @@ export function registerServerCommands(program: Command, context: CommandContext
     .action((ServerId: string, options: ApiOptions) =>
       withApi(context, options, async (api) => {
         await api.call((transfer) => transfer.deleteServer({ ServerId }));
-        if (options.json) writeJson(terminal, { ServerId });
-        else terminal.line(`${ServerId} is deleted`);
+        writeDone(terminal, options, { ServerId }, `${ServerId} is deleted`);
       }),
     );
 
-  async function writeState(api: ManagementApi, ServerId: string, { json }: ApiOptions): Promise<void> {
+  async function writeState(api: ManagementApi, ServerId: string, options: ApiOptions): Promise<void> {
     const described = await describeServer(api, ServerId);
-    if (json) writeJson(terminal, described);
-    else terminal.line(stateInWords(described));
+    writeDone(terminal, options, described, stateInWords(described));
     if (described.State?.endsWith('_FAILED') === true) terminal.exit(1);
   }
 }

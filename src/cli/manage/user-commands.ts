@@ -2,7 +2,7 @@ import type { CreateUserRequest, DescribedUser } from '@aws-sdk/client-transfer'
 import type { Command } from 'commander';
 import type { Tag } from '../../state/records.ts';
 import { CliError } from '../cli-error.ts';
-import { writeJson, writeList, writeMembers } from './answers.ts';
+import { writeDescribed, writeDone, writeList } from './answers.ts';
 import type { ManagementApi } from './api-client.ts';
 import { readText } from './api-options.ts';
 import { chosenServer } from './chosen-server.ts';
@@ -47,12 +47,9 @@ export function registerUserCommands(program: Command, context: CommandContext):
           const answer = await transfer.listUsers({ ServerId, NextToken });
           return { items: answer.Users, next: answer.NextToken };
         });
-        if (options.json) {
-          writeJson(terminal, users);
-          return;
-        }
         writeList(
           terminal,
+          options,
           users,
           [
             ['USER', (each) => each.UserName],
@@ -71,8 +68,7 @@ export function registerUserCommands(program: Command, context: CommandContext):
     .action((name: string, options: ServerOptions) =>
       withApi(context, options, async (api) => {
         const described = await describeUser(api, await chosenServer(api, options.server), name);
-        if (options.json) writeJson(terminal, described);
-        else writeMembers(terminal, described);
+        writeDescribed(terminal, options, described);
       }),
     );
 
@@ -100,7 +96,7 @@ export function registerUserCommands(program: Command, context: CommandContext):
             UserName,
           }),
         );
-        done(options, { ServerId, UserName }, `user ${UserName} of ${ServerId} is made`);
+        writeDone(terminal, options, { ServerId, UserName }, `user ${UserName} of ${ServerId} is made`);
       }),
     );
 
@@ -119,7 +115,7 @@ export function registerUserCommands(program: Command, context: CommandContext):
         const { Arn } = await describeUser(api, ServerId, UserName);
         await changeTags(api, Arn, options);
         if (changes) await api.call((transfer) => transfer.updateUser({ ...update, ServerId, UserName }));
-        done(options, { ServerId, UserName }, `user ${UserName} of ${ServerId} is changed`);
+        writeDone(terminal, options, { ServerId, UserName }, `user ${UserName} of ${ServerId} is changed`);
       }),
     );
 
@@ -131,7 +127,7 @@ export function registerUserCommands(program: Command, context: CommandContext):
         const ServerId = await chosenServer(api, options.server);
         const { Arn } = await describeUser(api, ServerId, UserName);
         await changeTags(api, Arn, { tag: [{ Key: DISABLED, Value: 'true' }], untag: [] });
-        done(options, { ServerId, UserName }, `user ${UserName} of ${ServerId} cannot log in`);
+        writeDone(terminal, options, { ServerId, UserName }, `user ${UserName} of ${ServerId} cannot log in`);
       }),
     );
 
@@ -143,7 +139,7 @@ export function registerUserCommands(program: Command, context: CommandContext):
         const ServerId = await chosenServer(api, options.server);
         const { Arn } = await describeUser(api, ServerId, UserName);
         await changeTags(api, Arn, { tag: [], untag: [DISABLED] });
-        done(options, { ServerId, UserName }, `user ${UserName} of ${ServerId} can log in`);
+        writeDone(terminal, options, { ServerId, UserName }, `user ${UserName} of ${ServerId} can log in`);
       }),
     );
 
@@ -154,14 +150,9 @@ export function registerUserCommands(program: Command, context: CommandContext):
       withApi(context, options, async (api) => {
         const ServerId = await chosenServer(api, options.server);
         await api.call((transfer) => transfer.deleteUser({ ServerId, UserName }));
-        done(options, { ServerId, UserName }, `user ${UserName} of ${ServerId} is deleted`);
+        writeDone(terminal, options, { ServerId, UserName }, `user ${UserName} of ${ServerId} is deleted`);
       }),
     );
-
-  function done({ json }: ServerOptions, answer: object, words: string): void {
-    if (json) writeJson(terminal, answer);
-    else terminal.line(words);
-  }
 }
 
 /** Throws CliError. */

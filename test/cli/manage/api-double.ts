@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 type Members = Record<string, unknown>;
@@ -8,6 +9,11 @@ interface Keeper {
   readonly server: Members;
   readonly users: Map<string, Members>;
   readonly hostKeys: Map<string, Members>;
+}
+
+interface TlsFiles {
+  readonly key: string;
+  readonly cert: string;
 }
 
 /** One call as it came over the wire. */
@@ -44,25 +50,29 @@ export class ApiDouble {
   startState = 'ONLINE';
   readonly #keepers = new Map<string, Keeper>();
   readonly #http: Server;
+  readonly #scheme: string;
   #ids = 0;
 
-  private constructor() {
-    this.#http = createServer((request, response) => {
+  private constructor(tls: TlsFiles | null) {
+    const listener = (request: IncomingMessage, response: ServerResponse): void => {
       void this.#answer(request).then(({ status, body }) => {
         response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': 'double' });
         response.end(body);
       });
-    });
+    };
+    this.#http = tls === null ? createServer(listener) : createTlsServer(tls, listener);
+    this.#scheme = tls === null ? 'http' : 'https';
   }
 
-  static async start(): Promise<ApiDouble> {
-    const double = new ApiDouble();
+  /** With `tls`: over HTTPS. */
+  static async start(tls: TlsFiles | null = null): Promise<ApiDouble> {
+    const double = new ApiDouble(tls);
     await new Promise<void>((resolve) => double.#http.listen(0, '127.0.0.1', resolve));
     return double;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
+    return `${this.#scheme}://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
   }
 
   /** The environment in which the commands find it. */

@@ -1,10 +1,14 @@
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CliError } from '../../../src/cli/cli-error.ts';
 import { generatePrivateKey } from '../../../src/crypto/keys/private-key.ts';
 import { parseAuthorizedKey } from '../../../src/crypto/keys/public-key.ts';
+import { selfSigned } from '../doctor/self-signed.ts';
 import { CommanderError, runCommand, type CommandResult } from '../run-command.ts';
 import { ApiDouble, fingerprint } from './api-double.ts';
 
@@ -69,6 +73,37 @@ describe('where the API is, and who calls', () => {
     const list = runCommand(['server', 'list'], { environment });
     await expect(list).rejects.toThrow(new RegExp(`^${url} does not answer: .*ECONNREFUSED`));
     api = await ApiDouble.start();
+  });
+
+  test('over TLS the CA is that of --ca-file or AWS_CA_BUNDLE; an unknown one is told with what to do', async () => {
+    const tls = selfSigned();
+    const secure = await ApiDouble.start(tls);
+    try {
+      const { environment } = secure;
+      const ca = file('ca.pem', tls.cert);
+      const list = (more: NodeJS.ProcessEnv, ...args: string[]) =>
+        runCommand(['server', 'list', ...args], { environment: { ...environment, ...more } });
+      await expect(list({})).rejects.toThrow(new RegExp(`^${secure.url}: its certificate is not trusted .*--ca-file$`));
+      await expect(list({}, '--ca-file', '/no/such')).rejects.toThrow(/^\/no\/such cannot be read: ENOENT/);
+      // It is trusted then, but is of another name.
+      await expect(list({}, '--ca-file', ca)).rejects.toThrow(/altnames|does not match/i);
+      await expect(list({ AWS_CA_BUNDLE: ca })).rejects.toThrow(/altnames|does not match/i);
+    } finally {
+      await secure.stop();
+    }
+  });
+
+  test('what is no management API is told', async () => {
+    const page = createServer((_, response) => response.end('<html>')).listen(0, '127.0.0.1');
+    await once(page, 'listening');
+    try {
+      const url = `http://127.0.0.1:${(page.address() as AddressInfo).port}`;
+      const list = run('server', 'list', '--endpoint-url', url);
+      await expect(list).rejects.toThrow(new RegExp(`^${url}: what answers there is no management API`));
+    } finally {
+      page.close();
+      page.closeAllConnections();
+    }
   });
 
   test('what the API refuses is its message, as an error of the command line', async () => {
