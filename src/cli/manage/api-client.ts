@@ -83,7 +83,7 @@ export class ManagementApi {
   #inOneLine(error: unknown): Error {
     if (!(error instanceof Error)) return new CliError(String(error));
     // The API's own exceptions, and those of its protocol.
-    if ('$fault' in error) return new ApiRefusal(error.name, oneLine(error.message));
+    if ('$fault' in error) return refusal(error);
     const code = 'code' in error ? String(error.code) : '';
     const where = this.#url.origin;
     // OpenSSL has a code for each of its reasons; the word is in the code or in the message of all.
@@ -99,14 +99,9 @@ export class ManagementApi {
   }
 }
 
-/** What the API refused, with the name of its exception. */
-export class ApiRefusal extends CliError {
-  readonly exception: string;
-
-  constructor(exception: string, message: string) {
-    super(message === '' || message === 'UnknownError' ? exception : message);
-    this.exception = exception;
-  }
+/** The API's own message; where it has none, the name of the exception. */
+function refusal({ name, message }: Error): CliError {
+  return new CliError(message === '' || message === 'UnknownError' ? name : oneLine(message));
 }
 
 function isNamed(error: unknown, name: string): boolean {
