@@ -99,9 +99,12 @@ export class ManagementApi {
   }
 }
 
-/** The API's own message; where it has none, the name of the exception. */
-function refusal({ name, message }: Error): CliError {
-  return new CliError(message === '' || message === 'UnknownError' ? name : oneLine(message));
+/** The API's own message, with the resource that it is about; where it has none, the name of the exception. */
+function refusal(error: Error & { readonly Resource?: unknown }): CliError {
+  const { name, message, Resource: resource } = error;
+  if (message === '' || message === 'UnknownError') return new CliError(name);
+  const about = typeof resource === 'string' && !message.includes(resource) ? `: ${resource}` : '';
+  return new CliError(oneLine(`${message}${about}`));
 }
 
 function isNamed(error: unknown, name: string): boolean {

@@ -68,6 +68,7 @@ export function registerServerCommands(program: Command, context: CommandContext
 
   addSettingOptions(server.command('create'))
     .description('make a server and start it')
+    .option('-p, --port <port>', 'its port (default: the next free one of the configured range)', parsePort)
     .option('--host-key <file>', 'its private host key (default: new ones are made)')
     .action((options: CreateOptions) =>
       withApi(context, options, async (api) => {
@@ -90,6 +91,7 @@ export function registerServerCommands(program: Command, context: CommandContext
   addSettingOptions(server.command('update'))
     .description('change settings of a server; those that are not named stay')
     .argument('[server]', 'its id (default: the only one)')
+    .option('-p, --port <port>', 'another port; the server has to be stopped', parsePort)
     .option('--untag <key>', 'take a tag away (may be repeated)', repeated, [])
     .action((id: string | undefined, options: UpdateOptions) =>
       withApi(context, options, async (api) => {
@@ -167,7 +169,6 @@ export function stateInWords({ ServerId, State, ProtocolDetails, HostKeyFingerpr
 
 function addSettingOptions(command: Command): Command {
   return addApiOptions(command)
-    .option('-p, --port <port>', 'its port (default: the next free one of the configured range)', parsePort)
     .option('--security-policy <name>', 'its security policy')
     .option('--banner <file>', 'what clients are shown before the login')
     .option('--set-stat <option>', 'DEFAULT, or ENABLE_NO_OP: attributes that clients set are ignored')

@@ -109,7 +109,7 @@ describe('where the API is, and who calls', () => {
   test('what the API refuses is its message, as an error of the command line', async () => {
     const refused = run('server', 'describe', 's-00000000000000000');
     await expect(refused).rejects.toThrow(CliError);
-    await expect(refused).rejects.toThrow(/^Unknown server$/);
+    await expect(refused).rejects.toThrow(/^Unknown server: s-0{17}$/);
     api.refusals.push({
       operation: 'ListServers',
       exception: 'AccessDeniedException',
@@ -250,7 +250,7 @@ describe('user', () => {
     expect(api.changes()).toEqual(['TagResource', 'UntagResource', 'UntagResource']);
 
     await run('user', 'delete', 'acme');
-    await expect(run('user', 'describe', 'acme')).rejects.toThrow('Unknown User');
+    await expect(run('user', 'describe', 'acme')).rejects.toThrow('Unknown User: acme');
   });
 
   test('needs a role, of an option or the file of members', async () => {
