@@ -3,9 +3,11 @@ import { ConfigError } from '../policy/config-error.ts';
 import { VERSION } from '../server/version.ts';
 import { registerCheckConfigCommand } from './check-config-command.ts';
 import { CliError } from './cli-error.ts';
+import { registerCompletionCommand } from './completion/completion-command.ts';
 import { registerDoctorCommand } from './doctor/doctor-command.ts';
 import { registerHashPasswordCommand } from './keys/hash-password-command.ts';
 import { registerKeygenCommand } from './keys/keygen-command.ts';
+import { registerManageCommands } from './manage/manage-commands.ts';
 import { registerPolicyCommands } from './policy/policy-commands.ts';
 import { endWithReader } from './quiet-pipes.ts';
 import { registerProbeCommand } from './probe/probe-command.ts';
@@ -36,6 +38,8 @@ registerDoctorCommand(program);
 registerProbeCommand(program);
 registerReportCommand(program);
 registerWhyCommand(program);
+registerManageCommands(program);
+registerCompletionCommand(program);
 
 try {
   await program.parseAsync();

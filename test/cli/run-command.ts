@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Command, CommanderError } from 'commander';
+import { registerCompletionCommand } from '../../src/cli/completion/completion-command.ts';
+import { registerManageCommands } from '../../src/cli/manage/manage-commands.ts';
 import { registerPolicyCommands } from '../../src/cli/policy/policy-commands.ts';
 import { registerReportCommand } from '../../src/cli/report/report-command.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
@@ -14,7 +16,7 @@ export interface CommandResult {
 /** Runs `latticeport ARGS` in this process; what the command throws is thrown. */
 export async function runCommand(
   args: readonly string[],
-  options: { color?: boolean; stdin?: Readable } = {},
+  options: { color?: boolean; stdin?: Readable; environment?: NodeJS.ProcessEnv } = {},
 ): Promise<CommandResult> {
   let output = '';
   let exitCode = 0;
@@ -32,6 +34,8 @@ export async function runCommand(
   registerPolicyCommands(program, terminal);
   registerReportCommand(program, terminal, options.stdin);
   registerWhyCommand(program, terminal, options.stdin);
+  registerManageCommands(program, { terminal, environment: options.environment ?? {} });
+  registerCompletionCommand(program, terminal);
   // Options were inherited before this: commands made later inherit, these were made by the functions above.
   for (const command of allCommands(program)) {
     command

@@ -22,6 +22,7 @@ HOST_PACKAGES=(
   tshark lftp sshfs
   postgresql
   libwrap0    # sshd links to it
+  awscli python3-boto3
   mmdebstrap
 )
 SID_PACKAGES=(

@@ -1,0 +1,94 @@
+import type { Command } from 'commander';
+import type { Tag } from '../../state/records.ts';
+import { CliError } from '../cli-error.ts';
+import { dateInWords, writeDescribed, writeDone, writeList } from './answers.ts';
+import { readText } from './api-options.ts';
+import { chosenServer } from './chosen-server.ts';
+import { addServerOption, withApi, type CommandContext, type ServerOptions } from './command-context.ts';
+import { parseTag } from './input-members.ts';
+
+interface ImportOptions extends ServerOptions {
+  readonly description?: string;
+  readonly tag: readonly Tag[];
+}
+
+/** Adds `host-key list|describe|import|delete`. */
+export function registerHostKeyCommands(program: Command, context: CommandContext): void {
+  const { terminal } = context;
+  const hostKey = program.command('host-key').description('the host keys of a server, through the management API');
+
+  addServerOption(hostKey.command('list'))
+    .description('list the host keys of a server')
+    .action((options: ServerOptions) =>
+      withApi(context, options, async (api) => {
+        const ServerId = await chosenServer(api, options.server);
+        const keys = await api.all(async (transfer, NextToken) => {
+          const answer = await transfer.listHostKeys({ ServerId, NextToken });
+          return { items: answer.HostKeys, next: answer.NextToken };
+        });
+        writeList(
+          terminal,
+          options,
+          keys,
+          [
+            ['HOST KEY', (each) => each.HostKeyId],
+            ['TYPE', (each) => each.Type],
+            ['FINGERPRINT', (each) => each.Fingerprint],
+            ['IMPORTED', (each) => dateInWords(each.DateImported)],
+            ['DESCRIPTION', (each) => each.Description],
+          ],
+          `${ServerId} has no host keys`,
+        );
+      }),
+    );
+
+  addServerOption(hostKey.command('describe'))
+    .description('show a host key; its private part is never shown')
+    .argument('<host-key>', 'its id')
+    .action((HostKeyId: string, options: ServerOptions) =>
+      withApi(context, options, async (api) => {
+        const ServerId = await chosenServer(api, options.server);
+        const { HostKey = {} } = await api.call((transfer) => transfer.describeHostKey({ ServerId, HostKeyId }));
+        writeDescribed(terminal, options, HostKey);
+      }),
+    );
+
+  addServerOption(hostKey.command('import'))
+    .description('give a server a host key; it is used with the next connection')
+    .argument('<file>', 'the private key, without a passphrase')
+    .option('--description <text>', 'what it is for')
+    .option('--tag <key=value>', 'a tag (may be repeated)', parseTag, [])
+    .action((file: string, options: ImportOptions) =>
+      withApi(context, options, async (api) => {
+        const HostKeyBody = readText(file);
+        if (!/PRIVATE KEY-----/.test(HostKeyBody)) throw new CliError(`${file} is no private key`);
+        const ServerId = await chosenServer(api, options.server);
+        const { HostKeyId = '' } = await api.call((transfer) =>
+          transfer.importHostKey({
+            ServerId,
+            HostKeyBody,
+            Description: options.description,
+            ...(options.tag.length > 0 && { Tags: [...options.tag] }),
+          }),
+        );
+        const { HostKey } = await api.call((transfer) => transfer.describeHostKey({ ServerId, HostKeyId }));
+        writeDone(
+          terminal,
+          options,
+          HostKey ?? {},
+          `${HostKeyId}: ${ServerId} shows ${HostKey?.Type ?? ''} ${HostKey?.HostKeyFingerprint ?? ''}`,
+        );
+      }),
+    );
+
+  addServerOption(hostKey.command('delete'))
+    .description('end the use of a host key')
+    .argument('<host-key>', 'its id')
+    .action((HostKeyId: string, options: ServerOptions) =>
+      withApi(context, options, async (api) => {
+        const ServerId = await chosenServer(api, options.server);
+        await api.call((transfer) => transfer.deleteHostKey({ ServerId, HostKeyId }));
+        writeDone(terminal, options, { ServerId, HostKeyId }, `${HostKeyId} of ${ServerId} is deleted`);
+      }),
+    );
+}
