@@ -17,6 +17,7 @@ import { checkPostQuantum } from './insistence.ts';
 import { loadRevokedKeys } from './revoked-keys.ts';
 import type { RevokedKeyFiles } from './revoked-keys.ts';
 import { checkTls } from './tls-material.ts';
+import type { ServerUsers } from './users.ts';
 import { ConfiguredUsers } from './users.ts';
 
 /** The policies that come with the server. */
@@ -30,7 +31,7 @@ export interface PreparedConfig {
   readonly hostKeys: readonly PrivateKey[];
   /** Those that are valid when the configuration is read. */
   readonly hostCertificates: readonly HostCertificate[];
-  readonly users: ConfiguredUsers;
+  readonly users: ServerUsers;
   readonly revokedKeys: RevokedKeyFiles;
   /** What does not stop a start, and should be looked at. */
   readonly warnings: readonly ConfigError[];

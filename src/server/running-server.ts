@@ -7,6 +7,7 @@ import { watchPolicies } from '../policy/policy-watcher.ts';
 import type { SecurityPolicy } from '../policy/security-policy.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { CUT_OFF_MS } from './limits.ts';
+import type { MetricsSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { checkReplacement } from './prepared-config.ts';
 import type { RevokedKeys } from './revoked-keys.ts';
@@ -25,6 +26,10 @@ interface RunningParts {
   readonly prepared: PreparedConfig;
   readonly shared: SftpShared;
   readonly revokedKeys: RevokedKeys;
+  /** What the metrics of several servers add up. */
+  readonly sources: MetricsSources;
+  /** Closes the store where it is the server's own. */
+  readonly closeStore: () => Promise<void>;
   readonly environmentOf: (prepared: PreparedConfig) => SessionEnvironment;
   /** Ends the subscriptions to the server's events. */
   readonly detach: () => void;
@@ -39,6 +44,8 @@ export class RunningServer {
   readonly listener: SshListener;
   /** Whether the store has answered. */
   readonly readiness: StoreReadiness;
+  readonly sources: MetricsSources;
+  readonly #closeStore: () => Promise<void>;
   readonly #shared: SftpShared;
   readonly #revokedKeys: RevokedKeys;
   readonly #environmentOf: RunningParts['environmentOf'];
@@ -53,6 +60,8 @@ export class RunningServer {
     this.store = parts.store;
     this.listener = parts.listener;
     this.readiness = parts.readiness;
+    this.sources = parts.sources;
+    this.#closeStore = parts.closeStore;
     this.#prepared = parts.prepared;
     this.#shared = parts.shared;
     this.#revokedKeys = parts.revokedKeys;
@@ -119,7 +128,7 @@ export class RunningServer {
     for (const session of this.#shared.sessions) session.cutOff();
     const inTime = await within(
       CUT_OFF_MS,
-      this.#filesLetGo().then(() => this.store.close()),
+      this.#filesLetGo().then(() => this.#closeStore()),
     );
     if (!inTime) publish({ type: 'server.stop-overdue', server: this.id, sessions: this.#shared.sessions.size });
     publish({ type: 'server.stopped', server: this.id, cutOff });
