@@ -92,6 +92,7 @@ export function managementSchema<Storage extends z.ZodType, Permissions extends 
         .prefault({}),
       storages: z
         .record(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$/, 'expected a name like that of a bucket'), storage)
+        .refine((storages) => Object.keys(storages).length > 0, 'expected at least one storage')
         .describe('By the first name of a home directory: "/invoices/alice" is "alice" in the storage "invoices".'),
       roles: z.array(role).min(1).describe('What the "Role" of a user gives it.'),
     })

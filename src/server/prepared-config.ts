@@ -45,8 +45,7 @@ export interface PreparedConfig {
  */
 export function prepareConfig(loaded: LoadedConfig, passphrases?: HostKeyPassphrases): PreparedConfig {
   const { config, file } = loaded;
-  const directories = [BUILT_IN_POLICIES, ...config.policyDirectories];
-  const { catalogue, warnings } = loadPoliciesFor(config.securityPolicy, directories);
+  const { catalogue, warnings } = loadPoliciesFor(config.securityPolicy, policyDirectories(config));
   const policy = catalogue.require(config.securityPolicy, file, '$.securityPolicy');
   checkFipsMode(config.fips, policy, cryptoModule(), file, '$.fips');
   checkComputable(policy, file, '$.securityPolicy');
@@ -62,6 +61,11 @@ export function prepareConfig(loaded: LoadedConfig, passphrases?: HostKeyPassphr
     ...{ loaded, catalogue, policy, hostKeys, hostCertificates: certificates.hostCertificates, users, revokedKeys },
     warnings: [...loaded.warnings, ...warnings, ...certificates.warnings],
   };
+}
+
+/** Where the policies are that a configuration may name. */
+export function policyDirectories(config: Pick<Config, 'policyDirectories'>): readonly string[] {
+  return [BUILT_IN_POLICIES, ...config.policyDirectories];
 }
 
 /**

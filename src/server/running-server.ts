@@ -100,6 +100,12 @@ export class RunningServer {
     return this.listener.endRevoked({ users, config, revokedKeys: this.#revokedKeys });
   }
 
+  /** What `find` of the users answers has changed: as `endRevoked`, with all else as it is in force. */
+  usersChanged(): Promise<void> {
+    const { users, loaded } = this.#prepared;
+    return this.listener.endRevoked({ users, config: loaded.config, revokedKeys: this.#revokedKeys });
+  }
+
   /** Looks for changed policy files now, without waiting for the system to report them. */
   checkPolicies(): void {
     this.#watcher.check();

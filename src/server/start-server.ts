@@ -40,7 +40,7 @@ export interface ServerParts {
   readonly admission?: Admission & Partial<NameSharing>;
   /** Nothing is counted without it. */
   readonly metrics?: Metrics | undefined;
-  /** Whose events it publishes; by default an id of its own for this start. */
+  /** Whose events it publishes; by default an id of its own for this start. Whoever gives one subscribes to them. */
   readonly id?: string;
   /** By default the server opens the configured store, which is its own. */
   readonly shared?: SharedStorage | undefined;
@@ -63,7 +63,7 @@ export async function startServer(
   { log, admission, metrics, id, shared }: ServerParts,
 ): Promise<RunningServer> {
   const server = id ?? newServerId();
-  const detach = attachSubscribers(server, log, metrics);
+  const detach = id === undefined ? attachSubscribers(server, log, metrics) : () => undefined;
   try {
     return await start(server, prepared, {
       admission: admission ?? ownAdmission(prepared),

@@ -18,6 +18,7 @@ export interface PathRules {
   allows(permission: Permission, path: StorePath): boolean;
   /** Whether `permission` is given at every path in the directory, however deep. */
   allowsEverywhereIn(permission: Permission, directory: StorePath): boolean;
+  allowsRmdir(directory: StorePath): boolean;
   /** Whether the user may ask what is there. */
   maySee(path: StorePath): boolean;
 }

@@ -182,6 +182,7 @@ export class UserView {
   async rmdir(path: ClientPath): Promise<void> {
     await this.#links.follow(path, { followSymlinks: false }, async (at) => {
       const location = this.#locateMovable(at, 'delete');
+      if (location.directory.rules?.allowsRmdir(location.path) === false) throw new NotAllowed('delete', at);
       await location.directory.store.rmdir(location.path);
     });
   }
