@@ -191,7 +191,7 @@ export const PEERS = {
   'node-fips': {
     home: 'sid',
     program: 'node',
-    versions: { from: '22.12' },
+    versions: { from: '22.13' },
     versionArguments: ['--version'],
     pattern: /v(\S+)/,
   },
