@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { listenerTls } from './listener-tls.ts';
 
 /** A host of this machine only: what goes there is seen by nobody else. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 

@@ -80,7 +80,7 @@ export class RunningServer {
     const { config: before } = this.#prepared.loaded;
     const { config } = prepared.loaded;
     await prepareKexMethods(prepared.policy.algorithms.kex);
-    for (const setting of ['listen', 'storage', 'workers', 'log', 'metrics'] as const) {
+    for (const setting of ['listen', 'storage', 'workers', 'log', 'metrics', 'management'] as const) {
       if (isDeepStrictEqual(before[setting], config[setting])) continue;
       publish({ type: 'config.needs-restart', server: this.id, setting });
     }
