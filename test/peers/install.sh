@@ -21,6 +21,7 @@ HOST_PACKAGES=(
   ceph-mon ceph-osd radosgw ceph-common
   tshark lftp sshfs
   libwrap0    # sshd links to it
+  awscli python3-boto3
   mmdebstrap
 )
 SID_PACKAGES=(

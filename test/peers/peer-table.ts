@@ -181,6 +181,19 @@ export const PEERS = {
     ...python('moto_server', 'import moto, moto.server\nprint(moto.__version__)'),
     versionProgram: 'python3',
   },
+  // 1.27 and 2.9 are Debian's of 2023: older ones do not know all that the tests send.
+  'aws-cli': {
+    home: 'machine',
+    program: 'aws',
+    versions: { from: '1.27', below: '3' },
+    versionArguments: ['--version'],
+    pattern: /^aws-cli\/(\S+)/m,
+  },
+  boto3: {
+    home: 'machine',
+    versions: { from: '1.26', below: '2' },
+    ...python('python3', 'import boto3\nprint(boto3.__version__)'),
+  },
   'docker-compose': {
     home: 'sid',
     program: 'docker-compose',

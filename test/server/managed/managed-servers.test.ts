@@ -104,7 +104,7 @@ test('two servers have users of their own; one that stops hinders no other', asy
   await expect(site.login(portB, 'alice', KEY)).rejects.toThrow(refusedLogin);
   await site.changeServer(A, { wanted: 'OFFLINE' });
   expect(await answers(portA)).toBe(false);
-  await until('the server to be OFFLINE', () => site.servers.stateOf(A) === 'OFFLINE');
+  await until(() => site.servers.stateOf(A) === 'OFFLINE', 'the server is OFFLINE');
   await site.login(portB, 'bob', OTHER);
   await site.changeServer(A, { wanted: 'ONLINE' });
   expect(site.servers.stateOf(A)).toBe('ONLINE');
@@ -157,7 +157,7 @@ describe('a session ends, and no other begins,', () => {
       await site.putUser(A, 'alice', [KEY]);
       const client = await site.login(port, 'alice', KEY);
       await change();
-      await until('the end of the session', () => client.ended);
+      await until(() => client.ended, 'the session ends');
       await expect(site.login(port, 'alice', KEY)).rejects.toThrow(refusedLogin);
     });
   }
@@ -169,7 +169,7 @@ describe('a session ends, and no other begins,', () => {
     const Value = new Date(Date.now() + 1500).toISOString();
     await site.putUser(A, 'alice', [KEY], {}, [{ Key: 'latticeport:expires', Value }]);
     const client = await site.login(port, 'alice', KEY);
-    await until('the end of the session', () => client.ended);
+    await until(() => client.ended, 'the session ends');
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(Value));
   });
 
@@ -181,7 +181,7 @@ describe('a session ends, and no other begins,', () => {
     const client = await site.login(port, 'alice', KEY);
     const [session] = site.servers.sessions();
     expect(site.servers.endSession(session?.sessionId ?? '')).toBe(true);
-    await until('the end of the session', () => client.ended);
+    await until(() => client.ended, 'the session ends');
     expect(site.servers.endSession(session?.sessionId ?? '')).toBe(false);
   });
 });
