@@ -11,7 +11,7 @@ import { ConfigError, jsonPathOf, quoted, type ConfigProblem } from './config-er
 import { fipsObjection } from './fips-rules.ts';
 import { nearestNames } from './nearest-names.ts';
 import { MAX_POLICY_FILE_BYTES, policyFileSchema, type PolicyFile } from './policy-schema.ts';
-import { DEFAULT_HOST_KEY_ALGORITHMS, type SecurityPolicy } from './security-policy.ts';
+import { DEFAULT_HOST_KEY_ALGORITHMS, DEFAULT_PROTOCOLS, type SecurityPolicy } from './security-policy.ts';
 
 /** The four SSH lists of a policy file: key in the file, what a name in it is called, and the table it is looked up in. */
 const LISTS = [
@@ -57,6 +57,8 @@ export function parsePolicy(file: string, text: string): SecurityPolicy {
       macs: Object.freeze(policy.SshMacs),
       hostKeys: Object.freeze(policy.SshHostKeyAlgorithms ?? [...DEFAULT_HOST_KEY_ALGORITHMS]),
     }),
+    protocols: Object.freeze(policy.Protocols ?? DEFAULT_PROTOCOLS),
+    tlsCiphers: Object.freeze(policy.TlsCiphers ?? []),
     groupExchangeMinBits: parsed.data.GroupExchangeMinBits ?? GEX_MIN_BITS,
   });
 }

@@ -12,6 +12,9 @@ export interface SecurityPolicy {
   /** "documented", "derived …", "reconstructed", or who wrote it; empty where the file does not say. */
   readonly origin: string;
   readonly algorithms: AlgorithmLists;
+  /** What the service's page prints of the policy beside SSH; used nowhere, and shown by the management API. */
+  readonly protocols: readonly ('SFTP' | 'FTPS')[];
+  readonly tlsCiphers: readonly string[];
   /** The least group that group exchange gives out, in bits. */
   readonly groupExchangeMinBits: number;
 }
@@ -28,3 +31,6 @@ export const DEFAULT_HOST_KEY_ALGORITHMS = [
   'ecdsa-sha2-nistp521',
   'ssh-ed25519',
 ] as const;
+
+/** What a policy is for that does not say. */
+export const DEFAULT_PROTOCOLS: SecurityPolicy['protocols'] = ['SFTP'];

@@ -21,6 +21,8 @@ describe('a sound policy file', () => {
         macs: ['hmac-sha2-256-etm@openssh.com'],
         hostKeys: ['ssh-ed25519'],
       },
+      protocols: ['SFTP'],
+      tlsCiphers: [],
       groupExchangeMinBits: 2048,
     });
     expect(Object.isFrozen(policy) && Object.isFrozen(policy.algorithms.kex)).toBe(true);
