@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { ConfigError } from '../policy/config-error.ts';
 import { VERSION } from '../server/version.ts';
+import { registerAccessKeyCommands } from './access-key/access-key-commands.ts';
 import { registerCheckConfigCommand } from './check-config-command.ts';
 import { CliError } from './cli-error.ts';
 import { registerCompletionCommand } from './completion/completion-command.ts';
@@ -32,6 +33,7 @@ registerServeCommand(program);
 registerSftpStdioCommand(program);
 registerKeygenCommand(program);
 registerHashPasswordCommand(program);
+registerAccessKeyCommands(program);
 registerCheckConfigCommand(program);
 registerPolicyCommands(program);
 registerDoctorCommand(program);

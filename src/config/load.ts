@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ConfigError } from '../policy/config-error.ts';
 import { describeIssue } from './describe-issue.ts';
 import { openSecrets } from './open-secrets.ts';
-import type { Config, MetricsConfig, StorageConfig } from './schema.ts';
+import type { Config, ManagementConfig, MetricsConfig, StorageConfig } from './schema.ts';
 import { configSchema } from './schema.ts';
 
 /** A validated configuration; relative paths in it have been resolved against the file's folder. */
@@ -14,6 +14,11 @@ export interface LoadedConfig {
   readonly file: string;
   /** What does not stop a start, and should be looked at. */
   readonly warnings: readonly ConfigError[];
+  /**
+   * Whether it describes a server of its own, as it must where it has no `management`. Where not, its host keys and users are
+   * none, and its storage stands for nothing.
+   */
+  readonly describesServer: boolean;
 }
 
 /** Reads, parses, validates. Throws ConfigError that names the file, the JSON path and what was expected. */
@@ -38,15 +43,32 @@ export function parseConfig(text: string, file: string): LoadedConfig {
   } catch (error) {
     throw new ConfigError(file, '$', `not valid JSON: ${(error as Error).message}`);
   }
-  const result = configSchema.safeParse(json);
+  const managedOnly = isManagedOnly(json);
+  const result = configSchema.safeParse(managedOnly ? Object.assign({}, json, NO_SERVER) : json);
   if (!result.success) throw schemaError(file, result.error, json);
-  return { config: resolvePaths(result.data, path.dirname(path.resolve(file))), file, warnings: [] };
+  const config = resolvePaths(result.data, path.dirname(path.resolve(file)));
+  return {
+    config: managedOnly ? { ...config, hostKeys: [] } : config,
+    ...{ file, warnings: [], describesServer: !managedOnly },
+  };
+}
+
+/** What a server of the file needs, for a file that describes none. */
+const NO_SERVER = { hostKeys: ['none'], storage: { type: 'memory' } } as const;
+
+/** Whether all servers are made by the management API: the file has nothing that only a server of its own has. */
+function isManagedOnly(json: unknown): boolean {
+  if (typeof json !== 'object' || json === null || Array.isArray(json) || !('management' in json)) return false;
+  return !['hostKeys', 'storage', 'users'].some((setting) => setting in json);
 }
 
 /** The JSON Schema that editors use; `$schema` in a configuration may point to it. */
 export function configJsonSchema(): Record<string, unknown> {
+  const { required: _, ...schema } = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' });
   return {
-    ...z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }),
+    ...schema,
+    // A server of the file, or servers that are made while it runs, or both.
+    anyOf: [{ required: ['hostKeys', 'storage'] }, { required: ['management'] }],
     title: 'Latticeport configuration',
   };
 }
@@ -73,6 +95,21 @@ function resolvePaths(config: Config, folder: string): Config {
     ),
     storage: resolveStorage(config.storage, absolute),
     ...(config.metrics !== undefined && { metrics: resolveMetrics(config.metrics, absolute) }),
+    ...(config.management !== undefined && { management: resolveManagement(config.management, absolute) }),
+  };
+}
+
+function resolveManagement(management: ManagementConfig, absolute: Resolve): ManagementConfig {
+  const { state, secretKeyFile, storages, listen } = management;
+  const resolved = Object.entries(storages).map(
+    ([name, storage]) => [name, resolveStorage(storage, absolute)] as const,
+  );
+  return {
+    ...management,
+    listen: resolveMetrics(listen, absolute),
+    state: state.type === 'sqlite' ? { ...state, file: absolute(state.file) } : state,
+    secretKeyFile: absolute(secretKeyFile),
+    storages: Object.fromEntries(resolved),
   };
 }
 

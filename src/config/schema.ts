@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { POST_QUANTUM_SETTINGS } from '../policy/post-quantum-setting.ts';
-import { TLS_POST_QUANTUM } from '../tls/groups.ts';
 import * as auth from '../auth/limits.ts';
 import * as connection from '../connection/limits.ts';
 import * as server from '../server/limits.ts';
@@ -10,6 +9,8 @@ import * as s3 from '../storage/s3/limits.ts';
 import * as transport from '../transport/limits.ts';
 import { bucketNameProblem } from './bucket-name.ts';
 import { DEFAULT_HOMES, homeProblems } from './home-directories.ts';
+import { listenerTls, tlsPostQuantum } from './listener-tls.ts';
+import { managementSchema } from './management-schema.ts';
 
 /** A limit as a room states it in its `limits.ts`, with its reason. */
 interface Limit {
@@ -42,6 +43,12 @@ const userName = z
 const requirement = z.union([z.boolean(), z.strictObject({ from: z.iso.date() })], {
   error: 'expected true, false or { "from": "2027-01-31" }',
 });
+
+const permissions = z
+  .union([z.enum(['read-only', 'read-write']), z.array(permission)], {
+    error: `expected "read-only", "read-write" or a list of ${permission.options.map((name) => `"${name}"`).join(', ')}`,
+  })
+  .default('read-write');
 
 const FROM = 'from: from 00:00 UTC of that date on; before, only say it. A user may have a setting of its own.';
 
@@ -80,11 +87,7 @@ const user = z
       .default('PATH')
       .describe('PATH: home is the root that the user sees. LOGICAL: the mappings are.'),
     homeDirectoryMappings: z.array(mapping).max(2000).default([]),
-    permissions: z
-      .union([z.enum(['read-only', 'read-write']), z.array(permission)], {
-        error: `expected "read-only", "read-write" or a list of ${permission.options.map((name) => `"${name}"`).join(', ')}`,
-      })
-      .default('read-write'),
+    permissions,
   })
   .transform((settings) => ({ ...settings, home: settings.home ?? DEFAULT_HOMES[settings.homeDirectoryType] }))
   .superRefine((settings, context) => {
@@ -123,13 +126,6 @@ const memoryStorage = z.strictObject({
   partialUploads: z.enum(['store', 'discard']).default('store'),
 });
 
-const tlsPostQuantum = z
-  .enum(TLS_POST_QUANTUM)
-  .default('prefer')
-  .describe(
-    'prefer: a post-quantum key exchange wherever the other end has one. require: the other end is refused without one.',
-  );
-
 const storageTls = z
   .strictObject({
     postQuantum: tlsPostQuantum,
@@ -147,25 +143,6 @@ const storageTls = z
       keyFile === undefined ? (['keyFile', 'certificateFile'] as const) : (['certificateFile', 'keyFile'] as const);
     context.addIssue({ code: 'custom', path: [missing], message: `is missing: "${given}" needs it` });
   });
-
-const metricsTls = z
-  .strictObject({
-    certificateFile: z
-      .string()
-      .min(1)
-      .describe('The certificate (PEM), followed by those between it and its authority.'),
-    keyFile: z.string().min(1).describe('Its private key (PEM).'),
-    postQuantum: tlsPostQuantum,
-    clientCaFile: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        'Certificates (PEM) of authorities: clients need a certificate of one of them. Default: they need none.',
-      ),
-  })
-  .optional()
-  .describe('HTTPS instead of HTTP. The files are read again when they change.');
 
 const s3Settings = z.strictObject({
   type: z.literal('s3'),
@@ -226,6 +203,8 @@ const s3Storage = s3Settings.superRefine(({ bucket, endpoint, tls }, context) =>
   context.addIssue({ code: 'custom', path: ['endpoint'], message: problem });
 });
 
+const storage = z.discriminatedUnion('type', [localStorage, s3Storage, memoryStorage]);
+
 const settings = z.strictObject({
   $schema: z.string().optional(),
   listen: listen.prefault({}),
@@ -277,7 +256,7 @@ const settings = z.strictObject({
       'true: refuse a login by a password or a classical key once the credential has been checked, and say what to do. ' +
         FROM,
     ),
-  storage: z.discriminatedUnion('type', [localStorage, s3Storage, memoryStorage]),
+  storage,
   users: z.array(user).default([]),
   auth: z
     .strictObject({
@@ -348,7 +327,7 @@ const settings = z.strictObject({
     .strictObject({
       host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
       port: z.int().min(0).max(65535).default(9464).describe('TCP port; 0 lets the system pick one.'),
-      tls: metricsTls,
+      tls: listenerTls,
     })
     .optional()
     .describe('Where /metrics, /healthz and /readyz are served over HTTP, or HTTPS. Default: nowhere.'),
@@ -365,22 +344,34 @@ const settings = z.strictObject({
     })
     .prefault({}),
   shutdown: z.strictObject({ drainSeconds: seconds(server.DRAIN_SECONDS) }).prefault({}),
+  management: managementSchema(storage, permissions)
+    .optional()
+    .describe('Servers and users that are made while it runs, by the management API. Default: none.'),
 });
 
 /** Every address of the machine, in either family. */
 const ANY_HOST: readonly string[] = ['0.0.0.0', '::'];
 
-export const configSchema = settings.refine(
-  ({ listen: ssh, metrics }) =>
-    metrics === undefined ||
-    metrics.port === 0 ||
-    metrics.port !== ssh.port ||
-    (![metrics.host, ...ANY_HOST].includes(ssh.host) && !ANY_HOST.includes(metrics.host)),
-  { path: ['metrics', 'port'], error: 'expected another port than that of "listen"' },
-);
+export const configSchema = settings
+  .refine(
+    ({ listen: ssh, metrics }) =>
+      metrics === undefined ||
+      metrics.port === 0 ||
+      metrics.port !== ssh.port ||
+      (![metrics.host, ...ANY_HOST].includes(ssh.host) && !ANY_HOST.includes(metrics.host)),
+    { path: ['metrics', 'port'], error: 'expected another port than that of "listen"' },
+  )
+  .refine(({ management, workers }) => management === undefined || workers === 1, {
+    path: ['workers'],
+    error:
+      'expected 1: servers of "management" are served by one process; more of them, on one PostgreSQL, share the work',
+  });
 
 export type Config = z.output<typeof configSchema>;
 export type UserConfig = Config['users'][number];
 export type StorageConfig = Config['storage'];
 export type S3StorageConfig = Extract<StorageConfig, { type: 's3' }>;
 export type MetricsConfig = NonNullable<Config['metrics']>;
+export type ManagementConfig = NonNullable<Config['management']>;
+/** What becomes of an owner and group that a client names. */
+export type OwnersSetting = StorageConfig['owners'];

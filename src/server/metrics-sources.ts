@@ -21,6 +21,7 @@ export function buildInfo(): BuildInfo {
   };
 }
 
+/** Of one server. Several may have a store and its windows together. */
 export interface MetricsSources {
   readonly listener: SshListener;
   readonly store: ObjectStore;
@@ -29,43 +30,73 @@ export interface MetricsSources {
   readonly sftpSessions: ReadonlySet<SftpSession>;
 }
 
-/** Lets the metrics look at what is open and held whenever somebody asks for them. */
-export function connectSources(metrics: Metrics, sources: MetricsSources): void {
-  const { listener, store, storage, windows, sftpSessions } = sources;
-  const { budgets, faultKinds, tlsGroups } = configuredStore(storage);
-  metrics.storage.knowsReasons(faultKinds);
-  for (const group of tlsGroups) metrics.storage.mayConnect(group, isPostQuantumGroup(group));
-  metrics.ssh.sessions = () => ({
-    authenticated: listener.sessions - listener.unauthenticated,
-    unauthenticated: listener.unauthenticated,
-  });
+/**
+ * Lets the metrics look at what is open and held whenever somebody asks for them: added up over the servers that there are
+ * then. `storages`: all that they may use. `stores`: those that are open, with their settings; by default those of the servers.
+ */
+export function connectSources(
+  metrics: Metrics,
+  storages: readonly StorageConfig[],
+  servers: () => readonly MetricsSources[],
+  stores: () => OpenStores = () => new Map(servers().map(({ store, storage }) => [store, storage])),
+): void {
+  for (const storage of storages) {
+    const { faultKinds, tlsGroups } = configuredStore(storage);
+    metrics.storage.knowsReasons(faultKinds);
+    for (const group of tlsGroups) metrics.storage.mayConnect(group, isPostQuantumGroup(group));
+  }
+  metrics.ssh.sessions = () => {
+    const sessions = { authenticated: 0, unauthenticated: 0 };
+    for (const { listener } of servers()) {
+      sessions.authenticated += listener.sessions - listener.unauthenticated;
+      sessions.unauthenticated += listener.unauthenticated;
+    }
+    return sessions;
+  };
   metrics.sftp.open = () => {
-    const open = { sessions: sftpSessions.size, handles: 0, requests: 0 };
-    for (const { openHandles, requestsInFlight } of sftpSessions) {
-      open.handles += openHandles;
-      open.requests += requestsInFlight;
+    const open = { sessions: 0, handles: 0, requests: 0 };
+    for (const { sftpSessions } of servers()) {
+      open.sessions += sftpSessions.size;
+      for (const { openHandles, requestsInFlight } of sftpSessions) {
+        open.handles += openHandles;
+        open.requests += requestsInFlight;
+      }
     }
     return open;
   };
-  metrics.storage.use = () => {
-    const memory: MemoryUse[] = [
-      { budget: 'receive-windows', usedBytes: windows.heldBytes, limitBytes: windows.totalBytes },
-    ];
-    const use = store.usage?.();
-    if (use !== undefined && budgets !== undefined) {
-      memory.push(
-        { budget: 'upload', usedBytes: use.uploadBytes, limitBytes: budgets.uploadBytes },
-        { budget: 'read-ahead', usedBytes: use.readBytes, limitBytes: budgets.readAheadBytes },
-      );
-    }
-    return {
-      memory,
-      uploadsWaiting: use?.uploadsWaiting ?? 0,
-      spoolBytes: use?.spoolBytes ?? 0,
-      openReads: use?.openReads ?? 0,
-      openWrites: use?.openWrites ?? 0,
-    };
+  metrics.storage.use = () => storageUse(servers(), stores());
+}
+
+type OpenStores = ReadonlyMap<ObjectStore, StorageConfig>;
+
+function storageUse(servers: readonly MetricsSources[], stores: OpenStores): ReturnType<Metrics['storage']['use']> {
+  const total = { uploadsWaiting: 0, spoolBytes: 0, openReads: 0, openWrites: 0 };
+  const memory = new Map<MemoryUse['budget'], MemoryUse>();
+  const add = (budget: MemoryUse['budget'], usedBytes: number, limitBytes: number): void => {
+    const before = memory.get(budget) ?? { budget, usedBytes: 0, limitBytes: 0 };
+    memory.set(budget, {
+      budget,
+      usedBytes: before.usedBytes + usedBytes,
+      limitBytes: before.limitBytes + limitBytes,
+    });
   };
+  for (const windows of new Set(servers.map((server) => server.windows))) {
+    add('receive-windows', windows.heldBytes, windows.totalBytes);
+  }
+  for (const [store, storage] of stores) {
+    const use = store.usage?.();
+    if (use === undefined) continue;
+    const { budgets } = configuredStore(storage);
+    if (budgets !== undefined) {
+      add('upload', use.uploadBytes, budgets.uploadBytes);
+      add('read-ahead', use.readBytes, budgets.readAheadBytes);
+    }
+    total.uploadsWaiting += use.uploadsWaiting;
+    total.spoolBytes += use.spoolBytes;
+    total.openReads += use.openReads;
+    total.openWrites += use.openWrites;
+  }
+  return { memory: [...memory.values()], ...total };
 }
 
 /** A method that is offered is shown before anybody uses it: then its first use is a step that alerts can see. */

@@ -32,6 +32,8 @@ export class Monitoring {
   serving: () => boolean = () => true;
   /** Whether the store has answered. */
   storageReady: () => boolean = () => true;
+  /** What is wrong while sessions and logins go on. */
+  remark: () => string | null = () => null;
 
   private constructor(metrics: Metrics, log: Logger, tls: TlsServerOptions | undefined) {
     this.metrics = metrics;
@@ -40,6 +42,7 @@ export class Monitoring {
       {
         metrics: () => this.text(),
         notReady: () => this.#notReady(),
+        remark: () => this.remark(),
         onError: (error) => {
           log.error({ event: 'metrics.failed', err: error }, 'metrics cannot be served');
         },

@@ -17,6 +17,7 @@ import { checkPostQuantum } from './insistence.ts';
 import { loadRevokedKeys } from './revoked-keys.ts';
 import type { RevokedKeyFiles } from './revoked-keys.ts';
 import { checkTls } from './tls-material.ts';
+import type { ServerUsers } from './users.ts';
 import { ConfiguredUsers } from './users.ts';
 
 /** The policies that come with the server. */
@@ -30,7 +31,7 @@ export interface PreparedConfig {
   readonly hostKeys: readonly PrivateKey[];
   /** Those that are valid when the configuration is read. */
   readonly hostCertificates: readonly HostCertificate[];
-  readonly users: ConfiguredUsers;
+  readonly users: ServerUsers;
   readonly revokedKeys: RevokedKeyFiles;
   /** What does not stop a start, and should be looked at. */
   readonly warnings: readonly ConfigError[];
@@ -44,8 +45,7 @@ export interface PreparedConfig {
  */
 export function prepareConfig(loaded: LoadedConfig, passphrases?: HostKeyPassphrases): PreparedConfig {
   const { config, file } = loaded;
-  const directories = [BUILT_IN_POLICIES, ...config.policyDirectories];
-  const { catalogue, warnings } = loadPoliciesFor(config.securityPolicy, directories);
+  const { catalogue, warnings } = loadPoliciesFor(config.securityPolicy, policyDirectories(config));
   const policy = catalogue.require(config.securityPolicy, file, '$.securityPolicy');
   checkFipsMode(config.fips, policy, cryptoModule(), file, '$.fips');
   checkComputable(policy, file, '$.securityPolicy');
@@ -61,6 +61,11 @@ export function prepareConfig(loaded: LoadedConfig, passphrases?: HostKeyPassphr
     ...{ loaded, catalogue, policy, hostKeys, hostCertificates: certificates.hostCertificates, users, revokedKeys },
     warnings: [...loaded.warnings, ...warnings, ...certificates.warnings],
   };
+}
+
+/** Where the policies are that a configuration may name. */
+export function policyDirectories(config: Pick<Config, 'policyDirectories'>): readonly string[] {
+  return [BUILT_IN_POLICIES, ...config.policyDirectories];
 }
 
 /**

@@ -7,6 +7,7 @@ import { watchPolicies } from '../policy/policy-watcher.ts';
 import type { SecurityPolicy } from '../policy/security-policy.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { CUT_OFF_MS } from './limits.ts';
+import type { MetricsSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { checkReplacement } from './prepared-config.ts';
 import type { RevokedKeys } from './revoked-keys.ts';
@@ -25,6 +26,10 @@ interface RunningParts {
   readonly prepared: PreparedConfig;
   readonly shared: SftpShared;
   readonly revokedKeys: RevokedKeys;
+  /** What the metrics of several servers add up. */
+  readonly sources: MetricsSources;
+  /** Closes the store where it is the server's own. */
+  readonly closeStore: () => Promise<void>;
   readonly environmentOf: (prepared: PreparedConfig) => SessionEnvironment;
   /** Ends the subscriptions to the server's events. */
   readonly detach: () => void;
@@ -39,6 +44,8 @@ export class RunningServer {
   readonly listener: SshListener;
   /** Whether the store has answered. */
   readonly readiness: StoreReadiness;
+  readonly sources: MetricsSources;
+  readonly #closeStore: () => Promise<void>;
   readonly #shared: SftpShared;
   readonly #revokedKeys: RevokedKeys;
   readonly #environmentOf: RunningParts['environmentOf'];
@@ -53,6 +60,8 @@ export class RunningServer {
     this.store = parts.store;
     this.listener = parts.listener;
     this.readiness = parts.readiness;
+    this.sources = parts.sources;
+    this.#closeStore = parts.closeStore;
     this.#prepared = parts.prepared;
     this.#shared = parts.shared;
     this.#revokedKeys = parts.revokedKeys;
@@ -71,7 +80,7 @@ export class RunningServer {
     const { config: before } = this.#prepared.loaded;
     const { config } = prepared.loaded;
     await prepareKexMethods(prepared.policy.algorithms.kex);
-    for (const setting of ['listen', 'storage', 'workers', 'log', 'metrics'] as const) {
+    for (const setting of ['listen', 'storage', 'workers', 'log', 'metrics', 'management'] as const) {
       if (isDeepStrictEqual(before[setting], config[setting])) continue;
       publish({ type: 'config.needs-restart', server: this.id, setting });
     }
@@ -89,6 +98,12 @@ export class RunningServer {
   endRevoked({ users, loaded: { config }, revokedKeys }: PreparedConfig): Promise<void> {
     this.#revokedKeys.use(revokedKeys);
     return this.listener.endRevoked({ users, config, revokedKeys: this.#revokedKeys });
+  }
+
+  /** What `find` of the users answers has changed: as `endRevoked`, with all else as it is in force. */
+  usersChanged(): Promise<void> {
+    const { users, loaded } = this.#prepared;
+    return this.listener.endRevoked({ users, config: loaded.config, revokedKeys: this.#revokedKeys });
   }
 
   /** Looks for changed policy files now, without waiting for the system to report them. */
@@ -119,7 +134,7 @@ export class RunningServer {
     for (const session of this.#shared.sessions) session.cutOff();
     const inTime = await within(
       CUT_OFF_MS,
-      this.#filesLetGo().then(() => this.store.close()),
+      this.#filesLetGo().then(() => this.#closeStore()),
     );
     if (!inTime) publish({ type: 'server.stop-overdue', server: this.id, sessions: this.#shared.sessions.size });
     publish({ type: 'server.stopped', server: this.id, cutOff });

@@ -6,6 +6,7 @@ import { describeCertificate } from '../auth/tried-key.ts';
 import { Connection } from '../connection/connection.ts';
 import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
 import { publicRandomBytes } from '../crypto/random-pool.ts';
+import type { SessionFacts } from '../management/server-control.ts';
 import { looksPostQuantum } from '../policy/pq-names.ts';
 import { describeKex } from '../policy/session-kex.ts';
 import { DISCONNECT_REASON, SshDisconnect, unexpectedMessage } from '../transport/disconnect.ts';
@@ -61,6 +62,8 @@ export class Session implements TransportHandler {
   #earlyRequests = 0;
   #revoked = false;
   #hostKeyAlgorithm = '';
+  /** Of the last key exchange. */
+  #kex: string | null = null;
   /** Of the last key exchange. */
   #postQuantum = false;
 
@@ -121,6 +124,23 @@ export class Session implements TransportHandler {
     return this.#phase.name === 'open' ? this.#phase.credential : null;
   }
 
+  /** What an operator is told of it. */
+  get facts(): SessionFacts {
+    const { sessionId, server, user } = this.#events.identity;
+    return {
+      ...{
+        sessionId,
+        serverId: server,
+        remoteAddress: this.remoteAddress,
+        connectedAt: this.#startedAt,
+        kex: this.#kex,
+      },
+      userName: this.authenticated ? user : null,
+      clientVersion: this.#transport.peerVersion,
+      postQuantum: this.#kex === null ? null : this.#postQuantum,
+    };
+  }
+
   /** The user may not log in any more: what is open has `seconds` to be brought to its end. */
   revoke(reason: Revocation, seconds: number): void {
     if (this.#phase.name !== 'open' || this.#revoked) return;
@@ -149,6 +169,7 @@ export class Session implements TransportHandler {
     );
     this.#postQuantum = kex.family === 'pq-hybrid';
     this.#hostKeyAlgorithm = info.negotiated.hostKey;
+    this.#kex = info.negotiated.kex;
     if (info.number > 1) {
       this.#events.publish({ type: 'session.rekeyed', kex, number: info.number });
       return;

@@ -11,7 +11,6 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { UserView } from '../vfs/user-view.ts';
 import type { DescriptorShares, FileDescriptors } from './descriptors.ts';
 import type { SessionPublisher } from './session-publisher.ts';
-import { viewOf } from './user-views.ts';
 import type { User } from './users.ts';
 
 /** What there is once in a server, whichever configuration a session began with. */
@@ -71,7 +70,7 @@ export class SftpSessions {
           writeBytesInFlight: limits.writeBytesInFlight,
           openHandles: limits.openFilesPerSession,
         },
-        owners: this.#config.storage.owners,
+        owners: user.owners ?? this.#config.storage.owners,
         observer: observerFor(events),
         readBudget,
         descriptors: {
@@ -136,7 +135,7 @@ export class SftpSessions {
   #viewOf(user: User): { view: UserView; ready: Promise<void> } {
     const known = this.#views.get(user);
     if (known !== undefined) return known;
-    const view = viewOf(user.settings, this.#store);
+    const view = user.viewOf(this.#store);
     const made = { view, ready: view.prepare() };
     // A failure is tried again at the next login.
     made.ready.catch(() => this.#views.delete(user));

@@ -2,6 +2,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { publish } from '../events/event-channels.ts';
 import type { RefusalReason } from '../events/server-event.ts';
+import type { SessionFacts } from '../management/server-control.ts';
 import { DISCONNECT_REASON } from '../transport/disconnect.ts';
 import type { Admission } from './admission.ts';
 import { sourceOf } from './connection-throttle.ts';
@@ -44,6 +45,18 @@ export class SshListener {
   /** Those of them that have not logged in. */
   get unauthenticated(): number {
     return this.#unauthenticated.size;
+  }
+
+  /** Those that are open now. */
+  get sessionFacts(): readonly SessionFacts[] {
+    return [...this.#sessions].map(({ facts }) => facts);
+  }
+
+  /** Ends a session, whatever it does. Whether there was one. */
+  endSession(sessionId: string): boolean {
+    const session = [...this.#sessions].find(({ facts }) => facts.sessionId === sessionId);
+    session?.end(DISCONNECT_REASON.BY_APPLICATION, 'ended by the operator');
+    return session !== undefined;
   }
 
   /** New connections use it; those that are there keep what they began with. */

@@ -29,6 +29,7 @@ import { SshListener } from './ssh-listener.ts';
 import { configuredStore, openStore } from './store.ts';
 import { publishedStoreEvents } from './store-events.ts';
 import { checkStore, StoreReadiness } from './store-readiness.ts';
+import type { StoreBudgets } from './stores/configured-store.ts';
 import { attachSubscribers } from './subscribers.ts';
 import { SSH_VERSION } from './version.ts';
 import type { NameSharing } from './workers/worker-lanes.ts';
@@ -39,6 +40,18 @@ export interface ServerParts {
   readonly admission?: Admission & Partial<NameSharing>;
   /** Nothing is counted without it. */
   readonly metrics?: Metrics | undefined;
+  /** Whose events it publishes; by default an id of its own for this start. Whoever gives one subscribes to them. */
+  readonly id?: string;
+  /** By default the server opens the configured store, which is its own. */
+  readonly shared?: SharedStorage | undefined;
+}
+
+/** What several servers of a process use together. Whoever has opened it closes it, and tells the metrics of it. */
+export interface SharedStorage {
+  /** As the configured storage describes it: of users whose view names no other. */
+  readonly store: ObjectStore;
+  readonly windows: ReceiveWindows;
+  readonly files: FileDescriptors;
 }
 
 /**
@@ -47,15 +60,16 @@ export interface ServerParts {
  */
 export async function startServer(
   prepared: PreparedConfig,
-  { log, admission, metrics }: ServerParts,
+  { log, admission, metrics, id, shared }: ServerParts,
 ): Promise<RunningServer> {
-  const server = newServerId();
-  const detach = attachSubscribers(server, log, metrics);
+  const server = id ?? newServerId();
+  const detach = id === undefined ? attachSubscribers(server, log, metrics) : () => undefined;
   try {
     return await start(server, prepared, {
       admission: admission ?? ownAdmission(prepared),
       metrics,
       detach,
+      shared,
     });
   } catch (error) {
     detach();
@@ -68,22 +82,19 @@ interface Surroundings {
   readonly metrics: Metrics | undefined;
   /** Ends the subscriptions to the server's events. */
   readonly detach: () => void;
+  readonly shared: SharedStorage | undefined;
 }
 
 async function start(
   server: string,
   prepared: PreparedConfig,
-  { admission, metrics, detach }: Surroundings,
+  { admission, metrics, detach, shared: given }: Surroundings,
 ): Promise<RunningServer> {
-  const { config, file } = prepared.loaded;
+  const { config } = prepared.loaded;
   await prepareKexMethods(prepared.policy.algorithms.kex);
-  const unreachable = await checkStore(prepared.loaded);
-  const store = await openStore(config.storage, file, publishedStoreEvents(server));
-  const { identity, budgets } = configuredStore(config.storage);
-  if (identity !== undefined) admission.share?.(StoreRegistry.of(store), identity);
-  // What clients send ahead is memory of uploads too: its bound follows theirs, where they have one.
-  const windows = new ReceiveWindows(budgets === undefined ? undefined : Math.floor(budgets.uploadBytes / 4));
-  const shared: SftpShared = { sessions: new Set(), ending: new Set(), files: new FileDescriptors() };
+  const unreachable = given === undefined ? await checkStore(prepared.loaded) : null;
+  const { store, windows, files } = given ?? (await openOwn(server, prepared, admission));
+  const shared: SftpShared = { sessions: new Set(), ending: new Set(), files };
   const revokedKeys = new RevokedKeys(prepared.revokedKeys);
   const environmentOf = (current: PreparedConfig): SessionEnvironment => {
     const made = makeEnvironment(current, { server, store, admission, windows, shared, revokedKeys });
@@ -93,14 +104,13 @@ async function start(
   const environment = environmentOf(prepared);
   tellFewDescriptors(environment);
   const listener = new SshListener(environment, admission);
-  if (metrics !== undefined) {
-    connectSources(metrics, { listener, store, storage: config.storage, windows, sftpSessions: shared.sessions });
-  }
+  const sources = { listener, store, storage: config.storage, windows, sftpSessions: shared.sessions };
+  if (metrics !== undefined && given === undefined) connectSources(metrics, [config.storage], () => [sources]);
   let address: AddressInfo;
   try {
     address = await listener.listen(config.listen.host, config.listen.port);
   } catch (error) {
-    await store.close();
+    if (given === undefined) await store.close();
     throw error;
   }
   publish({
@@ -122,10 +132,27 @@ async function start(
   });
   const readiness = new StoreReadiness(server, config.storage, unreachable);
   return new RunningServer({
-    ...{ server, address, store, listener, readiness, prepared, shared, revokedKeys },
+    ...{ server, address, store, listener, readiness, prepared, shared, revokedKeys, sources },
+    closeStore: () => (given === undefined ? store.close() : Promise.resolve()),
     environmentOf,
     detach,
   });
+}
+
+async function openOwn(
+  server: string,
+  { loaded: { config, file } }: PreparedConfig,
+  admission: Surroundings['admission'],
+): Promise<SharedStorage> {
+  const store = await openStore(config.storage, file, publishedStoreEvents(server));
+  const { identity, budgets } = configuredStore(config.storage);
+  if (identity !== undefined) admission.share?.(StoreRegistry.of(store), identity);
+  return { store, windows: receiveWindows(budgets), files: new FileDescriptors() };
+}
+
+/** What clients send ahead is memory of uploads too: its bound follows theirs, where they have one. */
+export function receiveWindows(budgets: StoreBudgets | undefined): ReceiveWindows {
+  return new ReceiveWindows(budgets === undefined ? undefined : Math.floor(budgets.uploadBytes / 4));
 }
 
 function ownAdmission({ loaded }: PreparedConfig): Admission {

@@ -23,7 +23,7 @@ export function viewOf(user: UserConfig, store: ObjectStore): UserView {
   });
 }
 
-function permissionSet(permissions: UserConfig['permissions']): PermissionSet {
+export function permissionSet(permissions: UserConfig['permissions']): PermissionSet {
   if (permissions === 'read-only') return READ_ONLY;
   if (permissions === 'read-write') return READ_WRITE;
   return new Set(permissions);

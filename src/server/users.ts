@@ -1,14 +1,33 @@
 import { readFileSync } from 'node:fs';
 import type { Identity, IdentityProvider } from '../auth/identity.ts';
 import { decoyHash, parsePasswordHash, PasswordHashError } from '../auth/password-hash.ts';
-import type { Config, UserConfig } from '../config/schema.ts';
+import type { Config, OwnersSetting, UserConfig } from '../config/schema.ts';
 import type { PublicKey } from '../crypto/keys/key.ts';
 import { KeyFormatError } from '../crypto/keys/key.ts';
 import { parseAuthorizedKey } from '../crypto/keys/public-key.ts';
 import { ConfigError } from '../policy/config-error.ts';
+import type { RequirementSettings } from '../policy/post-quantum-requirement.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { UserView } from '../vfs/user-view.ts';
+import { viewOf } from './user-views.ts';
+
+/** A user of a server, wherever it comes from. */
+export interface User extends Identity {
+  /** The part of its settings that sessions ask for. */
+  readonly settings: RequirementSettings;
+  /** What it sees, in a view for one session or several. `store`: that of the server. */
+  viewOf(store: ObjectStore): UserView;
+  /** What becomes of owners that its clients name; by default as the storage of the server has it. */
+  readonly owners?: OwnersSetting;
+}
+
+/** Who may log in to a server. */
+export interface ServerUsers extends IdentityProvider<User> {
+  readonly size: number;
+}
 
 /** A user of the configuration, with its keys parsed. */
-export interface User extends Identity {
+export interface ConfiguredUser extends User {
   readonly settings: UserConfig;
 }
 
@@ -19,16 +38,16 @@ const FIPS_MIN_SALT_BYTES = 16;
  * Users as the configuration lists them. Throws ConfigError for keys and hashes that cannot be used; in FIPS mode, for
  * hashes that are not PBKDF2's, too.
  */
-export class ConfiguredUsers implements IdentityProvider<User> {
+export class ConfiguredUsers implements ServerUsers, IdentityProvider<ConfiguredUser> {
   /** As costly to check as the configured hashes. */
   readonly decoyHash: string;
-  readonly #users: ReadonlyMap<string, User>;
+  readonly #users: ReadonlyMap<string, ConfiguredUser>;
   /** By blob, in base64: those of the server and those of single users. */
   readonly #caKeys: ReadonlyMap<string, PublicKey>;
 
   constructor({ users, auth }: Pick<Config, 'users' | 'auth'>, file: string, fipsMode: boolean) {
     const shared = parseLines(auth.trustedUserCaKeys, file, '$.auth.trustedUserCaKeys');
-    const byName = new Map<string, User>();
+    const byName = new Map<string, ConfiguredUser>();
     users.forEach((settings, index) => {
       const at = `$.users[${index}]`;
       if (byName.has(settings.name))
@@ -49,7 +68,7 @@ export class ConfiguredUsers implements IdentityProvider<User> {
     return this.#caKeys.get(blob.toString('base64'));
   }
 
-  find(userName: string): Promise<User | null> {
+  find(userName: string): Promise<ConfiguredUser | null> {
     const user = this.#users.get(userName);
     return Promise.resolve(user === undefined || user.settings.disabled ? null : user);
   }
@@ -76,7 +95,7 @@ function parseUser(
   file: string,
   fipsMode: boolean,
   sharedCaKeys: readonly PublicKey[],
-): User {
+): ConfiguredUser {
   const publicKeys = parseLines(settings.publicKeys, file, `${at}.publicKeys`);
   const caKeys = [...sharedCaKeys, ...parseLines(settings.trustedCaKeys, file, `${at}.trustedCaKeys`)];
   const { setting, passwordHash } = passwordHashOf(settings, at, file);
@@ -94,6 +113,7 @@ function parseUser(
   }
   return {
     ...{ name, publicKeys, passwordHash, settings },
+    viewOf: (store) => viewOf(settings, store),
     ...(caKeys.length > 0 && { certificates: { caKeys, principals } }),
   };
 }

@@ -20,6 +20,8 @@ export interface MetricsSource {
   metrics(): Promise<string>;
   /** Why no new sessions should be sent here, or null where they may. */
   notReady(): string | null;
+  /** What is wrong while new sessions may come all the same. */
+  remark?(): string | null;
   /** `metrics` failed. */
   onError(error: unknown): void;
   /** A client's TLS handshake failed: not more often than clients connect. */
@@ -164,7 +166,7 @@ export class MetricsServer {
         return said(200, 'ok');
       case '/readyz': {
         const reason = this.#source.notReady();
-        return reason === null ? said(200, 'ok') : said(503, reason);
+        return reason === null ? said(200, this.#source.remark?.() ?? 'ok') : said(503, reason);
       }
       case '/metrics':
         try {

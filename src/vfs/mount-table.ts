@@ -1,7 +1,7 @@
 import { StorageError, type ObjectStore, type StorePath } from '../storage/object-store.ts';
 import { isInside, joinStorePath } from '../storage/store-path.ts';
 import { normalizePath, ROOT, type ClientPath } from './client-path.ts';
-import type { PermissionSet } from './permissions.ts';
+import type { PathRules, PermissionSet } from './permissions.ts';
 
 /** One directory (or file) of a store, shown to the user at `entry`. */
 export interface LogicalDirectory {
@@ -12,6 +12,10 @@ export interface LogicalDirectory {
   readonly path: StorePath;
   /** What is allowed here; the user's own permissions where it is left out, never more than those. */
   readonly permissions?: PermissionSet;
+  /** What is allowed at single paths of it, beside that; everything where it is left out. */
+  readonly rules?: PathRules;
+  /** What is mapped is a file: nothing is there where the store has none. */
+  readonly isFile?: boolean;
 }
 
 /** A path that a store keeps. */

@@ -35,6 +35,8 @@ export interface UserViewOptions {
   readonly permissions: PermissionSet;
   /** For `~name` and the home-directory extension. */
   readonly userName?: string;
+  /** Times and modes that clients set are taken and not kept: SetStatOption ENABLE_NO_OP of Transfer Family. Default: false. */
+  readonly ignoresSetStat?: boolean;
 }
 
 /**
@@ -46,6 +48,7 @@ export class UserView {
   readonly home: ClientPath;
   readonly permissions: PermissionSet;
   readonly userName: string | undefined;
+  readonly ignoresSetStat: boolean;
   readonly #mounts: MountTable;
   readonly #links: LinkFollower;
   readonly #virtual = virtualDirectory(Math.floor(Date.now() / 1000));
@@ -60,6 +63,7 @@ export class UserView {
     this.#links = new LinkFollower(this.#mounts, (path, how) => this.#lookAt(path, how));
     this.permissions = options.permissions;
     this.userName = options.userName;
+    this.ignoresSetStat = options.ignoresSetStat ?? false;
     const home = options.home ?? ROOT;
     if (!home.startsWith('/')) throw new RangeError(`home is not an absolute path: ${home}`);
     this.home = normalizePath(home, ROOT);
@@ -93,8 +97,9 @@ export class UserView {
 
   /** Makes the mapped directories that a store does not have yet, with their parents. */
   async prepare(): Promise<void> {
-    for (const { store, path } of this.#mounts.directories) {
+    for (const { store, path, isFile = false } of this.#mounts.directories) {
       const segments = path === '' ? [] : path.split('/');
+      if (isFile) segments.pop();
       for (let depth = 1; depth <= segments.length; depth += 1) {
         const directory = joinStorePath(STORE_ROOT, segments.slice(0, depth).join('/'));
         try {
@@ -111,7 +116,10 @@ export class UserView {
   }
 
   async stat(path: ClientPath, options: { readonly followSymlinks: boolean }): Promise<Entry> {
-    return await this.#links.follow(path, options, (at) => this.#lookAt(at, { ...options, mayBeRecent: true }));
+    return await this.#links.follow(path, options, (at) => {
+      this.#requireSight(at);
+      return this.#lookAt(at, { ...options, mayBeRecent: true });
+    });
   }
 
   /** Starts a listing; its first entries are `.` and `..`. */
@@ -193,6 +201,7 @@ export class UserView {
   async rmdir(path: ClientPath): Promise<void> {
     await this.#links.follow(path, { followSymlinks: false }, async (at) => {
       const location = this.#locateMovable(at, 'delete');
+      if (location.directory.rules?.allowsRmdir(location.path) === false) throw new NotAllowed('delete', at);
       await location.directory.store.rmdir(location.path);
     });
   }
@@ -211,6 +220,7 @@ export class UserView {
         await this.#lookAt(realFrom, { followSymlinks: false });
         throw new StorageError('failure', 'A directory cannot move into itself.');
       }
+      await this.#requireMove(source, target);
       if (source.directory.store === target.directory.store) {
         await source.directory.store.rename(source.path, target.path, options);
         return;
@@ -224,6 +234,7 @@ export class UserView {
     change: AttributeChange,
     options: { readonly followSymlinks: boolean },
   ): Promise<void> {
+    if (this.ignoresSetStat) return;
     await this.#links.follow(path, options, async (at) => {
       const location = this.#locateWritable(at, 'setAttributes');
       await location.directory.store.setAttributes(location.path, change, options);
@@ -271,6 +282,7 @@ export class UserView {
 
   async readlink(path: ClientPath): Promise<string> {
     return await this.#links.follow(path, { followSymlinks: false }, async (at) => {
+      this.#requireSight(at);
       const location = this.#locateStored(at);
       const target = await location.directory.store.readlink(location.path);
       return clientLinkTarget(target, location, this.#mounts);
@@ -302,7 +314,8 @@ export class UserView {
       return await location.directory.store.stat(location.path, options);
     } catch (error) {
       // A mapped directory is there even while its prefix is empty, and so is the parent of one.
-      if (isNotFound(error) && (location.isMountPoint || this.#mounts.hasEntriesBelow(path))) return this.#virtual;
+      const isMapped = location.isMountPoint && location.directory.isFile !== true;
+      if (isNotFound(error) && (isMapped || this.#mounts.hasEntriesBelow(path))) return this.#virtual;
       throw error;
     }
   }
@@ -322,8 +335,29 @@ export class UserView {
   }
 
   #allows(permission: Permission, location: Location): boolean {
-    const own = location.kind === 'store' ? location.directory.permissions : undefined;
-    return this.permissions.has(permission) && own?.has(permission) !== false;
+    if (!this.permissions.has(permission)) return false;
+    if (location.kind === 'virtual') return true;
+    const { permissions: own, rules } = location.directory;
+    return own?.has(permission) !== false && rules?.allows(permission, location.path) !== false;
+  }
+
+  #requireSight(path: ClientPath): void {
+    const location = this.#mounts.locate(path);
+    if (location.kind === 'virtual' || location.directory.rules?.maySee(location.path) !== false) return;
+    throw new NotAllowed('read', path);
+  }
+
+  /** Where rules are for single paths: what moves is read and deleted here and written there, a directory with all that is in it. */
+  async #requireMove(source: StoreLocation, target: StoreLocation): Promise<void> {
+    const { rules: leaving } = source.directory;
+    const { rules: arriving } = target.directory;
+    if (leaving === undefined && arriving === undefined) return;
+    const { kind } = await source.directory.store.stat(source.path, { followSymlinks: false });
+    const how = kind === 'directory' ? 'allowsEverywhereIn' : 'allows';
+    for (const permission of ['read', 'delete'] as const) {
+      if (leaving?.[how](permission, source.path) === false) throw new NotAllowed(permission, source.clientPath);
+    }
+    if (arriving?.[how]('write', target.path) === false) throw new NotAllowed('write', target.clientPath);
   }
 
   #locateStored(path: ClientPath): StoreLocation {

@@ -84,6 +84,18 @@ const NO_LIMITS = [
   'listen.port',
   'log.format',
   'log.level',
+  'management.account',
+  'management.listen.host',
+  'management.listen.port',
+  'management.listen.tls.postQuantum',
+  'management.region',
+  'management.roles[].permissions',
+  'management.secretKeyFile',
+  'management.servers.host',
+  'management.servers.ports.from',
+  'management.servers.ports.to',
+  'management.state',
+  'management.state:sqlite.file',
   'metrics.host',
   'metrics.port',
   'metrics.tls.postQuantum',
@@ -154,7 +166,13 @@ const isLimit = (value: unknown): value is Limit => typeof value === 'object' &&
 test('every default of the schema is the limit of a room, or is no limit', () => {
   expect([...defaults.keys()].sort()).toEqual([...Object.keys(SETTINGS), ...NO_LIMITS].sort());
   const numbers = [...defaults].filter(([, node]) => typeof node.default === 'number').map(([path]) => path);
-  expect(numbers.filter((path) => NO_LIMITS.includes(path))).toEqual(['listen.port', 'metrics.port']);
+  expect(numbers.filter((path) => NO_LIMITS.includes(path))).toEqual([
+    'listen.port',
+    'metrics.port',
+    'management.listen.port',
+    'management.servers.ports.from',
+    'management.servers.ports.to',
+  ]);
 });
 
 test.each(Object.entries(SETTINGS))('%s has the range and the default that its room states', (path, limit) => {

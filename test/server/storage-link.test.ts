@@ -90,6 +90,7 @@ const check = async (storage: S3StorageConfig) =>
     config: configSchema.parse({ hostKeys: ['x'], storage }),
     file: 'own.json',
     warnings: [],
+    describesServer: true,
   });
 
 async function open(storage: S3StorageConfig): Promise<ObjectStore> {

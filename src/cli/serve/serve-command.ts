@@ -12,7 +12,7 @@ import type { PreparedConfig } from '../../server/prepared-config.ts';
 import type { RunningServer } from '../../server/running-server.ts';
 import { startServer } from '../../server/start-server.ts';
 import { watchDescriptors } from '../../server/descriptors.ts';
-import { createMetrics, Monitoring } from '../../server/monitoring.ts';
+import { createMetrics } from '../../server/monitoring.ts';
 import { prepareConfig } from '../../server/prepared-config.ts';
 import type { PrimaryOptions } from '../../server/workers/primary.ts';
 import { Primary, workerCount, WorkerStartError } from '../../server/workers/primary.ts';
@@ -28,6 +28,8 @@ import { demoText } from './demo-text.ts';
 import type { Demo } from './first-start.ts';
 import { firstStart } from './first-start.ts';
 import { listenError } from './listen-error.ts';
+import { serveManaged } from './serve-managed.ts';
+import { countedReload, monitoredStop, startMonitoring } from './serve-monitoring.ts';
 import { exitAfter, ServeSignals } from './serve-signals.ts';
 
 const DEFAULT_CONFIG = 'latticeport.json';
@@ -59,26 +61,34 @@ export function registerServeCommand(program: Command): void {
       const file = configFile(options);
       const watcher = file === null ? null : new ConfigWatcher(file, () => reload());
       const passphrases = file === null ? new Map<string, string>() : await askForPassphrases(loadConfig(file));
-      const { prepared, demo } = prepare(options, passphrases);
+      const start = prepareStart(options, passphrases);
       const output = standardOutput();
-      const log = loggerOf(prepared, options, output);
-      logWarnings(prepared, log);
+      const log = loggerOf(start, options, output);
+      logWarnings(start, log);
       const signals = new ServeSignals(log);
       const reload = (): void => {
         log.info({ event: 'config.changed', file }, 'the configuration has changed');
         signals.reload();
       };
       /** The configuration as it is now, for a reload. */
-      const again = (): PreparedConfig => {
+      const read = (): Start => {
         watcher?.taken();
-        const changed = prepare(options, passphrases).prepared;
+        const changed = prepareStart(options, passphrases);
         logWarnings(changed, log);
         if (watcher !== null) watcher.enabled = changed.loaded.config.reload.watch;
         return changed;
       };
-      if (watcher !== null) watcher.enabled = prepared.loaded.config.reload.watch;
+      const again = (): PreparedConfig => ofServer(read());
+      if (watcher !== null) watcher.enabled = start.loaded.config.reload.watch;
       // Of the process that accepts the connections.
       watchDescriptors(log);
+      const { management } = start.loaded.config;
+      if (management !== undefined) {
+        await serveManaged({ ...start, management, again: read, output, log, signals });
+        return;
+      }
+      const { demo } = start;
+      const prepared = ofServer(start);
       if (workerCount(prepared.loaded.config.workers) > 1) {
         await serveAsPrimary(prepared, passphrases, again, demo, output, log, signals);
       } else {
@@ -87,7 +97,7 @@ export function registerServeCommand(program: Command): void {
     });
 }
 
-function loggerOf({ loaded }: PreparedConfig, { verbose = false }: ServeOptions, output: LogOutput): Logger {
+function loggerOf({ loaded }: Pick<Start, 'loaded'>, { verbose = false }: ServeOptions, output: LogOutput): Logger {
   return createLogger({ ...loaded.config.log, verbose }, output);
 }
 
@@ -95,17 +105,39 @@ function configFile({ config }: ServeOptions): string | null {
   return config ?? (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : null);
 }
 
-function prepare(
-  options: ServeOptions,
-  passphrases: HostKeyPassphrases,
-): { prepared: PreparedConfig; demo: Demo | null } {
+/** What a start goes by. */
+interface Start {
+  readonly loaded: LoadedConfig;
+  /** The server that the configuration describes; null where all are made while it runs. */
+  readonly prepared: PreparedConfig | null;
+  readonly demo: Demo | null;
+}
+
+function prepareStart(options: ServeOptions, passphrases: HostKeyPassphrases): Start {
   const file = configFile(options);
   const demo = file === null ? firstStart(process.cwd(), options.port ?? DEFAULT_PORT) : null;
   const loaded = demo?.loaded ?? loadConfig(file ?? DEFAULT_CONFIG);
-  return { prepared: prepareConfig(withPort(loaded, options.port), passphrases), demo };
+  if (!loaded.describesServer) return { loaded, prepared: null, demo };
+  const prepared = prepareConfig(withPort(loaded, options.port), passphrases);
+  return { loaded: prepared.loaded, prepared, demo };
 }
 
-function logWarnings({ warnings }: PreparedConfig, log: Logger): void {
+/** Of a configuration that describes one: throws ConfigError for another, which has come with a change of the file. */
+function ofServer({ loaded, prepared }: Start): PreparedConfig {
+  if (prepared !== null) return prepared;
+  throw new ConfigError(
+    loaded.file,
+    '$.management',
+    'the file describes no server of its own any more: this needs a restart',
+  );
+}
+
+function prepare(options: ServeOptions, passphrases: HostKeyPassphrases): PreparedConfig {
+  return ofServer(prepareStart(options, passphrases));
+}
+
+function logWarnings({ loaded, prepared }: Start, log: Logger): void {
+  const { warnings } = prepared ?? loaded;
   for (const { file, jsonPath, message } of warnings) log.warn({ event: 'config.warning', file, jsonPath }, message);
 }
 
@@ -117,7 +149,7 @@ async function serveAlone(
   log: Logger,
   signals: ServeSignals,
 ): Promise<void> {
-  const monitoring = await startMonitoring(prepared, output, log);
+  const monitoring = await startMonitoring(prepared.loaded, output, log);
   const server = await startServer(prepared, { log, metrics: monitoring?.metrics }).catch((error: unknown) => {
     throw listenError(error, prepared.loaded.config.listen) ?? error;
   });
@@ -139,7 +171,7 @@ async function serveAsPrimary(
   log: Logger,
   signals: ServeSignals,
 ): Promise<void> {
-  const monitoring = await startMonitoring(prepared, output, log);
+  const monitoring = await startMonitoring(prepared.loaded, output, log);
   const primary = new Primary(primaryOptions(prepared, passphrases), log, await meterFor(monitoring?.metrics));
   if (monitoring !== undefined) {
     monitoring.text = () => primary.metrics();
@@ -169,37 +201,6 @@ async function serveAsPrimary(
       primary.kill();
     },
   });
-}
-
-/** Before anything else, so that it can be asked for while the rest starts; undefined where it is not configured. */
-async function startMonitoring(
-  { loaded }: PreparedConfig,
-  output: LogOutput,
-  log: Logger,
-): Promise<Monitoring | undefined> {
-  const { metrics } = loaded.config;
-  if (metrics === undefined) return undefined;
-  const monitoring = await Monitoring.start(metrics, log, loaded.file).catch((error: unknown) => {
-    throw listenError(error, metrics, 'another "metrics.port"') ?? error;
-  });
-  monitoring.metrics.logLinesLost = () => output.linesLost;
-  return monitoring;
-}
-
-async function monitoredStop(monitoring: Monitoring | undefined, stop: () => Promise<unknown>): Promise<void> {
-  monitoring?.draining();
-  await stop();
-  monitoring?.close();
-}
-
-async function countedReload(metrics: Metrics | undefined, reload: () => Promise<void>): Promise<void> {
-  try {
-    await reload();
-    metrics?.configReload('reloaded');
-  } catch (error) {
-    metrics?.configReload('refused');
-    throw error;
-  }
 }
 
 async function meterFor(metrics: Metrics | undefined): Promise<WorkerMeter | undefined> {
@@ -235,7 +236,7 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   const link = new PrimaryLink({
     measure: async () => (await metrics?.snapshot()) ?? [],
     reloaded: () => {
-      if (running !== null) void endRevoked(running.server, () => prepare(options, passphrases).prepared, running.log);
+      if (running !== null) void endRevoked(running.server, () => prepare(options, passphrases), running.log);
     },
     retire: () => {
       finish('retire');
@@ -247,7 +248,7 @@ async function serveAsWorker(options: ServeOptions): Promise<void> {
   let listen: LoadedConfig['config']['listen'] | null = null;
   try {
     passphrases = await link.passphrases();
-    const { prepared } = prepare(options, passphrases);
+    const prepared = prepare(options, passphrases);
     ({ listen } = prepared.loaded.config);
     const output = standardOutput();
     const log = loggerOf(prepared, options, output).child({ worker: process.pid });

@@ -33,7 +33,7 @@ export async function setOpenFileAttributes(
     }
     await handle.file.truncate(size);
   }
-  if (Object.keys(change).length === 0) return;
+  if (Object.keys(change).length === 0 || context.view.ignoresSetStat) return;
   context.view.require('setAttributes', handle.path, handle.file);
   await handle.file.setAttributes(change);
 }

@@ -1,0 +1,164 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { LoadedConfig } from '../../config/load.ts';
+import type { ManagementConfig } from '../../config/schema.ts';
+import type { Operations } from '../../management/operation.ts';
+import { ApiListener } from '../../management/api-listener.ts';
+import { createOperations } from '../../management/operations/operations.ts';
+import { loadPoliciesFor } from '../../policy/policies-for.ts';
+import { CertificateFiles, certificateSignature } from '../../server/certificate-files.ts';
+import { ManagedServers } from '../../server/managed/managed-servers.ts';
+import { policyDirectories, type PreparedConfig } from '../../server/prepared-config.ts';
+import { listenerTls } from '../../server/tls-material.ts';
+import type { StateStore } from '../../state/state-store.ts';
+import type { LogOutput } from '../../telemetry/log-output.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { openManagedState } from '../open-managed-state.ts';
+import { listenError } from './listen-error.ts';
+import { countedReload, monitoredStop, startMonitoring } from './serve-monitoring.ts';
+import type { ServeSignals } from './serve-signals.ts';
+
+const AT = '$.management.listen.tls';
+
+export interface ManagedStart {
+  readonly loaded: LoadedConfig;
+  readonly management: ManagementConfig;
+  /** The server that the file describes, where it describes one. */
+  readonly prepared: PreparedConfig | null;
+  /** The configuration as it is now, for a reload. */
+  readonly again: () => { readonly loaded: LoadedConfig; readonly prepared: PreparedConfig | null };
+  readonly output: LogOutput;
+  readonly log: Logger;
+  readonly signals: ServeSignals;
+}
+
+/** `serve` with a section `management`: the state, the servers in it, the one of the file, and the API that changes them. */
+export async function serveManaged(start: ManagedStart): Promise<void> {
+  const { loaded, management, prepared, output, log, signals } = start;
+  const monitoring = await startMonitoring(loaded, output, log);
+  const state = await openManagedState(management, (file) => {
+    log.warn(
+      { event: 'state.key-made', file },
+      'the secrets of the state are encrypted with this new key: keep a copy',
+    );
+  });
+  watchState(state, log);
+  if (monitoring !== undefined) {
+    monitoring.remark = () => (state.reachable ? null : 'ok, but the state cannot be reached: nothing can be changed');
+  }
+  const otherPorts = [management.listen.port, loaded.config.metrics?.port ?? 0];
+  const servers = await ManagedServers.start({
+    ...{ loaded, management, state, log, otherPorts, fileServer: prepared, metrics: monitoring?.metrics },
+  }).catch((error: unknown) => {
+    throw listenError(error, loaded.config.listen) ?? error;
+  });
+  if (monitoring !== undefined) monitoring.storageReady = () => servers.ready;
+  const api = await startApi(start, state, servers);
+  monitoring?.ready();
+  const stop = async (): Promise<void> => {
+    // Nothing is changed any more that these servers would have to follow.
+    api.close();
+    await servers.stop();
+    await state.close();
+  };
+  signals.attach({
+    stop: () => monitoredStop(monitoring, stop),
+    reload: () => countedReload(monitoring?.metrics, () => reload(start, servers)),
+  });
+}
+
+/** The server of the file follows it; what the section says holds until a restart. */
+async function reload({ loaded: before, again, log }: ManagedStart, servers: ManagedServers): Promise<void> {
+  const { loaded, prepared } = again();
+  const { management } = loaded.config;
+  if (!isDeepStrictEqual(management, before.config.management)) {
+    log.warn({ event: 'config.needs-restart', setting: 'management' }, 'a change of "management" needs a restart');
+  }
+  if (loaded.describesServer !== before.describesServer) {
+    const setting = 'hostKeys';
+    log.warn({ event: 'config.needs-restart', setting }, 'a server of the file comes or goes with a restart');
+  } else if (prepared !== null) {
+    await servers.reloadFileServer(prepared);
+  }
+}
+
+async function startApi(
+  { loaded, management, log }: ManagedStart,
+  state: StateStore,
+  servers: ManagedServers,
+): Promise<{ close(): void }> {
+  const { listen } = management;
+  const { tls } = listen;
+  const signature = tls === undefined ? '' : certificateSignature(tls);
+  const listener = new ApiListener({
+    operations: operationsOf(loaded, management, state, servers),
+    accessKey: (id) => state.snapshot.accessKeys.get(id),
+    serverTags: (id) =>
+      id === servers.fileServer?.serverId ? servers.fileServer.server.tags : state.snapshot.servers.get(id)?.tags,
+    log,
+    tls: tls === undefined ? undefined : listenerTls(tls, loaded.file, AT),
+  });
+  const { address, port } = await listener.listen(listen.host, listen.port).catch((error: unknown) => {
+    throw listenError(error, listen, 'another "management.listen.port"') ?? error;
+  });
+  const url = `${tls === undefined ? 'http' : 'https'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+  log.info(
+    { event: 'management.listening', host: address, port, tls: tls !== undefined },
+    `the management API on ${url}`,
+  );
+  if (state.snapshot.accessKeys.size === 0) {
+    log.warn(
+      { event: 'management.no-access-key' },
+      'nobody can use the API: make a key with "latticeport access-key create"',
+    );
+  }
+  const files =
+    tls === undefined
+      ? undefined
+      : new CertificateFiles(
+          tls,
+          signature,
+          { configFile: loaded.file, jsonPath: AT },
+          {
+            onChange: (changed) => {
+              listener.useCertificate(changed);
+              log.info(
+                { event: 'management.certificate-reloaded', file: tls.certificateFile },
+                'new connections get it',
+              );
+            },
+            onProblem: ({ file, jsonPath, message }) => {
+              log.error(
+                { event: 'management.certificate-refused', file, jsonPath },
+                `${message}; the one before stays`,
+              );
+            },
+          },
+        );
+  return {
+    close: () => {
+      files?.close();
+      listener.close();
+    },
+  };
+}
+
+function operationsOf(
+  { config }: LoadedConfig,
+  { region, account }: ManagementConfig,
+  store: StateStore,
+  control: ManagedServers,
+): Operations {
+  const { catalogue } = loadPoliciesFor(config.securityPolicy, policyDirectories(config));
+  return createOperations({ store, control, policies: catalogue, region, account, now: Date.now });
+}
+
+function watchState(state: StateStore, log: Logger): void {
+  state.onReachable((reachable, problem) => {
+    if (reachable) log.info({ event: 'state.reachable' }, 'the state can be reached again');
+    else
+      log.error(
+        { event: 'state.unreachable', problem },
+        'the state cannot be reached: its last snapshot stays in force',
+      );
+  });
+}

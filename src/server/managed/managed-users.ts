@@ -1,0 +1,157 @@
+import type { LoginContext } from '../../auth/identity.ts';
+import { KeyFormatError, type PublicKey } from '../../crypto/keys/key.ts';
+import { parseAuthorizedKey } from '../../crypto/keys/public-key.ts';
+import { SettingRefused } from '../../management/server-control.ts';
+import type { UserRecord } from '../../state/records.ts';
+import { UserView } from '../../vfs/user-view.ts';
+import type { ServerUsers, User } from '../users.ts';
+import { PolicyRules } from './session-policy/policy-rules.ts';
+import type { Sights, UserSight } from './user-sight.ts';
+import { sightOf } from './user-sight.ts';
+import type { UserTagSettings } from './user-tags.ts';
+import { userTagSettings } from './user-tags.ts';
+
+/** A record, checked and parsed. */
+interface KnownUser {
+  readonly publicKeys: readonly PublicKey[];
+  readonly tags: UserTagSettings;
+  readonly sight: UserSight;
+  /** For every session, where the user's view does not depend on where the client is. */
+  readonly user: User;
+}
+
+/** By name. */
+type UserRecords = ReadonlyMap<string, UserRecord>;
+
+const NOBODY: UserRecords = new Map();
+
+/**
+ * The users of one server, as the newest snapshot of the state has them. A record is parsed when its user first logs in, and
+ * again when another has replaced it: a login costs the same with ten users and with ten thousand.
+ */
+export class ManagedUsers implements ServerUsers {
+  readonly #sights: Sights;
+  readonly #now: () => number;
+  /** A setting of the server: see `UserViewOptions`. */
+  readonly #ignoresSetStat: boolean;
+  readonly #known = new WeakMap<UserRecord, KnownUser>();
+  #records = NOBODY;
+
+  /** `now` in milliseconds since the epoch. */
+  constructor(sights: Sights, ignoresSetStat: boolean, records: UserRecords = NOBODY, now: () => number = Date.now) {
+    this.#sights = sights;
+    this.#ignoresSetStat = ignoresSetStat;
+    this.#records = records;
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  get records(): UserRecords {
+    return this.#records;
+  }
+
+  /** From now on these are the users. */
+  use(records: UserRecords = NOBODY): void {
+    this.#records = records;
+  }
+
+  /** Rejects with SettingRefused for a user that the configuration has no place for any more. */
+  find(userName: string, { remoteAddress }: LoginContext): Promise<User | null> {
+    return new Promise((resolve) => {
+      resolve(this.#find(userName, remoteAddress));
+    });
+  }
+
+  #find(userName: string, remoteAddress: string): User | null {
+    const record = this.#records.get(userName);
+    if (record === undefined) return null;
+    const known = this.#knownUser(record);
+    const { disabled, expiresAt } = known.tags;
+    if (disabled || (expiresAt !== null && expiresAt <= this.#now())) return null;
+    if (known.sight.policy?.asksForSource !== true) return known.user;
+    return userOf(userName, known, this.#ignoresSetStat, remoteAddress);
+  }
+
+  /** When the next of the users expires; null where none does. Milliseconds since the epoch. */
+  nextExpiry(): number | null {
+    const now = this.#now();
+    let next: number | null = null;
+    for (const { tags } of this.#records.values()) {
+      if (tags.length === 0) continue;
+      const { expiresAt } = tagsOrNone(tags);
+      if (expiresAt !== null && expiresAt > now && (next === null || expiresAt < next)) next = expiresAt;
+    }
+    return next;
+  }
+
+  #knownUser(record: UserRecord): KnownUser {
+    const known = this.#known.get(record);
+    if (known !== undefined) return known;
+    const parsed = parseUser(record, this.#sights);
+    const made = { ...parsed, user: userOf(record.userName, parsed, this.#ignoresSetStat, undefined) };
+    this.#known.set(record, made);
+    return made;
+  }
+}
+
+/** @throws SettingRefused where a member of the record cannot work on this installation */
+export function parseUser(record: Omit<UserRecord, 'revision'>, sights: Sights): Omit<KnownUser, 'user'> {
+  return {
+    publicKeys: record.keys.map(({ body }) => parseKey(body)),
+    tags: userTagSettings(record.tags),
+    sight: sightOf(record, sights),
+  };
+}
+
+function parseKey(body: string): PublicKey {
+  try {
+    return parseAuthorizedKey(body.trim());
+  } catch (error) {
+    if (!(error instanceof KeyFormatError)) throw error;
+    throw new SettingRefused('SshPublicKeyBody', `not a usable public key: ${error.message}`);
+  }
+}
+
+function tagsOrNone(tags: UserRecord['tags']): Pick<UserTagSettings, 'expiresAt'> {
+  try {
+    return userTagSettings(tags);
+  } catch (error) {
+    if (!(error instanceof SettingRefused)) throw error;
+    // Such a user cannot log in: there is nothing to end.
+    return { expiresAt: null };
+  }
+}
+
+function userOf(
+  name: string,
+  { publicKeys, tags, sight }: Omit<KnownUser, 'user'>,
+  ignoresSetStat: boolean,
+  sourceIp: string | undefined,
+): User {
+  const { areas, home, permissions, policy } = sight;
+  const [first] = areas;
+  return {
+    name,
+    publicKeys,
+    passwordHash: null,
+    settings: { requirePostQuantum: tags.requirePostQuantum },
+    ...(first === undefined ? {} : { owners: first.storage.settings.owners }),
+    viewOf: () =>
+      new UserView({
+        directories: areas.map(({ entry, bucket, storage, path, isFile }) => ({
+          entry,
+          store: storage.store,
+          path,
+          isFile,
+          ...(policy === null ? {} : { rules: new PolicyRules(policy, bucket, sourceIp) }),
+        })),
+        home,
+        permissions,
+        userName: name,
+        ignoresSetStat,
+      }),
+  };
+}

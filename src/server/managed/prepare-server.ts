@@ -1,0 +1,116 @@
+import type { LoadedConfig } from '../../config/load.ts';
+import type { ManagementConfig, StorageConfig } from '../../config/schema.ts';
+import { KeyFormatError, type PrivateKey } from '../../crypto/keys/key.ts';
+import { parsePrivateKey } from '../../crypto/keys/private-key.ts';
+import { SettingRefused } from '../../management/server-control.ts';
+import { ConfigError } from '../../policy/config-error.ts';
+import { loadPoliciesFor } from '../../policy/policies-for.ts';
+import type { HostKeyRecord, ServerSettings } from '../../state/records.ts';
+import { checkReplacement, policyDirectories, type PreparedConfig } from '../prepared-config.ts';
+import { loadRevokedKeys } from '../revoked-keys.ts';
+import type { ServerUsers } from '../users.ts';
+
+/** What belongs to the machine, for all servers of the API. */
+export interface ServersMachine {
+  readonly loaded: LoadedConfig;
+  readonly management: ManagementConfig;
+  /** Settings of the first of the storages: what servers ask of a storage in general. */
+  readonly storage: StorageConfig;
+}
+
+/** RFC 8332 and the model's host keys: shorter ones can be broken. */
+const MIN_RSA_BITS = 2048;
+
+/**
+ * A server of the API as a configuration, prepared: limits and the like are the machine's, the rest is the server's.
+ * @throws ConfigError for a policy that is not there or that its host keys cannot serve
+ */
+export function prepareServer(
+  { loaded, management, storage }: ServersMachine,
+  settings: ServerSettings,
+  port: number,
+  hostKeys: readonly HostKeyRecord[],
+  users: ServerUsers,
+): PreparedConfig {
+  const machine = loaded.config;
+  const { file } = loaded;
+  const config = {
+    ...machine,
+    listen: { host: management.servers.host, port },
+    // In the order in which they came: the first of a type is the one that signs, the others are announced.
+    hostKeys: hostKeys.map(({ hostKeyId }) => hostKeyId),
+    hostCertificates: [],
+    securityPolicy: settings.SecurityPolicyName ?? machine.securityPolicy,
+    storage,
+    users: [],
+    auth: {
+      ...machine.auth,
+      // As in Transfer Family: users of the service have keys only.
+      methods: ['publickey' as const],
+      trustedUserCaKeys: [],
+      banner: settings.PreAuthenticationLoginBanner ?? '',
+    },
+  };
+  const { catalogue, warnings } = loadPoliciesFor(config.securityPolicy, policyDirectories(config));
+  const policy = catalogue.require(config.securityPolicy, file, '$.securityPolicy');
+  const keys = hostKeys.map(({ privateKey }) => parsePrivateKey(privateKey));
+  checkReplacement(policy, config, keys);
+  return {
+    loaded: { config, file, warnings: [], describesServer: true },
+    ...{ catalogue, policy, users, warnings },
+    hostKeys: keys,
+    hostCertificates: [],
+    revokedKeys: loadRevokedKeys(config.auth.revokedKeys, file),
+  };
+}
+
+/** @throws SettingRefused for settings that no server of this installation can have */
+export function checkSettings(settings: ServerSettings): void {
+  const { Protocols, IdentityProviderType, EndpointType, ProtocolDetails, WorkflowDetails, Domain } = settings;
+  const other = Protocols?.find((protocol) => protocol !== 'SFTP');
+  if (other !== undefined) refuse('Protocols', `${other} is not supported by Latticeport: expected SFTP`);
+  if (IdentityProviderType !== undefined && IdentityProviderType !== 'SERVICE_MANAGED') {
+    refuse('IdentityProviderType', `${IdentityProviderType} is not supported by Latticeport: expected SERVICE_MANAGED`);
+  }
+  if (EndpointType !== undefined && EndpointType !== 'PUBLIC') {
+    refuse('EndpointType', `${EndpointType} is not supported by Latticeport: expected PUBLIC`);
+  }
+  if (Domain === 'EFS') refuse('Domain', 'EFS is not supported by Latticeport: expected S3, whatever the storage is');
+  if ((WorkflowDetails?.OnUpload ?? []).length + (WorkflowDetails?.OnPartialUpload ?? []).length > 0) {
+    refuse('WorkflowDetails', 'workflows are not supported by Latticeport');
+  }
+  const ports = ProtocolDetails?.SftpPorts ?? [];
+  if (ports.length > 1) refuse('ProtocolDetails.SftpPorts', 'a server has one port: expected one entry');
+  if (ports.some(({ CommunicationMode }) => CommunicationMode === 'CLIENT_TALK_FIRST')) {
+    refuse(
+      'ProtocolDetails.SftpPorts',
+      'CLIENT_TALK_FIRST is not supported by Latticeport: expected SERVER_TALK_FIRST',
+    );
+  }
+}
+
+/** The member of CreateServer that a problem of a prepared server lies in. */
+export function refusedSetting(error: unknown): SettingRefused | null {
+  if (error instanceof KeyFormatError) return new SettingRefused('HostKey', error.message);
+  if (!(error instanceof ConfigError)) return null;
+  const [{ jsonPath, problem } = { jsonPath: '$', problem: error.message }] = error.problems;
+  return new SettingRefused(jsonPath === '$.hostKeys' ? 'HostKey' : 'SecurityPolicyName', problem);
+}
+
+/** @throws SettingRefused where it is no private key that can be used */
+export function parseHostKey(privateKey: string): PrivateKey {
+  let key: PrivateKey;
+  try {
+    key = parsePrivateKey(privateKey);
+  } catch (error) {
+    if (!(error instanceof KeyFormatError)) throw error;
+    throw new SettingRefused('HostKey', `not a usable private key: ${error.message}`);
+  }
+  const { type, bits } = key.publicKey;
+  if (type !== 'ssh-rsa' || bits >= MIN_RSA_BITS) return key;
+  throw new SettingRefused('HostKey', `an RSA key of ${bits} bits is too short: expected ${MIN_RSA_BITS} or more`);
+}
+
+function refuse(member: string, message: string): never {
+  throw new SettingRefused(member, message);
+}
