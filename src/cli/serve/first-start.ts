@@ -16,6 +16,9 @@ const HOST_KEYS = [
 const DEMO_USER = 'demo';
 const DEMO_KEY = 'keys/demo_key';
 const DATA = 'data';
+/** The port of the management API is that of the endpoint and this: 8122 beside 2222. */
+const API_PORT_OFFSET = 5900;
+const MAX_PORT = 65_535;
 
 export interface Demo {
   readonly loaded: LoadedConfig;
@@ -25,8 +28,8 @@ export interface Demo {
 }
 
 /**
- * The embedded default: host keys and a demo user's key pair in `keys/`, files in `data/`, on 127.0.0.1. What is there
- * already is kept, so that a second start is the same endpoint.
+ * The embedded default: host keys and a demo user's key pair in `keys/`, files in `data/`, the state of the management API in
+ * `state/`, on 127.0.0.1. What is there already is kept, so that a second start is the same endpoint.
  * @throws CliError where the directory cannot be written
  */
 export function firstStart(folder: string, port: number): Demo {
@@ -42,9 +45,21 @@ function makeDemo(folder: string, port: number): Demo {
     hostKeys: HOST_KEYS.map(({ file }) => file),
     storage: { type: 'local', root: DATA },
     users: [{ name: DEMO_USER, publicKeys: [readFileSync(path.join(folder, `${DEMO_KEY}.pub`), 'utf8').trim()] }],
+    management: {
+      listen: { port: apiPort(port) },
+      servers: { host: '127.0.0.1' },
+      storages: { [DATA]: { type: 'local', root: DATA } },
+      roles: [{ arn: 'arn:aws:iam::000000000000:role/*', buckets: '*', permissions: 'read-write' }],
+    },
   };
   const loaded = parseConfig(JSON.stringify(config), path.join(folder, '(embedded default)'));
   return { loaded, keyFile: DEMO_KEY, userName: DEMO_USER };
+}
+
+/** Whoever lets the system pick the one port, or leaves no room above it, lets it pick the other. */
+function apiPort(port: number): number {
+  const beside = port + API_PORT_OFFSET;
+  return port === 0 || beside > MAX_PORT ? 0 : beside;
 }
 
 /** Lines for known_hosts, so that the printed command asks no question; returns the file's relative path. */

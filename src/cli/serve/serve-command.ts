@@ -24,7 +24,6 @@ import { createLogger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { CliError } from '../cli-error.ts';
 import { askForPassphrases } from '../host-key-passphrases.ts';
-import { demoText } from './demo-text.ts';
 import type { Demo } from './first-start.ts';
 import { firstStart } from './first-start.ts';
 import { listenError } from './listen-error.ts';
@@ -87,12 +86,11 @@ export function registerServeCommand(program: Command): void {
         await serveManaged({ ...start, management, again: read, output, log, signals });
         return;
       }
-      const { demo } = start;
       const prepared = ofServer(start);
       if (workerCount(prepared.loaded.config.workers) > 1) {
-        await serveAsPrimary(prepared, passphrases, again, demo, output, log, signals);
+        await serveAsPrimary(prepared, passphrases, again, output, log, signals);
       } else {
-        await serveAlone(prepared, again, demo, output, log, signals);
+        await serveAlone(prepared, again, output, log, signals);
       }
     });
 }
@@ -110,6 +108,7 @@ interface Start {
   readonly loaded: LoadedConfig;
   /** The server that the configuration describes; null where all are made while it runs. */
   readonly prepared: PreparedConfig | null;
+  /** Where there is no configuration: it has a section `management`. */
   readonly demo: Demo | null;
 }
 
@@ -144,7 +143,6 @@ function logWarnings({ loaded, prepared }: Start, log: Logger): void {
 async function serveAlone(
   prepared: PreparedConfig,
   again: () => PreparedConfig,
-  demo: Demo | null,
   output: LogOutput,
   log: Logger,
   signals: ServeSignals,
@@ -155,7 +153,6 @@ async function serveAlone(
   });
   if (monitoring !== undefined) monitoring.storageReady = () => server.readiness.ready;
   monitoring?.ready();
-  if (demo !== null) output.write(demoText(demo, prepared, server.address));
   signals.attach({
     stop: () => monitoredStop(monitoring, () => server.stop()),
     reload: () => countedReload(monitoring?.metrics, () => server.reload(again())),
@@ -166,7 +163,6 @@ async function serveAsPrimary(
   prepared: PreparedConfig,
   passphrases: HostKeyPassphrases,
   again: () => PreparedConfig,
-  demo: Demo | null,
   output: LogOutput,
   log: Logger,
   signals: ServeSignals,
@@ -185,7 +181,6 @@ async function serveAsPrimary(
   const { workers } = primaryOptions(prepared, passphrases);
   monitoring?.ready();
   log.info({ event: 'primary.ready', workers, host, port }, 'all workers listen');
-  if (demo !== null) output.write(demoText(demo, prepared, { address: host, port, family: 'IPv4' }));
   signals.attach({
     stop: () => monitoredStop(monitoring, () => primary.stop()),
     reload: () =>

@@ -3,27 +3,39 @@ import type { LoadedConfig } from '../../config/load.ts';
 import type { ManagementConfig } from '../../config/schema.ts';
 import type { Operations } from '../../management/operation.ts';
 import { ApiListener } from '../../management/api-listener.ts';
+import { createAccessKey } from '../../management/access-keys.ts';
 import { createOperations } from '../../management/operations/operations.ts';
 import { loadPoliciesFor } from '../../policy/policies-for.ts';
 import { CertificateFiles, certificateSignature } from '../../server/certificate-files.ts';
 import { ManagedServers } from '../../server/managed/managed-servers.ts';
 import { policyDirectories, type PreparedConfig } from '../../server/prepared-config.ts';
 import { listenerTls } from '../../server/tls-material.ts';
+import type { Author } from '../../state/records.ts';
 import type { StateStore } from '../../state/state-store.ts';
 import type { LogOutput } from '../../telemetry/log-output.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { openManagedState } from '../open-managed-state.ts';
+import { demoText } from './demo-text.ts';
+import type { Demo } from './first-start.ts';
 import { listenError } from './listen-error.ts';
 import { countedReload, monitoredStop, startMonitoring } from './serve-monitoring.ts';
 import type { ServeSignals } from './serve-signals.ts';
 
 const AT = '$.management.listen.tls';
 
+/** Who makes what no caller of the API has asked for. */
+const LATTICEPORT: Author = { accessKeyId: 'latticeport', remoteAddress: '' };
+
+/** By this description a demo finds its access key again. */
+const DEMO_KEY = 'demo';
+
 export interface ManagedStart {
   readonly loaded: LoadedConfig;
   readonly management: ManagementConfig;
   /** The server that the file describes, where it describes one. */
   readonly prepared: PreparedConfig | null;
+  /** Where there is no file: told what to try. */
+  readonly demo: Demo | null;
   /** The configuration as it is now, for a reload. */
   readonly again: () => { readonly loaded: LoadedConfig; readonly prepared: PreparedConfig | null };
   readonly output: LogOutput;
@@ -54,6 +66,7 @@ export async function serveManaged(start: ManagedStart): Promise<void> {
   if (monitoring !== undefined) monitoring.storageReady = () => servers.ready;
   const api = await startApi(start, state, servers);
   monitoring?.ready();
+  await tellDemo(start, state, servers, api.url);
   const stop = async (): Promise<void> => {
     // Nothing is changed any more that these servers would have to follow.
     api.close();
@@ -64,6 +77,21 @@ export async function serveManaged(start: ManagedStart): Promise<void> {
     stop: () => monitoredStop(monitoring, stop),
     reload: () => countedReload(monitoring?.metrics, () => reload(start, servers)),
   });
+}
+
+/** Says what to try, with an access key that is made once. */
+async function tellDemo(
+  { demo, prepared, management, output }: ManagedStart,
+  state: StateStore,
+  { runningFileServer }: ManagedServers,
+  url: string,
+): Promise<void> {
+  if (demo === null || prepared === null || runningFileServer === null) return;
+  const accessKey =
+    [...state.snapshot.accessKeys.values()].find(
+      ({ description, disabled }) => description === DEMO_KEY && !disabled,
+    ) ?? (await createAccessKey(state, LATTICEPORT, { role: 'admin', description: DEMO_KEY }));
+  output.write(demoText(demo, prepared, runningFileServer.address, { url, region: management.region, accessKey }));
 }
 
 /** The server of the file follows it; what the section says holds until a restart. */
@@ -82,10 +110,10 @@ async function reload({ loaded: before, again, log }: ManagedStart, servers: Man
 }
 
 async function startApi(
-  { loaded, management, log }: ManagedStart,
+  { loaded, management, demo, log }: ManagedStart,
   state: StateStore,
   servers: ManagedServers,
-): Promise<{ close(): void }> {
+): Promise<{ readonly url: string; close(): void }> {
   const { listen } = management;
   const { tls } = listen;
   const signature = tls === undefined ? '' : certificateSignature(tls);
@@ -105,7 +133,7 @@ async function startApi(
     { event: 'management.listening', host: address, port, tls: tls !== undefined },
     `the management API on ${url}`,
   );
-  if (state.snapshot.accessKeys.size === 0) {
+  if (state.snapshot.accessKeys.size === 0 && demo === null) {
     log.warn(
       { event: 'management.no-access-key' },
       'nobody can use the API: make a key with "latticeport access-key create"',
@@ -135,6 +163,7 @@ async function startApi(
           },
         );
   return {
+    url,
     close: () => {
       files?.close();
       listener.close();

@@ -15,8 +15,7 @@ export function fileServerId(file: string): string {
 export function describeFileServer(prepared: PreparedConfig, account: string): FileServer {
   const { file, config } = prepared.loaded;
   const serverId = fileServerId(file);
-  const { mtimeMs } = statSync(file);
-  const createdAt = Math.floor(mtimeMs);
+  const createdAt = Math.floor(writtenAt(file) ?? config.hostKeys.map(writtenAt)[0] ?? 0);
   return {
     serverId,
     file,
@@ -68,6 +67,11 @@ function recordOf(user: UserConfig, serverId: string, createdAt: number, account
     })),
     tags: user.disabled ? [{ Key: 'latticeport:disabled', Value: 'true' }] : [],
   };
+}
+
+/** Milliseconds since the epoch; undefined where there is no such file, as for the embedded default. */
+function writtenAt(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 /** 17 hexadecimal digits. */
