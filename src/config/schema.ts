@@ -163,10 +163,12 @@ const s3Settings = z.strictObject({
   requestChecksumCalculation: z.enum(['WHEN_SUPPORTED', 'WHEN_REQUIRED']).default('WHEN_REQUIRED'),
   responseChecksumValidation: z.enum(['WHEN_SUPPORTED', 'WHEN_REQUIRED']).default('WHEN_REQUIRED'),
   partBytes: whole(s3.PART_BYTES),
-  partsInFlight: whole(s3.PARTS_IN_FLIGHT),
+  partsInFlight: whole(s3.PARTS_IN_FLIGHT).describe(
+    'Of each upload, to begin with: it grows up to four times where that is faster.',
+  ),
   uploadBudgetBytes: whole(s3.UPLOAD_BUDGET_BYTES).describe('Upload buffers of the whole process.'),
   readAheadBytes: whole(s3.READ_AHEAD_BYTES).describe('One ranged GET.'),
-  readAheadInFlight: whole(s3.READ_AHEAD_IN_FLIGHT),
+  readAheadInFlight: whole(s3.READ_AHEAD_IN_FLIGHT).describe('Of each download, to begin with, as `partsInFlight`.'),
   readAheadBudgetBytes: whole(s3.READ_AHEAD_BUDGET_BYTES).describe('Read-ahead of the whole process.'),
   spoolDirectory: z
     .string()

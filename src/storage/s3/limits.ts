@@ -17,7 +17,10 @@ const TIB = 1024 * GIB;
  */
 export const PART_BYTES = { least: 5 * MIB, most: 5 * GIB, default: 8 * MIB } as const;
 
-/** `partsInFlight`, of each upload: with 8 MiB, four hide some 100 ms of a store's latency at 300 MiB/s. */
+/**
+ * `partsInFlight`, of each upload, to begin with: with 8 MiB, four hide some 100 ms of a store's latency at 300 MiB/s. It grows
+ * to four times as many where that makes the upload faster (../flow/adaptive-depth.ts).
+ */
 export const PARTS_IN_FLIGHT = { least: 1, most: 64, default: 4 } as const;
 
 /** `uploadBudgetBytes` of all uploads: six that run as fast as they can, or many that share. */
@@ -26,7 +29,7 @@ export const UPLOAD_BUDGET_BYTES = { least: 16 * MIB, most: 64 * GIB, default: 2
 /** `readAheadBytes`: one ranged GET once a download is under way. It multiplies with READ_AHEAD_IN_FLIGHT. */
 export const READ_AHEAD_BYTES = { least: 256 * KIB, most: 64 * MIB, default: 4 * MIB } as const;
 
-/** `readAheadInFlight`: GETs ahead of one reader, 16 MiB with the default, twice the largest window. */
+/** `readAheadInFlight`: GETs ahead of one reader, 16 MiB with the default, twice the largest window. It grows as the one above. */
 export const READ_AHEAD_IN_FLIGHT = { least: 1, most: 32, default: 4 } as const;
 
 /** `readAheadBudgetBytes` of all readers: 16 that run as fast as they can; the others read without looking ahead. */

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ObjectStore } from '../../../src/storage/object-store.ts';
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
 import { READ_WRITE } from '../../../src/vfs/permissions.ts';
+import { SessionStore } from '../../../src/storage/registry/session-store.ts';
+import { StoreRegistry } from '../../../src/storage/registry/store-registry.ts';
 import { UserView } from '../../../src/vfs/user-view.ts';
 import { until } from '../../transport/transport-pair.ts';
 import { pattern, writeOptions } from '../contract/store-driver.ts';
@@ -78,6 +80,21 @@ async function ls(): Promise<void> {
   expect(names).toEqual(['.', '..', 'a', 'b', 'c']);
 }
 
+/** As OpenSSH's client asks for a file, whether it has listed the directory before or not. */
+async function statAndGet(session: SessionStore): Promise<void> {
+  await session.stat(storePath('listed/a'), { ...LSTAT, mayBeRecent: true });
+  await session.stat(storePath('listed/a'), { ...STAT, mayBeRecent: true });
+  expect(await get('listed/a')).toHaveLength(SMALL.length);
+}
+
+async function listed(): Promise<SessionStore> {
+  const session = newSession();
+  for await (const page of session.list(storePath('listed'))) expect(page).toHaveLength(3);
+  return session;
+}
+
+const newSession = (): SessionStore => new SessionStore(StoreRegistry.of(store));
+
 const isOwn = ({ key }: { readonly key: string }): boolean => key.includes('.latticeport');
 
 /** The steps of the operation, and its requests without those for claims and their release. */
@@ -101,6 +118,8 @@ test.each([
   ['mkdir', () => store.mkdir(storePath('dir/made'), {}), 3, 'HeadObject HeadObject ListObjectsV2 PutObject'],
   ['ls of a directory, the first time', () => ls(), 2, 'HeadObject HeadObject ListObjectsV2 ListObjectsV2'],
   ['ls of a directory', () => ls(), 1, 'HeadObject HeadObject ListObjectsV2 ListObjectsV2'],
+  ['LSTAT, STAT and get of a file', () => statAndGet(newSession()), 2, 'GetObject HeadObject'],
+  ['the same after a listing', async () => statAndGet(await listed()), 2, 'GetObject ListObjectsV2'],
   ['stat of a file', () => store.stat(storePath('dir/stated'), STAT), 1, 'HeadObject'],
 ])('%s', async (_name, operation, steps, requests) => {
   expect(await cost(operation)).toEqual({ steps, requests: requests.split(' ') });
