@@ -70,12 +70,21 @@ function adapt(pool: pg.Pool, place: string): PostgresPool {
     end: () => pool.end(),
     connect: async () => {
       const client = await guarded(place, () => pool.connect());
-      const query = (sql: string, parameters: readonly unknown[]): Promise<unknown> =>
-        guarded(place, () => client.query(sql, [...parameters]));
+      // A statement without an answer still runs, and everything after it would wait behind it: such a connection is ended.
+      let broken: StateUnavailable | null = null;
+      const query = async (sql: string, parameters: readonly unknown[]): Promise<unknown> => {
+        if (broken !== null) throw broken;
+        try {
+          return await guarded(place, () => client.query(sql, [...parameters]));
+        } catch (error) {
+          if (error instanceof StateUnavailable) broken = error;
+          throw error;
+        }
+      };
       return {
         query: query as PostgresPoolClient['query'],
         release: (destroy) => {
-          client.release(destroy);
+          client.release(destroy === true || broken !== null);
         },
       };
     },
