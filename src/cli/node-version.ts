@@ -1,5 +1,5 @@
 /** As in `engines` of package.json. Imports nothing: it has to load wherever ES modules do. */
-const NEEDED = [22, 12] as const;
+const NEEDED = [22, 13] as const;
 
 /** What is wrong with this version of Node (`20.20.2`), or null. */
 export function nodeProblem(version: string): string | null {

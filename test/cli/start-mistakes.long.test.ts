@@ -148,13 +148,13 @@ describe('Node', () => {
   test.each([
     ['20.20.2', true],
     ['22.11.0', true],
-    ['22.12.0', false],
-    ['22.13.1', false],
+    ['22.12.9', true],
+    ['22.13.0', false],
     ['24.0.0', false],
     ['9.9.9', true],
   ])('%s is too old: %j', (version, tooOld) => {
     expect(nodeProblem(version)).toEqual(
-      tooOld ? expect.stringMatching(`^needs Node 22\\.12 or newer; this is ${version}$`) : null,
+      tooOld ? expect.stringMatching(`^needs Node 22\\.13 or newer; this is ${version}$`) : null,
     );
   });
 
@@ -183,7 +183,7 @@ describe('Node', () => {
 
   withOlder("that is the machine's and too old", async () => {
     const line = await said(['/usr/bin/node', MAIN, 'serve']);
-    expect(line).toBe(`latticeport: needs Node 22.12 or newer; this is ${older.trim().slice(1)}\n`);
+    expect(line).toBe(`latticeport: needs Node 22.13 or newer; this is ${older.trim().slice(1)}\n`);
   });
 
   const npm = spawnSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).stdout.trim();

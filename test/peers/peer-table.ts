@@ -4,7 +4,7 @@ import type { VersionRange } from './versions.ts';
 
 /** Where a peer's programs come from. */
 export type PeerHome =
-  'machine' | 'openssh-stable' | 'openssh-backports' | 'sid' | 'oqs-openssh' | 'wolfssh' | 'wolfssh-client';
+  'machine' | 'postgresql' | 'openssh-stable' | 'openssh-backports' | 'sid' | 'oqs-openssh' | 'wolfssh' | 'wolfssh-client';
 
 export interface PeerRow {
   readonly home: PeerHome;
@@ -174,6 +174,14 @@ export const PEERS = {
     versionArguments: ['--version'],
     pattern: /ceph version (\S+)/,
   },
+  postgresql: {
+    home: 'postgresql',
+    program: 'postgres',
+    programs: ['initdb'],
+    versions: { from: '14', below: '20' },
+    versionArguments: ['--version'],
+    pattern: /\(PostgreSQL\) (\S+)/,
+  },
   moto: {
     home: 'sid',
     versions: { from: '5.1', below: '6' },
@@ -204,7 +212,7 @@ export const PEERS = {
   'node-fips': {
     home: 'sid',
     program: 'node',
-    versions: { from: '22.12' },
+    versions: { from: '22.13' },
     versionArguments: ['--version'],
     pattern: /v(\S+)/,
   },

@@ -1,0 +1,60 @@
+import type { Kysely } from 'kysely';
+
+/** The one row that holds where the state is. Who changes the state locks it. */
+interface HeadTable {
+  /** Always 1. */
+  id: number;
+  revision: number;
+  /** Marks of deletions exist for every revision above this one; see `DELETIONS_KEPT_REVISIONS`. */
+  deletions_from: number;
+}
+
+/** Every record of every kind. A deleted one stays for a while without its body, so that other nodes learn of it. */
+export interface RecordsTable {
+  kind: string;
+  /** The server that it belongs to, or empty. */
+  parent: string;
+  key: string;
+  /** In which it was last changed, or deleted. */
+  revision: number;
+  /** JSON, without the revision and the secret. Null: deleted. */
+  body: string | null;
+  /** As SecretBox seals it. */
+  secret: string | null;
+}
+
+interface AuditTable {
+  revision: number;
+  /** From 0 on, within the revision. */
+  position: number;
+  /** Milliseconds since the epoch. */
+  at: number;
+  access_key_id: string;
+  remote_address: string;
+  operation: string;
+  resource: string;
+  /** JSON. */
+  before: string;
+  after: string;
+}
+
+export interface Schema {
+  head: HeadTable;
+  records: RecordsTable;
+  audit: AuditTable;
+}
+
+/** The database itself, or a transaction of it. */
+export type StateQueries = Kysely<Schema>;
+
+/** The row of `head` without its id. */
+export interface Head {
+  readonly revision: number;
+  readonly deletionsFrom: number;
+}
+
+export async function readHead(db: StateQueries, lock = false): Promise<Head> {
+  const query = db.selectFrom('head').select(['revision', 'deletions_from']).where('id', '=', 1);
+  const row = await (lock ? query.forUpdate() : query).executeTakeFirstOrThrow();
+  return { revision: row.revision, deletionsFrom: row.deletions_from };
+}

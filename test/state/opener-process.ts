@@ -1,0 +1,18 @@
+// A process that opens a state and says how long that took and what the snapshot takes in memory.
+//   usage: node --expose-gc opener-process.ts SETTINGS(JSON)
+import { openState, type StateSettings } from '../../src/state/open-state.ts';
+import { secretBox } from './sample-records.ts';
+
+const heap = (): number => {
+  globalThis.gc?.();
+  return process.memoryUsage().heapUsed;
+};
+const before = heap();
+const begun = performance.now();
+const store = await openState(JSON.parse(process.argv[2] ?? '') as StateSettings, secretBox());
+const milliseconds = Math.round(performance.now() - begun);
+const bytes = heap() - before;
+const users = [...store.snapshot.users.values()].flatMap((ofServer) => [...ofServer.values()]);
+const keys = users.reduce((sum, user) => sum + user.keys.length, 0);
+process.stdout.write(`${JSON.stringify({ users: users.length, keys, milliseconds, bytes })}\n`);
+await store.close();
