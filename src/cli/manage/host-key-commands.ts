@@ -1,7 +1,9 @@
+import type { ListedHostKey } from '@aws-sdk/client-transfer';
 import type { Command } from 'commander';
 import type { Tag } from '../../state/records.ts';
 import { CliError } from '../cli-error.ts';
 import { dateInWords, writeDescribed, writeDone, writeList } from './answers.ts';
+import type { ManagementApi } from './api-client.ts';
 import { readText } from './api-options.ts';
 import { chosenServer } from './chosen-server.ts';
 import { addServerOption, withApi, type CommandContext, type ServerOptions } from './command-context.ts';
@@ -22,10 +24,7 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
     .action((options: ServerOptions) =>
       withApi(context, options, async (api) => {
         const ServerId = await chosenServer(api, options.server);
-        const keys = await api.all(async (transfer, NextToken) => {
-          const answer = await transfer.listHostKeys({ ServerId, NextToken });
-          return { items: answer.HostKeys, next: answer.NextToken };
-        });
+        const keys = await listHostKeys(api, ServerId);
         writeList(
           terminal,
           options,
@@ -54,7 +53,7 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
     );
 
   addServerOption(hostKey.command('import'))
-    .description('give a server a host key; it is used with the next connection')
+    .description('give a server a host key; of several of one type the oldest signs')
     .argument('<file>', 'the private key, without a passphrase')
     .option('--description <text>', 'what it is for')
     .option('--tag <key=value>', 'a tag (may be repeated)', parseTag, [])
@@ -72,12 +71,16 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
           }),
         );
         const { HostKey } = await api.call((transfer) => transfer.describeHostKey({ ServerId, HostKeyId }));
-        writeDone(
-          terminal,
-          options,
-          HostKey ?? {},
-          `${HostKeyId}: ${ServerId} shows ${HostKey?.Type ?? ''} ${HostKey?.HostKeyFingerprint ?? ''}`,
+        const { Type = '', HostKeyFingerprint = '' } = HostKey ?? {};
+        writeDone(terminal, options, HostKey ?? {}, `${HostKeyId}: ${ServerId} has ${Type} ${HostKeyFingerprint}`);
+        if (options.json) return;
+        // The oldest of a type signs; clients that know the protocol's announcements learn the others.
+        const others = (await listHostKeys(api, ServerId)).filter(
+          (each) => each.Type === Type && each.HostKeyId !== HostKeyId,
         );
+        for (const { HostKeyId: older = '' } of others) {
+          terminal.line(`  before it signs, ${older} of the same type has to go: latticeport host-key delete ${older}`);
+        }
       }),
     );
 
@@ -91,4 +94,11 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
         writeDone(terminal, options, { ServerId, HostKeyId }, `${HostKeyId} of ${ServerId} is deleted`);
       }),
     );
+}
+
+function listHostKeys(api: ManagementApi, ServerId: string): Promise<ListedHostKey[]> {
+  return api.all(async (transfer, NextToken) => {
+    const answer = await transfer.listHostKeys({ ServerId, NextToken });
+    return { items: answer.HostKeys, next: answer.NextToken };
+  });
 }

@@ -232,6 +232,18 @@ describe('import transfer-family', () => {
     expect(output).toContain('it had 2 users there, of which the files describe 0');
   });
 
+  test('of several ports the first is taken, without what is not served', async () => {
+    const ports = [{ SftpPort: 2022 }, { SftpPort: 2023, CommunicationMode: 'CLIENT_TALK_FIRST' }];
+    const { output } = await imported(serverFile({ ProtocolDetails: { SftpPorts: ports } }));
+    expect(output).toContain(`no counterpart: ProtocolDetails.SftpPorts [{"SftpPort":2023,`);
+    expect(await described('server', 'describe', HERE)).toMatchObject({
+      ProtocolDetails: { SftpPorts: [{ SftpPort: 2022 }] },
+    });
+    expect((await imported('--port', '2022', serverFile({ ProtocolDetails: { SftpPorts: ports } }))).output).toContain(
+      'there already',
+    );
+  });
+
   test('other providers and protocols are told; a server without SFTP is left out', async () => {
     const lambda = serverFile({
       IdentityProviderType: 'AWS_LAMBDA',

@@ -333,7 +333,7 @@ test('host-key: imported, listed, described, deleted', async () => {
   await expect(run('host-key', 'import', file('host.pub', line))).rejects.toThrow(/host\.pub is no private key/);
   const imported = await run('host-key', 'import', file('host-key', privateKey), '--description', 'of 2024');
   expect(imported.output).toBe(
-    `hostkey-00000000000000002: s-00000000000000001 shows ssh-ed25519 ${fingerprint(privateKey)}\n`,
+    `hostkey-00000000000000002: s-00000000000000001 has ssh-ed25519 ${fingerprint(privateKey)}\n`,
   );
   expect((await run('host-key', 'list')).output).toMatch(
     /^hostkey-0{16}2 +ssh-ed25519 +SHA256:\S+ +2026-\S+ \S+Z +of 2024$/m,

@@ -69,7 +69,9 @@ test("an operator's day", async () => {
   await expect(run('user', 'update', 'nobody', '--tag', 'a=b')).rejects.toThrow('Unknown user: nobody');
 
   const imported = await run('host-key', 'import', file('host-key', newPrivateKey()), '--description', 'of 2024');
-  const [, hostKey = ''] = /^(hostkey-[0-9a-f]{17}): .* shows ssh-ed25519 SHA256:/.exec(imported.output) ?? [];
+  const [, hostKey = ''] = /^(hostkey-[0-9a-f]{17}): .* has ssh-ed25519 SHA256:/.exec(imported.output) ?? [];
+  // One of each type was made with the server.
+  expect(imported.output).toMatch(/^ {2}before it signs, (hostkey-\S+) of the same type has to go: .* delete \1$/m);
   expect((await run('host-key', 'list')).output).toContain('of 2024');
   await run('host-key', 'delete', hostKey);
   expect(await json('host-key', 'list')).not.toContainEqual(expect.objectContaining({ HostKeyId: hostKey }));

@@ -94,7 +94,7 @@ function hostKeyNotes(there: string | null, { HostKeyFingerprint: here, ServerId
 function bringHostKey(there: string, serverId: string): string {
   return (
     `its host key there is ${there}, and Transfer Family does not give it out. If you have its file, partners notice ` +
-    `nothing: latticeport host-key import --server ${serverId} FILE`
+    `nothing: latticeport host-key import --server ${serverId} FILE; then delete the one of its type that was made here`
   );
 }
 

@@ -14,7 +14,8 @@ export interface NoCounterpart {
 export const STANDS_FOR = 'transfer-family-server';
 
 const NETWORK = 'the port is open at the addresses of the installation; what may reach it a firewall says';
-const LOGS = 'the log is the one of the installation, in CloudWatch Logs format where the configuration says so';
+const LOGS = 'the log is that of the installation';
+const ONE_PORT = 'a server has one port, and speaks first';
 const PROVIDER = 'only users that the server keeps itself are imported';
 const NOT_SERVED = 'only SFTP is served';
 
@@ -33,6 +34,7 @@ const NOT_TAKEN: Readonly<Record<string, string>> = {
   'ProtocolDetails.PassiveIp': NOT_SERVED,
   'ProtocolDetails.TlsSessionResumptionMode': NOT_SERVED,
   'ProtocolDetails.As2Transports': NOT_SERVED,
+  'ProtocolDetails.SftpPorts': ONE_PORT,
   'ProtocolDetails.ProxyConfig': 'headers of the PROXY protocol are not read',
   As2ServiceManagedEgressIpAddresses: NOT_SERVED,
   IdentityProviderType: PROVIDER,
@@ -64,7 +66,6 @@ const TAKEN: ReadonlySet<string> = new Set([
   'PreAuthenticationLoginBanner',
   'S3StorageOptions.DirectoryListingOptimization',
   'ProtocolDetails.SetStatOption',
-  'ProtocolDetails.SftpPorts',
 ]);
 
 /** The CreateServer that makes the same here, and what of the server has no counterpart. */
@@ -78,7 +79,10 @@ export function serverCounterpart(
 } {
   const { tags, noCounterpart } = tagsOf(server);
   const details = isObject(server['ProtocolDetails']) ? server['ProtocolDetails'] : {};
-  const protocolDetails = given({ SetStatOption: details['SetStatOption'], SftpPorts: details['SftpPorts'] });
+  const protocolDetails = given({
+    SetStatOption: details['SetStatOption'],
+    SftpPorts: firstPort(details['SftpPorts']),
+  });
   const settings = given({
     Protocols: ['SFTP'],
     EndpointType: 'PUBLIC',
@@ -128,6 +132,12 @@ function lost(member: string, value: unknown): NoCounterpart[] {
     const others: unknown[] = value.filter((protocol) => protocol !== 'SFTP');
     return others.length === 0 ? [] : [{ member, value: others, why: NOT_SERVED }];
   }
+  if (member === 'ProtocolDetails.SftpPorts' && Array.isArray(value)) {
+    const [first, ...others] = value as readonly unknown[];
+    const lostPorts =
+      isObject(first) && first['CommunicationMode'] === 'CLIENT_TALK_FIRST' ? (value as readonly unknown[]) : others;
+    return lostPorts.length === 0 ? [] : [{ member, value: lostPorts, why: ONE_PORT }];
+  }
   if (member === 'ProtocolDetails.ProxyConfig' && isObject(value) && value['SftpMode'] === 'NONE') return [];
   return [{ member, value, why: NOT_TAKEN[member] ?? 'this version does not know it' }];
 }
@@ -139,6 +149,12 @@ function leafMembers(server: Described): { member: string; value: unknown }[] {
       ? Object.entries(value).map(([inner, each]) => ({ member: `${name}.${inner}`, value: each }))
       : [{ member: name, value }],
   );
+}
+
+/** Of the ports that it has there, the first. */
+function firstPort(ports: unknown): unknown {
+  const first: unknown = Array.isArray(ports) ? ports[0] : undefined;
+  return isObject(first) ? [{ SftpPort: first['SftpPort'] }] : undefined;
 }
 
 function isEmpty(value: unknown): boolean {
