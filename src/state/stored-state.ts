@@ -34,9 +34,11 @@ export class StoredState implements StateStore {
   readonly #watch: StateWatch;
   readonly #snapshotListeners = new Set<(snapshot: StateSnapshot, before: StateSnapshot) => void>();
   #snapshot = EMPTY_SNAPSHOT;
+  /** Of the state that the snapshot is of. */
+  #history = '';
   /** Changes of this process wait here, and not in the database, where they would take its connections. */
   #lane: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  #closing: Promise<void> | null = null;
 
   private constructor(database: StateDatabase, secrets: SecretBox) {
     this.kind = database.kind;
@@ -88,8 +90,11 @@ export class StoredState implements StateStore {
     return this.#database.read((db) => readAudit(db, before, limit));
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     this.#snapshotListeners.clear();
     await this.#watch.end();
     await this.#lane;
@@ -183,14 +188,16 @@ export class StoredState implements StateStore {
     await writeAudit(db, author, revision, state.auditEntries);
     if (revision % PRUNE_EVERY_REVISIONS === 0) await prune(db, revision - DELETIONS_KEPT_REVISIONS, head);
     // Read before the commit: after it nothing may fail any more.
-    const changes = await readChanges(db, base.revision, this.#secrets);
+    const known = { revision: base.revision, history: this.#history };
+    const changes = await readChanges(db, known, this.#secrets);
     await this.#database.announce(db, revision);
     return { result, changes, base };
   }
 
   async #refresh(): Promise<void> {
     const base = this.#snapshot;
-    const changes = await this.#database.read((db) => readChanges(db, base.revision, this.#secrets));
+    const known = { revision: base.revision, history: this.#history };
+    const changes = await this.#database.read((db) => readChanges(db, known, this.#secrets));
     if (changes !== null) this.#replace(changes, base);
   }
 
@@ -203,6 +210,7 @@ export class StoredState implements StateStore {
     if (changes.revision <= before.revision && before !== base) return;
     const snapshot = applyChanges(before, changes);
     this.#snapshot = snapshot;
+    this.#history = changes.history;
     for (const listener of [...this.#snapshotListeners]) {
       try {
         listener(snapshot, before);
@@ -216,7 +224,7 @@ export class StoredState implements StateStore {
   }
 
   #refuseAfterClose(): void {
-    if (this.#closed) throw new StateUnavailable('the state was closed');
+    if (this.#closing !== null) throw new StateUnavailable('the state was closed');
   }
 }
 

@@ -5,7 +5,7 @@
 #   env:   LATTICEPORT_PEERS   where the peers live (default: ${XDG_CACHE_HOME:-~/.cache}/latticeport-peers)
 #
 # What it makes:
-#   the machine itself                ssh, sftp, tshark, lftp, sshfs, Ceph's radosgw, ... from the machine's own sources
+#   the machine itself                ssh, sftp, tshark, lftp, sshfs, PostgreSQL, Ceph's radosgw, ... from the machine's own sources
 #   $LATTICEPORT_PEERS/openssh-stable     sshd of the machine's own release, unpacked and not installed
 #   $LATTICEPORT_PEERS/openssh-backports  OpenSSH 10 with its regress suite, unpacked and not installed
 #   $LATTICEPORT_PEERS/sid                a Debian sid root with the newest clients; test/peers/sid-exec runs programs in it
@@ -20,6 +20,7 @@ HOST_PACKAGES=(
   openssh-client openssl ca-certificates curl git iproute2 procps netcat-openbsd
   ceph-mon ceph-osd radosgw ceph-common
   tshark lftp sshfs
+  postgresql
   libwrap0    # sshd links to it
   awscli python3-boto3
   mmdebstrap

@@ -4,7 +4,7 @@ import type { VersionRange } from './versions.ts';
 
 /** Where a peer's programs come from. */
 export type PeerHome =
-  'machine' | 'openssh-stable' | 'openssh-backports' | 'sid' | 'oqs-openssh' | 'wolfssh' | 'wolfssh-client';
+  'machine' | 'postgresql' | 'openssh-stable' | 'openssh-backports' | 'sid' | 'oqs-openssh' | 'wolfssh' | 'wolfssh-client';
 
 export interface PeerRow {
   readonly home: PeerHome;
@@ -173,6 +173,14 @@ export const PEERS = {
     versions: { from: '16.2' },
     versionArguments: ['--version'],
     pattern: /ceph version (\S+)/,
+  },
+  postgresql: {
+    home: 'postgresql',
+    program: 'postgres',
+    programs: ['initdb'],
+    versions: { from: '14', below: '20' },
+    versionArguments: ['--version'],
+    pattern: /\(PostgreSQL\) (\S+)/,
   },
   moto: {
     home: 'sid',

@@ -2,11 +2,11 @@
 // (test/peers/install.sh puts them there). A peer that is not installed, or is not one that peer-table.ts asks for, is
 // `null`: its test is skipped by name. That is decided before a test begins.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { PEERS, type PeerHome, type PeerName, type PeerRow } from './peer-table.ts';
-import { whyNotIn } from './versions.ts';
+import { compareVersions, whyNotIn } from './versions.ts';
 
 export type { PeerHome, PeerName } from './peer-table.ts';
 
@@ -62,6 +62,8 @@ export function findProgram(
       const directories = (environment['PATH'] ?? '').split(delimiter).concat('/usr/sbin', '/usr/local/sbin', '/sbin');
       return existing(directories.filter((d) => !d.includes('node_modules')).map((d) => join(d, program)));
     }
+    case 'postgresql':
+      return existing(postgresDirectories().map((d) => join(d, program)));
     case 'sid': {
       const root = sidRoot(environment);
       return existing(SEARCH_PATH.map((d) => join(root, d, program))) && [SID_EXEC, `--root=${root}`, program];
@@ -159,6 +161,13 @@ function remembered(name: PeerName): Found {
 
 function readAnswer(file: string): Found | null {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Found) : null;
+}
+
+/** Debian keeps the server's programs out of the PATH, in a folder a version. The newest comes first. */
+function postgresDirectories(): string[] {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root) : [];
+  return versions.sort((a, b) => compareVersions(b, a)).map((version) => join(root, version, 'bin'));
 }
 
 function sidRoot(environment: Environment): string {

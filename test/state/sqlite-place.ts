@@ -1,5 +1,5 @@
 // SQLite files of the tests, each in a directory of its own.
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -20,7 +20,9 @@ export function sqlitePlace(): StatePlace {
     },
     create: () => {
       count += 1;
-      return Promise.resolve({ type: 'sqlite', file: join(root, `state-${count}`, 'latticeport.db') });
+      const directory = join(root, `state-${count}`);
+      mkdirSync(directory);
+      return Promise.resolve({ type: 'sqlite', file: join(directory, 'latticeport.db') });
     },
     takeAway: (settings) => {
       renameSync(fileOf(settings), `${fileOf(settings)}.away`);

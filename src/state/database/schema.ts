@@ -7,6 +7,8 @@ interface HeadTable {
   revision: number;
   /** Marks of deletions exist for every revision above this one; see `DELETIONS_KEPT_REVISIONS`. */
   deletions_from: number;
+  /** Chosen by chance when the state was made: revisions of another state say nothing about this one. */
+  history: string;
 }
 
 /** Every record of every kind. A deleted one stays for a while without its body, so that other nodes learn of it. */
@@ -51,10 +53,11 @@ export type StateQueries = Kysely<Schema>;
 export interface Head {
   readonly revision: number;
   readonly deletionsFrom: number;
+  readonly history: string;
 }
 
 export async function readHead(db: StateQueries, lock = false): Promise<Head> {
-  const query = db.selectFrom('head').select(['revision', 'deletions_from']).where('id', '=', 1);
+  const query = db.selectFrom('head').select(['revision', 'deletions_from', 'history']).where('id', '=', 1);
   const row = await (lock ? query.forUpdate() : query).executeTakeFirstOrThrow();
-  return { revision: row.revision, deletionsFrom: row.deletions_from };
+  return { revision: row.revision, deletionsFrom: row.deletions_from, history: row.history };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Migration } from './migration.ts';
 
 /** The first released schema. */
@@ -10,8 +11,9 @@ export const first: Migration = {
       .addColumn('id', 'integer', (column) => column.primaryKey())
       .addColumn('revision', 'bigint', (column) => column.notNull())
       .addColumn('deletions_from', 'bigint', (column) => column.notNull())
+      .addColumn('history', 'text', (column) => column.notNull())
       .execute();
-    await db.insertInto('head').values({ id: 1, revision: 0, deletions_from: 0 }).execute();
+    await db.insertInto('head').values({ id: 1, revision: 0, deletions_from: 0, history: randomUUID() }).execute();
 
     await db.schema
       .createTable('records')

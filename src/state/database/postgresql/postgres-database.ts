@@ -5,7 +5,7 @@ import { migrate } from '../migrate.ts';
 import { readHead, type Head, type StateQueries } from '../schema.ts';
 import { InTheWay, type StateDatabase } from '../state-database.ts';
 import { CHANNEL, PostgresListener } from './postgres-listener.ts';
-import { openPool, type OpenPool } from './postgres-pool.ts';
+import { openPool, placeInWords, type OpenPool } from './postgres-pool.ts';
 
 /** Any number that nobody else locks: "lattice" in hexadecimal, cut to 32 bits. */
 const MIGRATION_LOCK = 0x6c617474;
@@ -77,8 +77,14 @@ export class PostgresStateDatabase implements StateDatabase {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#listener.close();
-    await this.#pool.end();
+    // Idle connections keep no process alive, so it could end before they have.
+    const alive = setInterval(() => undefined, POSTGRESQL_POLL_MS);
+    try {
+      await this.#listener.close();
+      await this.#pool.end();
+    } finally {
+      clearInterval(alive);
+    }
   }
 
   #refuseAfterClose(): void {
@@ -88,13 +94,4 @@ export class PostgresStateDatabase implements StateDatabase {
 
 function unavailableForInTheWay(error: unknown): unknown {
   return error instanceof InTheWay ? new StateUnavailable(error.message, { cause: error }) : error;
-}
-
-/** Host, port and database of a URL: what messages may say of it. */
-function placeInWords(url: string): string {
-  const parsed = URL.parse(url);
-  if (parsed === null)
-    throw new StateUnavailable('the URL of the state is none: postgresql://user@host:5432/database is expected');
-  const host = parsed.host === '' ? (parsed.searchParams.get('host') ?? 'localhost') : parsed.host;
-  return `PostgreSQL ${host}${parsed.pathname}`;
 }

@@ -1,11 +1,25 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import { POSTGRESQL_ANSWER_MS, POSTGRESQL_CONNECT_MS, POSTGRESQL_CONNECTIONS } from '../../limits.ts';
+import { StateUnavailable } from '../../state-store.ts';
 import type { Schema, StateQueries } from '../schema.ts';
 import { postgresProblem } from './postgres-problem.ts';
 
 /** Revisions and times are below 2^53. */
 const INT8 = pg.types.builtins.INT8;
+
+/** Host, port and database of a URL, as `pg` reads it: what messages may say of it. @throws StateUnavailable */
+export function placeInWords(url: string): string {
+  if (/^postgres(?:ql)?:\/\//.test(url)) {
+    try {
+      const { host, port, database } = new pg.Client({ connectionString: url });
+      return `PostgreSQL ${host}:${port}/${database ?? ''}`;
+    } catch {
+      // The error holds the URL, and that the password.
+    }
+  }
+  throw new StateUnavailable('the URL of the state cannot be read: postgresql://user@host:5432/database is expected');
+}
 
 /** What every connection has. */
 export function clientSettings(url: string, answerMs = POSTGRESQL_ANSWER_MS): pg.ClientConfig {
@@ -56,12 +70,21 @@ function adapt(pool: pg.Pool, place: string): PostgresPool {
     end: () => pool.end(),
     connect: async () => {
       const client = await guarded(place, () => pool.connect());
-      const query = (sql: string, parameters: readonly unknown[]): Promise<unknown> =>
-        guarded(place, () => client.query(sql, [...parameters]));
+      // A statement without an answer still runs, and everything after it would wait behind it: such a connection is ended.
+      let broken: StateUnavailable | null = null;
+      const query = async (sql: string, parameters: readonly unknown[]): Promise<unknown> => {
+        if (broken !== null) throw broken;
+        try {
+          return await guarded(place, () => client.query(sql, [...parameters]));
+        } catch (error) {
+          if (error instanceof StateUnavailable) broken = error;
+          throw error;
+        }
+      };
       return {
         query: query as PostgresPoolClient['query'],
         release: (destroy) => {
-          client.release(destroy);
+          client.release(destroy === true || broken !== null);
         },
       };
     },
