@@ -25,7 +25,7 @@ export function sentHostKey(
   tags: readonly Tag[] = [],
 ): HostKeyToStore {
   if (privateKey.trim() === '') throw invalidMember(member, 'is empty');
-  const { type, fingerprint } = refusing(() => control.inspectHostKey(privateKey));
+  const { type, fingerprint } = refusing(() => control.inspectHostKey(privateKey), member);
   return { type, fingerprint, privateKey, description, tags };
 }
 

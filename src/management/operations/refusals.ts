@@ -30,12 +30,15 @@ export function invalidMember(member: string, message: string): ApiError {
   return invalid(`${member}: ${message}`);
 }
 
-/** Runs `check`; a setting that it refuses becomes an InvalidRequestException that names the member. */
-export function refusing<Result>(check: () => Result): Result {
+/**
+ * Runs `check`; a setting that it refuses becomes an InvalidRequestException that names the member.
+ * @param member where the request has another name for it than `check`
+ */
+export function refusing<Result>(check: () => Result, member?: string): Result {
   try {
     return check();
   } catch (error) {
-    if (error instanceof SettingRefused) throw invalidMember(error.member, error.message);
+    if (error instanceof SettingRefused) throw invalidMember(member ?? error.member, error.message);
     throw error;
   }
 }

@@ -31,7 +31,7 @@ export function mergedTags(current: readonly Tag[], sent: readonly Tag[]): reado
 
 /** @throws ApiError InvalidRequestException for settings of users at what is none */
 export function checkTagsOfNoUser(tags: readonly Tag[]): void {
-  const wrong = tags.find(({ Key }) => Key.startsWith(OWN_PREFIX) && Key !== COMMENT);
+  const wrong = tags.find(({ Key }) => Key.toLowerCase().startsWith(OWN_PREFIX) && Key !== COMMENT);
   if (wrong === undefined) return;
   throw invalidMember('Tags', `${wrong.Key} is no setting of a server or host key; there is ${COMMENT}`);
 }

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals';
-import type { Operations } from '../../../src/management/operation.ts';
 import { ADMIN, newInstallation, newPrivateKey, newPublicKey, ROLE } from './test-installation.ts';
 
 /** One call of each operation that changes something, in an order that works. */
@@ -9,17 +8,13 @@ test('every change leaves one record of who, what, before and after, and no secr
   const made: { operation: string; resource: string; before: boolean; after: boolean }[] = [];
   const prefix = 'arn:aws:transfer:us-east-1:000000000000';
 
-  async function call<Name extends keyof Operations>(
-    operation: Name,
-    input: Parameters<Operations[Name]>[0],
+  async function call<Answer>(
+    operation: string,
+    work: Promise<Answer>,
     resource: () => string,
     [before, after]: readonly [boolean, boolean],
-  ): Promise<Awaited<ReturnType<Operations[Name]>>> {
-    const work = operations[operation] as (
-      input: Parameters<Operations[Name]>[0],
-      caller: typeof ADMIN,
-    ) => Promise<Awaited<ReturnType<Operations[Name]>>>;
-    const answer = await work(input, ADMIN);
+  ): Promise<Answer> {
+    const answer = await work;
     made.push({ operation, resource: resource(), before, after });
     return answer;
   }
@@ -29,35 +24,63 @@ test('every change leaves one record of who, what, before and after, and no secr
   ServerId = (await operations.CreateServer({ HostKey: secrets[0] }, ADMIN)).ServerId ?? '';
   made.push({ operation: 'CreateServer', resource: server(), before: false, after: true });
   const both = [true, true] as const;
-  await call('UpdateServer', { ServerId, PreAuthenticationLoginBanner: 'hello' }, server, [true, true]);
-  await call('UpdateServer', { ServerId, HostKey: secrets[1] }, server, both);
-  await call('StopServer', { ServerId }, server, both);
-  await call('StartServer', { ServerId }, server, both);
-  await call('TagResource', { Arn: server(), Tags: [{ Key: 'a', Value: '1' }] }, server, both);
-  await call('UntagResource', { Arn: server(), TagKeys: ['a'] }, server, both);
+  await call(
+    'UpdateServer',
+    operations.UpdateServer({ ServerId, PreAuthenticationLoginBanner: 'hello' }, ADMIN),
+    server,
+    [true, true],
+  );
+  await call('UpdateServer', operations.UpdateServer({ ServerId, HostKey: secrets[1] }, ADMIN), server, both);
+  await call('StopServer', operations.StopServer({ ServerId }, ADMIN), server, both);
+  await call('StartServer', operations.StartServer({ ServerId }, ADMIN), server, both);
+  await call(
+    'TagResource',
+    operations.TagResource({ Arn: server(), Tags: [{ Key: 'a', Value: '1' }] }, ADMIN),
+    server,
+    both,
+  );
+  await call('UntagResource', operations.UntagResource({ Arn: server(), TagKeys: ['a'] }, ADMIN), server, both);
 
   let HostKeyId: string | undefined = '';
   const hostKey = () => `${prefix}:host-key/${ServerId}/${HostKeyId ?? ''}`;
   ({ HostKeyId } = await operations.ImportHostKey({ ServerId, HostKeyBody: secrets[2] }, ADMIN));
   made.push({ operation: 'ImportHostKey', resource: hostKey(), before: false, after: true });
-  await call('UpdateHostKey', { ServerId, HostKeyId, Description: 'old' }, hostKey, both);
-  await call('DeleteHostKey', { ServerId, HostKeyId }, hostKey, [true, false]);
+  await call(
+    'UpdateHostKey',
+    operations.UpdateHostKey({ ServerId, HostKeyId, Description: 'old' }, ADMIN),
+    hostKey,
+    both,
+  );
+  await call('DeleteHostKey', operations.DeleteHostKey({ ServerId, HostKeyId }, ADMIN), hostKey, [true, false]);
 
   const UserName = 'ann';
   const user = () => `${prefix}:user/${ServerId}/${UserName}`;
-  await call('CreateUser', { ServerId, UserName, Role: ROLE }, user, [false, true]);
-  await call('UpdateUser', { ServerId, UserName, HomeDirectory: '/bucket' }, user, both);
+  await call('CreateUser', operations.CreateUser({ ServerId, UserName, Role: ROLE }, ADMIN), user, [false, true]);
+  await call('UpdateUser', operations.UpdateUser({ ServerId, UserName, HomeDirectory: '/bucket' }, ADMIN), user, both);
   const key = { ServerId, UserName, SshPublicKeyBody: newPublicKey() };
-  const { SshPublicKeyId } = await call('ImportSshPublicKey', key, user, both);
-  await call('DeleteSshPublicKey', { ServerId, UserName, SshPublicKeyId }, user, both);
-  await call('DeleteUser', { ServerId, UserName }, user, [true, false]);
+  const { SshPublicKeyId } = await call('ImportSshPublicKey', operations.ImportSshPublicKey(key, ADMIN), user, both);
+  await call(
+    'DeleteSshPublicKey',
+    operations.DeleteSshPublicKey({ ServerId, UserName, SshPublicKeyId }, ADMIN),
+    user,
+    both,
+  );
+  await call('DeleteUser', operations.DeleteUser({ ServerId, UserName }, ADMIN), user, [true, false]);
 
   const ExternalId = 'S-1-1-12';
   const access = () => `${prefix}:access/${ServerId}/${ExternalId}`;
-  await call('CreateAccess', { ServerId, ExternalId, Role: ROLE }, access, [false, true]);
-  await call('UpdateAccess', { ServerId, ExternalId, HomeDirectory: '/bucket' }, access, both);
-  await call('DeleteAccess', { ServerId, ExternalId }, access, [true, false]);
-  await call('DeleteServer', { ServerId }, server, [true, false]);
+  await call('CreateAccess', operations.CreateAccess({ ServerId, ExternalId, Role: ROLE }, ADMIN), access, [
+    false,
+    true,
+  ]);
+  await call(
+    'UpdateAccess',
+    operations.UpdateAccess({ ServerId, ExternalId, HomeDirectory: '/bucket' }, ADMIN),
+    access,
+    both,
+  );
+  await call('DeleteAccess', operations.DeleteAccess({ ServerId, ExternalId }, ADMIN), access, [true, false]);
+  await call('DeleteServer', operations.DeleteServer({ ServerId }, ADMIN), server, [true, false]);
 
   const trail = [...(await store.auditTrail({ limit: 100 }))].reverse();
   expect(

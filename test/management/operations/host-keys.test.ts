@@ -79,7 +79,10 @@ describe('host keys', () => {
     });
     const secret = HostKey.replace(/A/g, '!');
     const broken = await refused(() => operations.ImportHostKey({ ServerId, HostKeyBody: secret }, ADMIN));
-    expect(broken).toMatchObject({ exception: 'InvalidRequestException' });
+    expect(broken).toMatchObject({
+      exception: 'InvalidRequestException',
+      message: 'HostKeyBody: is no private key',
+    });
     expect(broken.message).not.toContain(secret.slice(40, 80));
     expect((await refused(() => operations.ImportHostKey({ ServerId, HostKeyBody: ' ' }, ADMIN))).message).toBe(
       'HostKeyBody: is empty',

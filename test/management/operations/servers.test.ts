@@ -332,3 +332,9 @@ test('TestIdentityProvider says what the service says of a server with its own u
     'Unknown server',
   );
 });
+
+test('what reads rejects, and throws nothing before it has answered a promise', async () => {
+  const { operations } = newInstallation();
+  const answer = operations.DescribeServer({ ServerId: 's-00000000000000000' }, ADMIN);
+  await expect(answer).rejects.toThrow('Unknown server');
+});

@@ -23,7 +23,7 @@ const serverMembers = {
   PreAuthenticationLoginBanner: banner,
   PostAuthenticationLoginBanner: banner,
   Protocols: fc.constant<'SFTP'[]>(['SFTP']),
-  StructuredLogDestinations: fc.constantFrom([], ['arn:aws:logs:us-east-1:000000000000:log-group:g:*']),
+  StructuredLogDestinations: fc.constantFrom<string[][]>([], ['arn:aws:logs:us-east-1:000000000000:log-group:g:*']),
   S3StorageOptions: fc.record({
     DirectoryListingOptimization: fc.constantFrom('ENABLED' as const, 'DISABLED' as const),
   }),

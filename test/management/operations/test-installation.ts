@@ -106,7 +106,7 @@ export interface Installation {
   readonly control: TestControl;
   readonly store: StateStore;
   /** The newest record of the trail. */
-  lastAudit(): Promise<AuditRecord | undefined>;
+  readonly lastAudit: () => Promise<AuditRecord | undefined>;
 }
 
 export function newInstallation(store: StateStore = new MemoryState()): Installation {
