@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 import { describeVisibility } from '../config/home-visibility.ts';
-import { configJsonSchema, loadConfig } from '../config/load.ts';
+import { configJsonSchema, loadConfig, type LoadedConfig } from '../config/load.ts';
+import type { ManagementConfig } from '../config/schema.ts';
+import { askStorages, checkDistinct } from '../server/managed/managed-storages.ts';
 import type { PreparedConfig } from '../server/prepared-config.ts';
 import { checkStore, placeInWords, problemInWords } from '../server/store-readiness.ts';
+import { checkTls } from '../server/tls-material.ts';
 import { CliError } from './cli-error.ts';
 import { askForPassphrases } from './host-key-passphrases.ts';
 import { prepareConfig, unusedHostKeys } from '../server/prepared-config.ts';
@@ -16,6 +19,12 @@ export function registerCheckConfigCommand(program: Command): void {
     .option('--connect', 'ask the store, too: one request, or a look at the directory')
     .action(async (file: string, { connect = false }: { connect?: boolean }) => {
       const config = loadConfig(file);
+      const { management } = config.config;
+      if (management !== undefined) await checkManagement(config, management, connect);
+      if (!config.describesServer) {
+        for (const { message } of config.warnings) process.stdout.write(`Warning: ${message}\n`);
+        return;
+      }
       const prepared = prepareConfig(config, await askForPassphrases(config));
       const { loaded, policy, hostKeys, users, warnings } = prepared;
       if (connect) await connectStore(prepared);
@@ -34,6 +43,23 @@ export function registerCheckConfigCommand(program: Command): void {
     .action(() => {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
     });
+}
+
+/** What a start checks of the section before a port opens; the state is not touched. */
+async function checkManagement(loaded: LoadedConfig, management: ManagementConfig, connect: boolean): Promise<void> {
+  const { file } = loaded;
+  const { listen, storages, roles, state } = management;
+  checkDistinct(file, storages);
+  checkTls(loaded);
+  for (const { jsonPath, settings, problem } of connect ? await askStorages(file, storages) : []) {
+    if (problem !== null) throw new CliError(`${file}: ${jsonPath}: ${problem}; a start would wait for it`);
+    process.stdout.write(`${file}: ${placeInWords(settings)} answers.\n`);
+  }
+  const counts = `${counted(Object.keys(storages).length, 'storage')}, ${counted(roles.length, 'role')}`;
+  const where = state.type === 'sqlite' ? state.file : 'PostgreSQL';
+  process.stdout.write(
+    `${file}: management is good. API on ${listen.host} port ${listen.port}, state in ${where}, ${counts}.\n`,
+  );
 }
 
 /** Says that the store works, or throws what is wrong with it. */

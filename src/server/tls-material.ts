@@ -15,9 +15,10 @@ const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE---
 export type ListenerTls = NonNullable<MetricsConfig['tls']>;
 
 /** Checks everything of a configuration that has to do with TLS, without a connection. Throws ConfigError. */
-export function checkTls({ config: { storage, metrics }, file }: LoadedConfig): void {
+export function checkTls({ config: { storage, metrics, management }, file }: LoadedConfig): void {
   if (storage.type === 's3') storeTls(storage, file);
   if (metrics?.tls !== undefined) listenerTls(metrics.tls, file, '$.metrics.tls');
+  if (management?.listen.tls !== undefined) listenerTls(management.listen.tls, file, '$.management.listen.tls');
 }
 
 /** How the store is connected to, with what the files hold. Throws ConfigError naming the one that cannot be used. */
