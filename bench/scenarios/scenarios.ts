@@ -8,6 +8,7 @@ import { s3Transfer } from './s3-transfer.ts';
 import type { Scenario } from './scenario.ts';
 import { segmented } from './segmented.ts';
 import { smallFiles } from './small-files.ts';
+import { stall } from './stall.ts';
 import { transfer } from './transfer.ts';
 
 /** Every scenario, in the order of the report. */
@@ -24,5 +25,6 @@ export const scenarios: readonly Scenario[] = [
   roundTrip,
   idleSessions,
   crowd,
+  stall,
   regress,
 ];

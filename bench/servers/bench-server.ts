@@ -11,6 +11,8 @@ export interface Place {
   readonly bucket?: Bucket;
   /** Settings of our own server for this scenario; the peers ignore them. */
   readonly latticeport?: Readonly<Record<string, unknown>>;
+  /** For the Node that runs our own server. */
+  readonly nodeArguments?: readonly string[];
   /** Cores that the server may use, as taskset takes them; default: all. */
   readonly cores?: string;
 }

@@ -25,7 +25,10 @@ function ours(name: string, settings: Readonly<Record<string, unknown>>): BenchS
         identity: place.identity,
         storage: place.bucket === undefined ? { type: 'local', root: place.files } : s3Storage(place.bucket),
         node: pinned(place.cores, [process.execPath]),
-        nodeArguments: (process.env['BENCH_NODE_ARGUMENTS'] ?? '').split(' ').filter((argument) => argument !== ''),
+        nodeArguments: [
+          ...(process.env['BENCH_NODE_ARGUMENTS'] ?? '').split(' ').filter((argument) => argument !== ''),
+          ...(place.nodeArguments ?? []),
+        ],
         config: { log: { level: 'info', format: 'json' }, ...settings, ...place.latticeport },
       });
       return {
