@@ -4,7 +4,14 @@ import type { VersionRange } from './versions.ts';
 
 /** Where a peer's programs come from. */
 export type PeerHome =
-  'machine' | 'postgresql' | 'openssh-stable' | 'openssh-backports' | 'sid' | 'oqs-openssh' | 'wolfssh' | 'wolfssh-client';
+  | 'machine'
+  | 'postgresql'
+  | 'openssh-stable'
+  | 'openssh-backports'
+  | 'sid'
+  | 'oqs-openssh'
+  | 'wolfssh'
+  | 'wolfssh-client';
 
 export interface PeerRow {
   readonly home: PeerHome;

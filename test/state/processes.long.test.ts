@@ -2,11 +2,12 @@
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openState, type StateSettings } from '../../src/state/open-state.ts';
+import { StateUnavailable } from '../../src/state/state-store.ts';
 import { missingPeer } from '../peers/peers.ts';
 import { ServerProcess } from '../peers/process.ts';
 import type { StatePlace } from './contract.ts';
 import { postgresPlace } from './postgresql-place.ts';
-import { secretBox, serverId, user } from './sample-records.ts';
+import { AUTHOR, secretBox, server, serverId, user } from './sample-records.ts';
 import { sqlitePlace } from './sqlite-place.ts';
 
 const CHANGER = resolve(import.meta.dirname, 'changer-process.ts');
@@ -71,5 +72,26 @@ describe.each<[string, StatePlace, string | null]>([
     expect(revision).toBe(400);
     expect(servers.get(serverId(1))?.port).toBe(400);
     expect([...(users.get(serverId(1))?.keys() ?? [])].sort()).toEqual(processes.flatMap(acknowledged).sort());
+  });
+
+  given(named('a change whose work never ends is given up, and holds up nobody after that'), async () => {
+    const settings = await place.create();
+    const [store, other] = [await openState(settings, secretBox()), await openState(settings, secretBox())];
+    try {
+      const endless = store.change(AUTHOR, async (state) => {
+        await state.putServer(server(1));
+        await new Promise(() => undefined);
+      });
+      await expect(endless).rejects.toBeInstanceOf(StateUnavailable);
+      for (const node of [other, store]) {
+        await node.change(AUTHOR, async (state) => {
+          expect(await state.server(serverId(1))).toBeNull();
+          await state.putServer(server(node === store ? 2 : 3));
+        });
+      }
+      expect([...store.snapshot.servers.keys()].sort()).toEqual([2, 3].map(serverId));
+    } finally {
+      await Promise.all([store.close(), other.close()]);
+    }
   });
 });
