@@ -19,6 +19,7 @@ import { ApiCalls, throttled } from './api-calls.ts';
 import { ApiConnections } from './api-connections.ts';
 import { ApiError } from './api-error.ts';
 import * as limits from './limits.ts';
+import { isLoopback } from './loopback.ts';
 import type { Operations } from './operation.ts';
 import { BodyTooLarge, readBody, RequestAborted } from './request-body.ts';
 import { RequestRates, sourceOf, type RequestRate } from './request-rates.ts';
@@ -45,7 +46,7 @@ export interface ApiListenerOptions {
   accessKey(accessKeyId: string): AccessKeyRecord | undefined;
   readonly serverTags: ServerTags;
   readonly log: Logger;
-  /** HTTPS instead of HTTP. Plain HTTP is for loopback addresses (`isLoopback`). */
+  /** HTTPS instead of HTTP. Plain HTTP is for loopback addresses alone. */
   readonly tls?: TlsServerOptions | undefined;
   readonly limits?: ApiListenerLimits;
   /** Milliseconds since the epoch. */
@@ -67,6 +68,7 @@ export class ApiListener {
   readonly #calls: ApiCalls;
   readonly #failures: RequestRates;
   readonly #connections: ApiConnections;
+  #isDraining = false;
 
   constructor(options: ApiListenerOptions) {
     const { tls, log, now = Date.now } = options;
@@ -121,8 +123,13 @@ export class ApiListener {
     this.#https?.use(context);
   }
 
-  /** Rejects with the system's error. */
+  /** Rejects with the system's error, and with RangeError for plain HTTP on an address that others can reach. */
   listen(host: string, port: number): Promise<AddressInfo> {
+    if (this.#https === undefined && !isLoopback(host)) {
+      return Promise.reject(
+        new RangeError(`${host} can be reached from elsewhere: the management API needs TLS there`),
+      );
+    }
     return new Promise((resolve, reject) => {
       this.#http.once('error', reject);
       this.#http.listen({ host, port }, () => {
@@ -135,6 +142,19 @@ export class ApiListener {
         else resolve(address);
       });
     });
+  }
+
+  /** Takes no more connections, and lets the calls that run answer, for so many milliseconds at the most. */
+  async drain(milliseconds: number): Promise<void> {
+    this.#isDraining = true;
+    const { promise, resolve } = Promise.withResolvers<null>();
+    const timer = setTimeout(resolve, milliseconds, null);
+    this.#http.close(() => {
+      resolve(null);
+    });
+    await promise;
+    clearTimeout(timer);
+    this.close();
   }
 
   /** Takes no more connections. Calls that run are cut off: what they change is changed whole, or not at all. */
@@ -157,7 +177,7 @@ export class ApiListener {
     const requestId = randomUUID();
     const { answer, keep } = await this.#answer(request, requestId);
     this.#connections.end(socket);
-    const keepsOn = keep && request.complete;
+    const keepsOn = keep && request.complete && !this.#isDraining;
     response.writeHead(answer.status, {
       ...answer.headers,
       'x-amzn-RequestId': requestId,

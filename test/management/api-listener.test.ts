@@ -1,10 +1,11 @@
 import { connect, type Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
+import { ApiListener } from '../../src/management/api-listener.ts';
 import { ApiError } from '../../src/management/api-error.ts';
 import { MODEL_OPERATIONS } from '../../src/management/model/transfer-model.ts';
 import { StateUnavailable } from '../../src/state/state-store.ts';
 import type { AccessKeyRecord } from '../../src/state/records.ts';
-import { call, listening, OPERATION_NAMES, send, SERVER_ID } from './api-doubles.ts';
+import { call, doubledOperations, listening, OPERATION_NAMES, recordedLog, send, SERVER_ID } from './api-doubles.ts';
 import { sampleInput } from './sample-input.ts';
 import { EXAMPLE_KEY, signedHeaders } from './sign-request.ts';
 
@@ -345,6 +346,47 @@ describe('limits', () => {
     expect((await call(api.port, 'ListServers', {}, { at: now })).status).toBe(200);
     const told = api.lines.filter(({ event, level }) => event === 'management.unauthorized' && level === 'warn');
     expect(told).toHaveLength(2);
+  });
+});
+
+describe('the port', () => {
+  test('plain HTTP is not for addresses that others can reach', async () => {
+    await using api = await listening();
+    for (const host of ['0.0.0.0', '::', '192.0.2.1', 'sftp.example.org']) {
+      await expect(api.listener.listen(host, 0)).rejects.toThrow(RangeError);
+    }
+  });
+
+  test('a port that is taken', async () => {
+    await using api = await listening();
+    const { log } = recordedLog();
+    const accessKey = (): undefined => undefined;
+    const other = new ApiListener({ ...doubledOperations(), log, accessKey, serverTags: accessKey });
+    await expect(other.listen('127.0.0.1', api.port)).rejects.toThrow('EADDRINUSE');
+  });
+
+  test('calls that run are answered when it closes, and no others', async () => {
+    const { promise, resolve } = Promise.withResolvers<null>();
+    await using api = await listening({ answer: () => promise });
+    const running = call(api.port, 'ListServers');
+    await until(() => api.calls.length === 1);
+    const idle = rawExchange(api.port, () => undefined);
+    const drained = api.listener.drain(60_000);
+    await expect(call(api.port, 'ListServers')).rejects.toThrow('ECONNREFUSED');
+    resolve(null);
+    const { status, headers } = await running;
+    expect([status, headers['connection']]).toEqual([200, 'close']);
+    await drained;
+    expect(await idle).toBe('');
+  });
+
+  test('a call that does not end is cut off in the end', async () => {
+    await using api = await listening({ answer: () => new Promise(() => undefined) });
+    const running = call(api.port, 'ListServers');
+    await until(() => api.calls.length === 1);
+    const cut = expect(running).rejects.toThrow('socket hang up');
+    await api.listener.drain(20);
+    await cut;
   });
 });
 

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ownCertificate } from '../../src/management/own-certificate.ts';
-import { keyExchange } from '../../src/tls/groups.ts';
+import { keyExchange, postQuantumGroups } from '../../src/tls/groups.ts';
+import { handshake } from '../../src/tls/handshake.ts';
 import { selfSigned } from '../../src/tls/self-signed.ts';
 import { findPeer, missingPeer } from '../peers/peers.ts';
 import { API_CLIENTS } from './api-clients.ts';
@@ -106,6 +107,21 @@ describe('the listener over TLS', () => {
     api.listener.useCertificate(material(other));
     expect(await statusBy(other.certificateFile)).toBe(405);
   });
+
+  const isPostQuantum = postQuantumGroups().length > 0;
+  (isPostQuantum ? test : test.skip)(
+    '"require" refuses a client that is not post-quantum, and tells the operator',
+    async () => {
+      const { certificateFile, keyFile } = ownCertificate(directory, { hosts: HOSTS });
+      const ca = readFileSync(certificateFile);
+      const context = { cert: ca, key: readFileSync(keyFile), ...keyExchange('require') };
+      await using api = await listening({ tls: { context, clientCertificates: false } });
+      const target = { host: '127.0.0.1', port: api.port };
+      await expect(handshake({ ...target, context: { ca, ecdhCurve: 'X25519' } })).rejects.toThrow();
+      expect(await handshake({ ...target, context: { ca } })).toMatchObject({ authorized: true, postQuantum: true });
+      expect(api.lines).toContainEqual(expect.objectContaining({ event: 'management.client-refused', level: 'warn' }));
+    },
+  );
 
   const boto3 = API_CLIENTS.find(({ name }) => name === 'boto3')!;
   const missing = missingPeer('boto3');

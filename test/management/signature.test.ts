@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { ApiError } from '../../src/management/api-error.ts';
 import { readAuthorization } from '../../src/management/sigv4/authorization.ts';
 import { verifySignature } from '../../src/management/sigv4/verify.ts';
 import type { AccessKeyRecord } from '../../src/state/records.ts';
+import { randomRuns, timeoutFor } from '../random-runs.ts';
 import { EXAMPLE_KEY, signedHeaders, type SignatureParts } from './sign-request.ts';
 
 interface Recorded {
@@ -18,6 +21,7 @@ const RECORDED = JSON.parse(
 
 const NOON = Date.UTC(2026, 11, 1, 12);
 const MINUTE = 60_000;
+const SHA256_OF_EMPTY_OBJECT = createHash('sha256').update('{}').digest('hex');
 
 const keys =
   (...records: AccessKeyRecord[]) =>
@@ -232,4 +236,64 @@ describe('whose it is', () => {
     expect(await verified(raw(headersOf({}, '{}', OTHER)), '{}', { accessKey })).toBe(OTHER.accessKeyId);
     expect(await verified(raw(headersOf()), '{}', { accessKey })).toBe(EXAMPLE_KEY.accessKeyId);
   });
+});
+
+describe('whatever the headers are', () => {
+  const runs = randomRuns(10_000);
+
+  test(
+    'a changed character of what is signed is refused',
+    async () => {
+      const headers = raw(headersOf({ headers: { 'x-amz-content-sha256': SHA256_OF_EMPTY_OBJECT } }));
+      expect(await refusal(headers, '{}')).toBeNull();
+      const values = headers.map((_, index) => index).filter((index) => index % 2 === 1);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom(...values),
+          fc.nat(),
+          fc.string({ maxLength: 2 }),
+          async (index, at, other) => {
+            const value = headers[index]!;
+            const where = at % value.length;
+            const changed = value.slice(0, where) + other + value.slice(where + 1);
+            // Spaces at the ends and beside each other do not count in a header.
+            const plain = (text: string): string => text.replaceAll(/[ \t\r\n]+/g, ' ').trim();
+            // The signature is compared, and the list of what is signed sorted.
+            fc.pre(plain(changed) !== plain(value) && headers[index - 1] !== 'authorization');
+            expect(await refusal(headers.with(index, changed), '{}')).not.toBeNull();
+          },
+        ),
+        { numRuns: randomRuns(1000) },
+      );
+    },
+    timeoutFor(runs),
+  );
+
+  test(
+    'an answer comes out, or an exception',
+    async () => {
+      const name = fc.constantFrom(
+        'authorization',
+        'host',
+        'x-amz-date',
+        'x-amz-target',
+        'content-type',
+        'x-amz-x',
+        '__proto__',
+      );
+      const one = fc.tuple(name, fc.string({ maxLength: 100 }));
+      const good = Object.entries(headersOf());
+      await fc.assert(
+        fc.asyncProperty(fc.array(one, { maxLength: 4 }), fc.subarray(good), async (bad, some) => {
+          const both = [...some, ...bad];
+          const refused = await refusal(both.flat(), '{}');
+          expect(refused !== null || (some.length === good.length && bad.every(([each]) => each === '__proto__'))).toBe(
+            true,
+          );
+        }),
+        { numRuns: runs },
+      );
+    },
+    timeoutFor(runs),
+  );
 });

@@ -9,6 +9,11 @@ interface JsonObject {
   readonly [member: string]: unknown;
 }
 
+/** Patterns that say nothing to a person. */
+const IN_WORDS: Readonly<Record<string, string>> = {
+  SshPublicKeyBody: 'a public key in one line, such as "ssh-ed25519 AAAA…"',
+};
+
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -50,7 +55,7 @@ function value(shapeName: string, given: unknown, path: string, operation: strin
     case 'list':
       return list(shape, given, path, operation);
     case 'string':
-      return text(shape, given, path);
+      return text(shape, given, path, IN_WORDS[shapeName]);
     case 'integer':
     case 'long':
       return integer(shape, given, path);
@@ -66,22 +71,25 @@ function value(shapeName: string, given: unknown, path: string, operation: strin
 function structure(shape: Of<'structure'>, given: unknown, path: string, operation: string): JsonObject {
   if (!isObject(given)) wrongType(path, 'an object');
   const { members, required } = shape;
-  const here = Object.entries(given).filter(([, member]) => member !== null);
-  for (const [member] of here) {
-    if (!Object.hasOwn(members, member)) {
-      const whose = path === '' ? operation : path;
-      const near = Object.keys(members).find((known) => known.toLowerCase() === member.toLowerCase());
-      invalid(`${whose} has no member ${shown(member)}${near === undefined ? '' : `: expected ${near}`}`);
-    }
+  const output: Record<string, unknown> = {};
+  for (const [member, content] of Object.entries(given)) {
+    if (content === null) continue;
+    const of = Object.hasOwn(members, member) ? members[member] : undefined;
+    if (of === undefined) unknownMember(path === '' ? operation : path, member, Object.keys(members));
+    output[member] = value(of, content, joined(path, member), operation);
   }
-  const missing = required.find((member) => !here.some(([name]) => name === member));
-  if (missing !== undefined) invalid(`${joined(path, missing)} is missing: it is required`);
-  if (shape.union && here.length !== 1) {
+  for (const member of required) {
+    if (!Object.hasOwn(output, member)) invalid(`${joined(path, member)} is missing: it is required`);
+  }
+  if (shape.union && Object.keys(output).length !== 1) {
     invalid(`${path}: expected exactly one of ${Object.keys(members).join(', ')}`);
   }
-  return Object.fromEntries(
-    here.map(([member, content]) => [member, value(members[member] ?? '', content, joined(path, member), operation)]),
-  );
+  return output;
+}
+
+function unknownMember(whose: string, member: string, known: readonly string[]): never {
+  const near = known.find((each) => each.toLowerCase() === member.toLowerCase());
+  invalid(`${whose} has no member ${shown(member)}${near === undefined ? '' : `: expected ${near}`}`);
 }
 
 function list(shape: Of<'list'>, given: unknown, path: string, operation: string): unknown[] {
@@ -91,7 +99,7 @@ function list(shape: Of<'list'>, given: unknown, path: string, operation: string
   return given.map((element: unknown, index) => value(shape.member, element, `${path}[${index}]`, operation));
 }
 
-function text(shape: Of<'string'>, given: unknown, path: string): string {
+function text(shape: Of<'string'>, given: unknown, path: string, inWords?: string): string {
   if (typeof given !== 'string') wrongType(path, 'a string');
   const { min = 0, max = UNBOUNDED_TEXT, pattern } = shape;
   if (shape.enum !== undefined) {
@@ -99,9 +107,10 @@ function text(shape: Of<'string'>, given: unknown, path: string): string {
     return given;
   }
   // The pattern comes after the length: some take a time that grows with the square of it.
-  const length = characters(given, max);
-  if (length < min || length > max) invalid(`${path}: expected ${amount(min, max)} characters`);
-  if (pattern?.test(given) === false) invalid(`${path}: expected a text of the form ${pattern.source.slice(4, -2)}`);
+  if (!isOfLength(given, min, max)) invalid(`${path}: expected ${amount(min, max)} characters`);
+  if (pattern?.test(given) === false) {
+    invalid(`${path}: expected ${inWords ?? `a text of the form ${pattern.source.slice(4, -2)}`}`);
+  }
   return given;
 }
 
@@ -125,12 +134,14 @@ function blob({ min = 0, max = UNBOUNDED_TEXT }: Of<'blob'>, given: unknown, pat
   return bytes;
 }
 
-/** As the model counts them: code points. A text that is far too long is not counted. */
-function characters(given: string, max: number): number {
-  if (given.length > 2 * max) return given.length;
+/** The model counts code points: of them a text has at least half as many as its `length`. */
+function isOfLength(given: string, min: number, max: number): boolean {
+  const { length } = given;
+  if (length < min || length > 2 * max) return false;
+  if (length >= 2 * min && length <= max) return true;
   let count = 0;
   for (const _ of given) count += 1;
-  return count;
+  return count >= min && count <= max;
 }
 
 function isObject(given: unknown): given is JsonObject {
