@@ -19,6 +19,9 @@ import type { ServeSignals } from './serve-signals.ts';
 
 const AT = '$.management.listen.tls';
 
+/** Calls that run at the end of the process have so long: most wait for a port to open. Milliseconds. */
+const API_DRAIN_MS = 5000;
+
 export interface ManagedStart {
   readonly loaded: LoadedConfig;
   readonly management: ManagementConfig;
@@ -56,7 +59,7 @@ export async function serveManaged(start: ManagedStart): Promise<void> {
   monitoring?.ready();
   const stop = async (): Promise<void> => {
     // Nothing is changed any more that these servers would have to follow.
-    api.close();
+    await api.stop();
     await servers.stop();
     await state.close();
   };
@@ -85,7 +88,7 @@ async function startApi(
   { loaded, management, log }: ManagedStart,
   state: StateStore,
   servers: ManagedServers,
-): Promise<{ close(): void }> {
+): Promise<{ stop(): Promise<void> }> {
   const { listen } = management;
   const { tls } = listen;
   const signature = tls === undefined ? '' : certificateSignature(tls);
@@ -135,9 +138,9 @@ async function startApi(
           },
         );
   return {
-    close: () => {
+    stop: async () => {
       files?.close();
-      listener.close();
+      await listener.drain(API_DRAIN_MS);
     },
   };
 }
