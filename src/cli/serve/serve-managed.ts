@@ -29,6 +29,9 @@ const LATTICEPORT: Author = { accessKeyId: 'latticeport', remoteAddress: '' };
 /** By this description a demo finds its access key again. */
 const DEMO_KEY = 'demo';
 
+/** Calls that run at the end of the process have so long: most wait for a port to open. Milliseconds. */
+const API_DRAIN_MS = 5000;
+
 export interface ManagedStart {
   readonly loaded: LoadedConfig;
   readonly management: ManagementConfig;
@@ -64,12 +67,16 @@ export async function serveManaged(start: ManagedStart): Promise<void> {
     throw listenError(error, loaded.config.listen) ?? error;
   });
   if (monitoring !== undefined) monitoring.storageReady = () => servers.ready;
-  const api = await startApi(start, state, servers);
+  const api = await startApi(start, state, servers).catch(async (error: unknown) => {
+    await servers.stop();
+    await state.close();
+    throw error;
+  });
   monitoring?.ready();
   await tellDemo(start, state, servers, api.url);
   const stop = async (): Promise<void> => {
     // Nothing is changed any more that these servers would have to follow.
-    api.close();
+    await api.stop();
     await servers.stop();
     await state.close();
   };
@@ -113,7 +120,7 @@ async function startApi(
   { loaded, management, demo, log }: ManagedStart,
   state: StateStore,
   servers: ManagedServers,
-): Promise<{ readonly url: string; close(): void }> {
+): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const { listen } = management;
   const { tls } = listen;
   const signature = tls === undefined ? '' : certificateSignature(tls);
@@ -164,9 +171,9 @@ async function startApi(
         );
   return {
     url,
-    close: () => {
+    stop: async () => {
       files?.close();
-      listener.close();
+      await listener.drain(API_DRAIN_MS);
     },
   };
 }
