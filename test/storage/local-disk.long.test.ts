@@ -115,7 +115,10 @@ describe('LocalStore on its disk', () => {
     }
   });
 
-  testMounted.each([IN_THREADS, IN_PLACE])('what lies on another file system is not taken for near (%o)', async (calls) => {
+  testMounted.each([
+    { kind: 'near', calls: IN_THREADS },
+    { kind: 'memory', calls: IN_PLACE },
+  ])('what lies on another file system is not taken for $kind', async ({ calls }) => {
     const { dev } = await stat(fixture.root);
     const resolver = new PathResolver(fixture.root, fixture.root, pinByDescriptor, new NearDirectories(dev, calls));
     const near = async (path: string): Promise<boolean> => {

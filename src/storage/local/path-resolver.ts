@@ -57,14 +57,20 @@ export class PathResolver {
   /** The place of the path itself; what is there may be a link. */
   async place(path: StorePath): Promise<Place> {
     checkClientPath(path);
+    if (path === '' || this.#near?.calls.inPlace !== true) return this.#placeByThreads(path);
+    const directory = await this.#pinnedInPlace(path, this.#near);
+    return directory === undefined ? this.#placeByThreads(path) : { directory, name: nameOf(path) };
+  }
+
+  async #placeByThreads(path: StorePath): Promise<Place> {
+    checkClientPath(path);
     if (path === '') return { directory: await this.#pin(this.#root), name: '.' };
-    const pinned = this.#near?.calls.inPlace === true ? await this.#pinnedInPlace(path, this.#near) : undefined;
-    return { directory: pinned ?? (await this.#directory(parentOf(path), path)), name: nameOf(path) };
+    return { directory: await this.#directory(parentOf(path), path), name: nameOf(path) };
   }
 
   /** The place of the path itself and what is there. */
   async located(path: StorePath): Promise<Located> {
-    return (await this.#locatedInPlace(path)) ?? withStats(await this.place(path));
+    return (await this.#locatedInPlace(path)) ?? withStats(await this.#placeByThreads(path));
   }
 
   /** As `located`, for what follows links: throws SymbolicLinkMet where one is there. */
