@@ -83,7 +83,7 @@ function atOnce<A extends unknown[], T>(call: (...args: A) => T): (...args: A) =
     try {
       return Promise.resolve(call(...args));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   };
 }
