@@ -121,6 +121,7 @@ describe('directories that are near', () => {
     expect(near.isMountPoint(join(folder, 'with blank'))).toBe(true);
     expect(near.isMountPoint(join(folder, 'café'))).toBe(true);
     expect(near.isMountPoint(join(folder, 'd'))).toBe(false);
+    expect([near.holdsMountPoint(folder), near.holdsMountPoint(join(folder, 'd'))]).toEqual([true, false]);
     expect(await new NearDirectories(dev + 1, IN_PLACE).look(folder)).toBe(false);
   });
 

@@ -78,14 +78,12 @@ export const IN_PLACE: FileCalls = {
   }),
 };
 
+/** What the call throws rejects the promise. */
 function atOnce<A extends unknown[], T>(call: (...args: A) => T): (...args: A) => Promise<T> {
-  return (...args) => {
-    try {
-      return Promise.resolve(call(...args));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  };
+  return (...args) =>
+    new Promise((resolve) => {
+      resolve(call(...args));
+    });
 }
 
 /** How calls are made that end what has the name: the memory of a large file is given back by a thread. */

@@ -1,4 +1,5 @@
 import { lstat, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { FileCalls } from './file-calls.ts';
 
 /** How long a directory that was seen on the device is taken to be there, in milliseconds. */
@@ -18,6 +19,8 @@ export class NearDirectories {
   /** When each was last seen there, by its path. */
   readonly #seen = new Map<string, number>();
   #mountPoints: ReadonlySet<string> = new Set();
+  /** The directories that they are in. */
+  #holders: ReadonlySet<string> = new Set();
   #mountPointsReadAt = -Infinity;
 
   /** `mountInfo` reads /proc/self/mountinfo (proc(5)). */
@@ -41,6 +44,7 @@ export class NearDirectories {
     if (!stats.isDirectory() || stats.dev !== this.device) return false;
     if (this.calls.inPlace && now - this.#mountPointsReadAt >= SEEN_MS) {
       this.#mountPoints = mountPointsOf(await this.#mountInfo());
+      this.#holders = new Set(Array.from(this.#mountPoints, (point) => dirname(point)));
       this.#mountPointsReadAt = now;
     }
     if (this.#seen.size >= MAX_DIRECTORIES) this.#seen.clear();
@@ -51,6 +55,11 @@ export class NearDirectories {
   /** Whether something in a directory that was looked at is another file system's: even a look at that may have to wait. */
   isMountPoint(path: string): boolean {
     return this.#mountPoints.has(path);
+  }
+
+  /** Whether one of those is right in the directory. */
+  holdsMountPoint(directory: string): boolean {
+    return this.#holders.has(directory);
   }
 }
 

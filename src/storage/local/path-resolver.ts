@@ -89,7 +89,17 @@ export class PathResolver {
   /** The directory at the path. Throws 'not-a-directory', and SymbolicLinkMet for a link to one. */
   async directory(path: StorePath): Promise<DirectoryRef> {
     checkClientPath(path);
-    return this.#directory(path, path);
+    return (await this.#directoryInPlace(path)) ?? this.#directory(path, path);
+  }
+
+  async #directoryInPlace(path: StorePath): Promise<DirectoryRef | undefined> {
+    if (this.#near?.calls.inPlace !== true) return undefined;
+    const place = this.#absolute(path);
+    const directory = await this.#pinnedNear(place, this.#near);
+    // Whoever lists it looks at all that is in it.
+    if (directory === undefined || !this.#near.holdsMountPoint(place)) return directory;
+    directory.release();
+    return undefined;
   }
 
   /**
@@ -133,14 +143,20 @@ export class PathResolver {
    * in memory. Undefined where the ordinary way has to say what is the matter: a link above, another file system, any error.
    */
   async #pinnedInPlace(path: StorePath, near: NearDirectories): Promise<DirectoryRef | undefined> {
-    const parent = this.#absolute(parentOf(path));
+    return this.#pinnedNear(this.#absolute(parentOf(path)), near, this.#absolute(path));
+  }
+
+  /** `wanted`: what is to be looked at in it. */
+  async #pinnedNear(directory: string, near: NearDirectories, wanted?: string): Promise<DirectoryRef | undefined> {
     try {
-      if (!near.has(parent) && !(await near.look(parent))) return undefined;
-      if (!near.calls.inPlace) {
-        const seen = await lstatOrUndefined(this.#absolute(path));
+      if (!near.has(directory) && !(await near.look(directory))) return undefined;
+      if (wanted !== undefined && near.calls.inPlace) {
+        if (near.isMountPoint(wanted)) return undefined;
+      } else if (wanted !== undefined) {
+        const seen = await lstatOrUndefined(wanted);
         if (seen !== undefined && seen.dev !== near.device) return undefined;
-      } else if (near.isMountPoint(this.#absolute(path))) return undefined;
-      return pinInPlace(parent, near.device, near.calls);
+      }
+      return pinInPlace(directory, near.device, near.calls);
     } catch {
       return undefined;
     }
