@@ -3,6 +3,15 @@
 /** Log lines that wait for a reader that is slow; one that stops must not cost more. Per process. */
 export const LOG_BACKLOG_BYTES = 1024 * 1024;
 
+/**
+ * Lines that come so soon after the last write go out together: each write wakes whoever reads the log, which costs more than
+ * making the line. A process that is killed loses what came in this time.
+ */
+export const LOG_GATHER_MS = 10;
+
+/** More than this does not wait for that time. */
+export const LOG_GATHER_CHARACTERS = 32 * 1024;
+
 /** A reader that was full is tried again so soon: a pipe holds 64 KiB, which a busy log fills in some milliseconds. */
 export const LOG_RETRY_MS = 20;
 

@@ -1,8 +1,9 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { LOG_BACKLOG_BYTES, LOG_RETRY_MS, LOG_TELL_MS } from './limits.ts';
+import { LOG_BACKLOG_BYTES, LOG_GATHER_CHARACTERS, LOG_GATHER_MS, LOG_RETRY_MS, LOG_TELL_MS } from './limits.ts';
 
-const NEWLINE = Buffer.from('\n');
+const LF = 0x0a;
+const NEWLINE = Buffer.from([LF]);
 
 /** Some of the reasons in words; the system's code stands beside them. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -20,11 +21,16 @@ const WORDS: Readonly<Record<string, string>> = {
  *
  * A reader of a pipe, socket or terminal that is slow has LOG_BACKLOG_BYTES of patience; what a file or a device does not
  * take at once is lost.
+ *
+ * A line is written at once, those that follow within LOG_GATHER_MS together.
  */
 export class LogOutput {
   readonly #fd: number;
   readonly #tell: (text: string) => void;
   readonly #now: () => number;
+  #gathered = '';
+  /** Runs after a write. */
+  #gathering: NodeJS.Timeout | undefined;
   /** Lines that wait for the reader; of the first a part may be written. */
   #backlog: Buffer[] = [];
   #backlogBytes = 0;
@@ -42,6 +48,7 @@ export class LogOutput {
     this.#tell = tell;
     this.#now = now;
     process.on('exit', () => {
+      this.#writeGathered();
       this.#flush();
     });
   }
@@ -53,13 +60,24 @@ export class LogOutput {
 
   /** Takes one line, its end included. */
   write(line: string): void {
-    const bytes = Buffer.from(line);
+    this.#gathered += line;
+    if (this.#gathering !== undefined && this.#gathered.length < LOG_GATHER_CHARACTERS) return;
+    this.#writeGathered();
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      if (this.#gathered !== '') this.write('');
+    }, LOG_GATHER_MS).unref();
+  }
+
+  #writeGathered(): void {
+    const bytes = Buffer.from(this.#gathered);
+    this.#gathered = '';
     if (this.#backlog.length > 0) {
-      if (this.#backlogBytes + bytes.length > LOG_BACKLOG_BYTES) this.#lose(1, 'EAGAIN');
+      if (this.#backlogBytes + bytes.length > LOG_BACKLOG_BYTES) this.#lose(linesIn(bytes), 'EAGAIN');
       else this.#wait(bytes);
       return;
     }
-    this.#put(this.#torn ? Buffer.concat([NEWLINE, bytes]) : bytes);
+    this.#put(this.#torn && bytes.length > 0 ? Buffer.concat([NEWLINE, bytes]) : bytes);
   }
 
   /** Writes as much as goes at once. */
@@ -73,7 +91,7 @@ export class LogOutput {
         const code = errorCode(error);
         if (code === 'EINTR') continue;
         if (code === 'EAGAIN') this.#wait(bytes.subarray(at));
-        else this.#lose(1, code);
+        else this.#lose(linesIn(bytes.subarray(at)), code);
         return;
       }
     }
@@ -156,6 +174,13 @@ function withoutWaiting(fd: number): number {
   // Node sets the flag when it makes its stream (on a terminal it does not). What fails there is told here.
   stream?.on('error', () => undefined);
   return fd;
+}
+
+/** Lines that end in it. */
+function linesIn(bytes: Buffer): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(LF); at !== -1; at = bytes.indexOf(LF, at + 1)) lines += 1;
+  return lines;
 }
 
 function errorCode(error: unknown): string {

@@ -4,9 +4,10 @@ import { parseSequence } from './parse-sequence.ts';
 import { describeSequence } from './play.ts';
 import { makeSequence } from './sequence.ts';
 import { playFoundOn } from './test-targets.ts';
-import { LOCAL, MEMORY, S3 } from './tested.ts';
+import { LOCAL, LOCAL_IN_MEMORY, MEMORY, S3 } from './tested.ts';
 
 playFoundOn(LOCAL);
+playFoundOn(LOCAL_IN_MEMORY);
 playFoundOn(MEMORY);
 playFoundOn(S3);
 

@@ -14,7 +14,8 @@ import type { Target } from './target.ts';
 /** The S3 server that is running already. */
 const endpoint = process.env['S3_ENDPOINT'] ?? process.env['MOTO_ENDPOINT'] ?? '';
 const TARGETS: Readonly<Record<string, () => Promise<Target> | Target>> = {
-  local: localTarget,
+  local: () => localTarget('near'),
+  'local-in-memory': () => localTarget('memory'),
   memory: memoryTarget,
   s3: () => s3Target(endpoint),
   nodes: () => s3Target(endpoint, 2),

@@ -1,7 +1,8 @@
 // The ways in which Latticeport is run for the comparison.
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LocalStore } from '../../src/storage/local/local-store.ts';
+import type { FileSystemKind } from '../../src/storage/local/file-system-type.ts';
+import { LocalStore, type LocalStoreOptions } from '../../src/storage/local/local-store.ts';
 import { MemoryStore } from '../../src/storage/memory/memory-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { READ_WRITE } from '../../src/vfs/permissions.ts';
@@ -52,19 +53,20 @@ const IN_ONE_PROCESS = {
   compared: COMPARED,
 };
 
-/** SFTP sessions over one local store, all in this process. */
-export async function localTarget(): Promise<Target> {
+/** SFTP sessions over one local store, all in this process. The calls are made as on such a file system, whatever it is. */
+export async function localTarget(fileSystem: FileSystemKind): Promise<Target> {
   const folder = await makeFolder('differential');
   const root = join(folder, 'root');
+  const options: LocalStoreOptions = { fsync: 'never', hardlinks: true, fileSystem };
   const stores = {
-    store: await LocalStore.open(root, { fsync: 'never', hardlinks: true, partialUploads: 'store' }),
-    discard: await LocalStore.open(root, { fsync: 'never', hardlinks: true, partialUploads: 'discard' }),
+    store: await LocalStore.open(root, { ...options, partialUploads: 'store' }),
+    discard: await LocalStore.open(root, { ...options, partialUploads: 'discard' }),
   };
   let view = viewOf(stores.store, '');
   let number = 0;
   return {
     ...IN_ONE_PROCESS,
-    name: 'local, in one process',
+    name: `local, in one process, ${fileSystem}`,
     writesInPlace: true,
     hardlinks: true,
     begin: async (tree, partialUploads) => {

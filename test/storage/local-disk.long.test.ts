@@ -5,7 +5,9 @@ import { chmod, chown, link, mkdir, readdir, readFile, stat, symlink, writeFile 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pinByDescriptor } from '../../src/storage/local/directory-ref.ts';
+import { IN_PLACE, IN_THREADS } from '../../src/storage/local/file-calls.ts';
 import { LocalStore } from '../../src/storage/local/local-store.ts';
+import { NearDirectories } from '../../src/storage/local/near-directories.ts';
 import { PathResolver } from '../../src/storage/local/path-resolver.ts';
 import {
   expectError,
@@ -113,9 +115,12 @@ describe('LocalStore on its disk', () => {
     }
   });
 
-  testMounted('what lies on another file system is not taken for near', async () => {
+  testMounted.each([
+    { kind: 'near', calls: IN_THREADS },
+    { kind: 'memory', calls: IN_PLACE },
+  ])('what lies on another file system is not taken for $kind', async ({ calls }) => {
     const { dev } = await stat(fixture.root);
-    const resolver = new PathResolver(fixture.root, fixture.root, pinByDescriptor, dev);
+    const resolver = new PathResolver(fixture.root, fixture.root, pinByDescriptor, new NearDirectories(dev, calls));
     const near = async (path: string): Promise<boolean> => {
       const { directory } = await resolver.located(storePath(path));
       directory.release();

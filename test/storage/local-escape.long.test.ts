@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { StorageError } from '../../src/storage/object-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { LocalStore } from '../../src/storage/local/local-store.ts';
+import type { LocalStoreOptions } from '../../src/storage/local/local-store.ts';
 import type { ClientPath } from '../../src/vfs/client-path.ts';
 import { READ_WRITE } from '../../src/vfs/permissions.ts';
 import { UserView } from '../../src/vfs/user-view.ts';
@@ -60,9 +61,10 @@ async function put(store: ObjectStore, path: string, text: string): Promise<void
   await handle.close();
 }
 
-const variants = {
-  'directories pinned in place': { pinDescriptors: true, near: true },
-  'directories pinned in a thread': { pinDescriptors: true, near: false },
+const variants: Record<string, LocalStoreOptions> = {
+  'directories pinned in place': { pinDescriptors: true, fileSystem: 'near' },
+  'everything in place': { pinDescriptors: true, fileSystem: 'memory' },
+  'directories pinned in a thread': { pinDescriptors: true, fileSystem: 'far' },
   'paths checked only': { pinDescriptors: false },
 };
 

@@ -4,7 +4,7 @@ import { closeSync, ftruncateSync, openSync, statSync, utimesSync, writeSync } f
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { answersFromMemory } from '../../src/storage/local/file-system-type.ts';
+import { IN_THREADS } from '../../src/storage/local/file-calls.ts';
 import { LocalReadHandle } from '../../src/storage/local/local-read-handle.ts';
 import { LocalWriters } from '../../src/storage/local/local-writers.ts';
 import { pattern } from './contract/store-driver.ts';
@@ -26,7 +26,11 @@ describe('small reads of a local file', () => {
     utimesSync(file, Date.now() / 1000 - 3600, Date.now() / 1000 - 3600);
     const settled = performance.now() + 60;
     while (performance.now() < settled) await new Promise(setImmediate);
-    handle = new LocalReadHandle(openSync(file, 'r'), statSync(file), { near: true, writers: new LocalWriters() });
+    handle = new LocalReadHandle(openSync(file, 'r'), statSync(file), {
+      near: true,
+      calls: IN_THREADS,
+      writers: new LocalWriters(),
+    });
   });
   afterEach(async () => {
     await handle.close();
@@ -86,10 +90,5 @@ describe('small reads of a local file', () => {
     await handle.read(0, 5);
     expect((await handle.read(5, 5)).equals(bytes.subarray(5, 10))).toBe(true);
     expect((await handle.read(5, 5)).buffer.byteLength).toBeLessThan(SIZE);
-  });
-
-  test('a file system that may wait for another machine is not asked', async () => {
-    expect(await answersFromMemory('/proc')).toBe(false);
-    expect(await answersFromMemory(join(fixture.root, 'nothing'))).toBe(false);
   });
 });

@@ -111,8 +111,9 @@ function everything(view: UserView, path: string): Record<string, () => Promise<
 }
 
 const variants: Record<string, LocalStoreOptions> = {
-  'directories pinned in place': { pinDescriptors: true, near: true },
-  'directories pinned in a thread': { pinDescriptors: true, near: false },
+  'directories pinned in place': { pinDescriptors: true, fileSystem: 'near' },
+  'everything in place': { pinDescriptors: true, fileSystem: 'memory' },
+  'directories pinned in a thread': { pinDescriptors: true, fileSystem: 'far' },
   'paths checked only': { pinDescriptors: false },
 };
 

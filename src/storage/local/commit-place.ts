@@ -1,10 +1,9 @@
 import type { Stats } from 'node:fs';
 import type { OpenWriteOptions } from '../object-store.ts';
 import { StorageError } from '../object-store.ts';
-import { statDescriptor } from './descriptor.ts';
 import type { DirectoryRef } from './directory-ref.ts';
 import { errnoOf } from './errno.ts';
-import { lstatOrUndefined, type Located } from './path-resolver.ts';
+import type { Located } from './path-resolver.ts';
 import { isSameVersion, isUnchanged, type Target } from './temporary-file.ts';
 
 /** Where a version becomes the file, and what it may take the place of there. It owns the directory's descriptor. */
@@ -63,7 +62,7 @@ export class CommitPlace {
 
   /** Whether that file is at the name now. */
   async holds(file: Stats): Promise<boolean> {
-    const now = await lstatOrUndefined(this.#directory.path(this.#name));
+    const now = await this.#directory.calls.lstat(this.#directory.path(this.#name));
     return now !== undefined && isSameVersion(now, file);
   }
 
@@ -73,12 +72,13 @@ export class CommitPlace {
    */
   async isUndisturbed(published: number | undefined): Promise<boolean> {
     const path = this.#directory.path(this.#name);
+    const { calls } = this.#directory;
     if (published !== undefined) {
-      const [own, now] = [await statDescriptor(published), await lstatOrUndefined(path)];
+      const [own, now] = [await calls.stat(published), await calls.lstat(path)];
       return now?.ino === own.ino && now.dev === own.dev;
     }
-    if (this.#existing === undefined) return (await lstatOrUndefined(path)) === undefined;
-    return isUnchanged(path, this.#existing);
+    if (this.#existing === undefined) return (await calls.lstat(path)) === undefined;
+    return isUnchanged(path, this.#existing, calls);
   }
 
   /** Runs what gives the version its name. Throws StorageError 'changed' where another has taken that. */

@@ -56,6 +56,26 @@ export async function writeFully(fd: number, chunks: readonly Buffer[], position
   }
 }
 
+/** As `writeFully`, in place. */
+export function writeInPlace(fd: number, chunks: readonly Buffer[], position: number): void {
+  let at = position;
+  for (const chunk of chunks) {
+    for (let done = 0; done < chunk.length;) done += fs.writeSync(fd, chunk, done, chunk.length - done, at + done);
+    at += chunk.length;
+  }
+}
+
+/** As `readFully`, in place. */
+export function readInPlace(fd: number, buffer: Buffer, position: number): number {
+  let filled = 0;
+  while (filled < buffer.length) {
+    const bytesRead = fs.readSync(fd, buffer, filled, buffer.length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return filled;
+}
+
 export function byteLength(chunks: readonly Buffer[]): number {
   let total = 0;
   for (const chunk of chunks) total += chunk.length;

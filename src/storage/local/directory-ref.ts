@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { lstat, realpath } from 'node:fs/promises';
 import { closeDescriptor, openDescriptor } from './descriptor.ts';
+import { IN_THREADS, type FileCalls } from './file-calls.ts';
 
 /** O_PATH of Linux, which node:fs does not name: a descriptor that only says where, without a right to read. */
 const O_PATH = 0o10000000;
@@ -13,10 +14,12 @@ export interface DirectoryRef {
   /** Where the directory was when it was pinned: absolute, without symbolic links. */
   readonly realPath: string;
   /**
-   * The kernel has its attributes and those of what was just looked up in it in memory (`answersFromMemory`): calls that
-   * only need those are made in place, since the way to a thread and back costs more than ten of them.
+   * The kernel has its attributes and those of what was just looked up in it in memory (`FileSystemKind`): calls that only
+   * need those are made in place.
    */
   readonly near: boolean;
+  /** How all other calls are made on what is in it. */
+  readonly calls: FileCalls;
   /** A path to `name` in the directory; '.' is the directory itself. Good until `release`. */
   path(name: string): string;
   /** A directory in it, pinned as well. Throws ENOTDIR or ELOOP for a symbolic link, wherever that leads. */
@@ -28,15 +31,15 @@ export type PinDirectory = (path: string) => Promise<DirectoryRef>;
 
 /** Through /proc/self/fd: Linux. Closing an O_PATH descriptor never waits for a disk, so it is done in place. */
 export const pinByDescriptor: PinDirectory = async (path) =>
-  refOf(await openDescriptor(path, O_PATH | constants.O_DIRECTORY), false);
+  refOf(await openDescriptor(path, O_PATH | constants.O_DIRECTORY));
 
 /**
  * As `pinByDescriptor`, in place: for a directory that a thread has looked up just now. Undefined where a link leads
- * elsewhere, or where it is not on `device`, the near one.
+ * elsewhere, or where it is not on `device`, the near one, on which `calls` are made.
  */
-export function pinInPlace(path: string, device: number): DirectoryRef | undefined {
+export function pinInPlace(path: string, device: number, calls: FileCalls): DirectoryRef | undefined {
   const fd = openSync(path, O_PATH | constants.O_DIRECTORY);
-  const ref = refOf(fd, true);
+  const ref = refOf(fd, calls);
   let found = false;
   try {
     found = ref.realPath === path && fstatSync(fd).dev === device;
@@ -46,7 +49,8 @@ export function pinInPlace(path: string, device: number): DirectoryRef | undefin
   return found ? ref : undefined;
 }
 
-function refOf(fd: number, near: boolean): DirectoryRef {
+/** `near`: how calls are made there, where it is near. */
+function refOf(fd: number, near?: FileCalls): DirectoryRef {
   let open = true;
   const release = () => {
     if (open) closeSync(fd);
@@ -56,8 +60,8 @@ function refOf(fd: number, near: boolean): DirectoryRef {
     const realPath = readlinkSync(`/proc/self/fd/${fd}`);
     const path = (name: string) => `/proc/self/fd/${fd}/${name}`;
     const child = async (name: string) =>
-      refOf(await openDescriptor(path(name), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW), false);
-    return { realPath, near, path, child, release };
+      refOf(await openDescriptor(path(name), O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW));
+    return { realPath, near: near !== undefined, calls: near ?? IN_THREADS, path, child, release };
   } catch (error) {
     release();
     throw error;
@@ -81,7 +85,7 @@ export const pinByPath: PinDirectory = async (path) => {
     }
     return pinByPath(pathOf(name));
   };
-  return { realPath, near: false, path: pathOf, child, release: () => undefined };
+  return { realPath, near: false, calls: IN_THREADS, path: pathOf, child, release: () => undefined };
 };
 
 /** Whether descriptors can be reached as paths here. */

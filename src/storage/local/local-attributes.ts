@@ -2,8 +2,8 @@ import type { Stats } from 'node:fs';
 import { chmod, chown, lchown, lutimes, stat, utimes } from 'node:fs/promises';
 import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type { AttributeChange } from '../object-store.ts';
-import { chmodDescriptor, chownDescriptor, statDescriptor, utimesDescriptor } from './descriptor.ts';
 import { pinEntry } from './directory-ref.ts';
+import type { FileCalls } from './file-calls.ts';
 import type { Located } from './path-resolver.ts';
 
 /**
@@ -46,15 +46,15 @@ export async function applyToEntry(place: Located, change: AttributeChange, byDe
 }
 
 /** As `applyToEntry`, for a file that is open. */
-export async function applyToDescriptor(fd: number, change: AttributeChange): Promise<void> {
+export async function applyToDescriptor(fd: number, change: AttributeChange, calls: FileCalls): Promise<void> {
   const { uid, gid, mode, mtime, atime } = change;
   const steps: (() => Promise<void>)[] = [];
-  if (uid !== undefined || gid !== undefined) steps.push(() => chownDescriptor(fd, uid ?? -1, gid ?? -1));
-  if (mode !== undefined) steps.push(() => chmodDescriptor(fd, mode & KEPT_MODE_BITS));
+  if (uid !== undefined || gid !== undefined) steps.push(() => calls.chown(fd, uid ?? -1, gid ?? -1));
+  if (mode !== undefined) steps.push(() => calls.chmod(fd, mode & KEPT_MODE_BITS));
   if (mtime !== undefined || atime !== undefined) {
     steps.push(async () => {
-      const { atimeMs, mtimeMs } = await statDescriptor(fd);
-      await utimesDescriptor(fd, atime ?? atimeMs / 1000, mtime ?? mtimeMs / 1000);
+      const { atimeMs, mtimeMs } = await calls.stat(fd);
+      await calls.utimes(fd, atime ?? atimeMs / 1000, mtime ?? mtimeMs / 1000);
     });
   }
   await allOf(steps);

@@ -1,10 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { Dir, Stats } from 'node:fs';
-import { lstat, opendir } from 'node:fs/promises';
+import { opendir } from 'node:fs/promises';
 import { inParallel } from '../flow/in-parallel.ts';
 import type { DirectoryEntry } from '../object-store.ts';
 import type { DirectoryRef } from './directory-ref.ts';
 import { errnoOf, toStorageError } from './errno.ts';
+import type { FileCalls } from './file-calls.ts';
 import { entryOf } from './local-entry.ts';
 import { isReservedName } from './part-name.ts';
 import { sweepPart } from './part-sweep.ts';
@@ -61,18 +62,18 @@ function decodeName(latin1: string): string | undefined {
 async function statAll(directory: DirectoryRef, names: readonly string[]): Promise<DirectoryEntry[]> {
   const entries = new Map<string, DirectoryEntry>();
   await inParallel(names, STATS_IN_FLIGHT, async (name) => {
-    const stats = await statsOf(directory.path(name));
+    const stats = await statsOf(directory.path(name), directory.calls);
     if (stats !== undefined) entries.set(name, { name, ...entryOf(stats) });
   });
   return names.flatMap((name) => entries.get(name) ?? []);
 }
 
 /** Other errors end the listing: a tool that mirrors directories must not take it for complete. */
-async function statsOf(path: string): Promise<Stats | undefined> {
+async function statsOf(path: string, calls: FileCalls): Promise<Stats | undefined> {
   try {
-    return await lstat(path);
+    return await calls.lstat(path);
   } catch (error) {
-    if (['ENOENT', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) return undefined;
+    if (['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
 }

@@ -2,8 +2,10 @@ import { fstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { StorageError } from '../object-store.ts';
 import type { AttributeChange, Entry, ReadHandle } from '../object-store.ts';
-import { closeDescriptor, readFully, statDescriptor } from './descriptor.ts';
-import { asStorageError } from './errno.ts';
+import { readFully, readInPlace } from './descriptor.ts';
+import { asStorageError, toStorageError } from './errno.ts';
+import { IN_THREADS, type FileCalls } from './file-calls.ts';
+import { freesInPlace, movesInPlace } from './file-system-type.ts';
 import { applyToDescriptor } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
 import type { LocalWriters } from './local-writers.ts';
@@ -12,6 +14,8 @@ import { ReadAhead } from './read-ahead.ts';
 export interface LocalReadHandleOptions {
   /** The file system answers fstat(2) from memory: small reads are answered from a larger one (`ReadAhead`). */
   readonly near: boolean;
+  /** How calls on the file are made. */
+  readonly calls: FileCalls;
   /** Those that hear of it when attributes are set through the handle. */
   readonly writers: LocalWriters;
 }
@@ -23,6 +27,7 @@ export interface LocalReadHandleOptions {
 export class LocalReadHandle implements ReadHandle {
   readonly #fd: number;
   readonly #near: boolean;
+  readonly #calls: FileCalls;
   readonly #writers: LocalWriters;
   /** The end of the file when it was last looked at. Bytes. */
   #size: number;
@@ -35,6 +40,7 @@ export class LocalReadHandle implements ReadHandle {
   constructor(fd: number, stats: Stats, options: LocalReadHandleOptions) {
     this.#fd = fd;
     this.#near = options.near;
+    this.#calls = options.calls;
     this.#writers = options.writers;
     this.#size = stats.size;
     this.#readAhead = options.near ? new ReadAhead(fd) : undefined;
@@ -48,6 +54,9 @@ export class LocalReadHandle implements ReadHandle {
     if (!this.#open) throw new StorageError('failure', 'The file is closed');
     if (!Number.isSafeInteger(offset + length) || offset < 0 || length <= 0) return Buffer.alloc(0);
     if (this.#endsAt(offset)) return Buffer.alloc(0);
+    if (this.#calls.inPlace && movesInPlace(offset, Math.min(length, this.#size - offset))) {
+      return this.#readInPlace(offset, length);
+    }
     const ahead = this.#readAhead?.read(offset, length);
     if (Buffer.isBuffer(ahead)) return ahead;
     return this.#use(async () => {
@@ -67,7 +76,7 @@ export class LocalReadHandle implements ReadHandle {
     return this.#use(() =>
       this.#writers.whileSetting(
         () => this.#look(),
-        () => applyToDescriptor(this.#fd, change),
+        () => applyToDescriptor(this.#fd, change, this.#calls),
       ),
     );
   }
@@ -81,7 +90,19 @@ export class LocalReadHandle implements ReadHandle {
         this.#idle = resolve;
       });
     }
-    await asStorageError(() => closeDescriptor(this.#fd));
+    // It may have been the last to have the file.
+    const calls = freesInPlace(this.#size) ? this.#calls : IN_THREADS;
+    await asStorageError(() => calls.close(this.#fd));
+  }
+
+  #readInPlace(offset: number, length: number): Buffer {
+    try {
+      if (offset + length > this.#size) this.#size = fstatSync(this.#fd).size;
+      const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, this.#size - offset)));
+      return buffer.subarray(0, readInPlace(this.#fd, buffer, offset));
+    } catch (error) {
+      throw toStorageError(error);
+    }
   }
 
   /** Keeps the descriptor open while `action` uses it. */
@@ -97,7 +118,7 @@ export class LocalReadHandle implements ReadHandle {
   }
 
   async #look(): Promise<Stats> {
-    const stats = this.#near ? fstatSync(this.#fd) : await statDescriptor(this.#fd);
+    const stats = this.#near ? fstatSync(this.#fd) : await this.#calls.stat(this.#fd);
     this.#size = stats.size;
     return stats;
   }

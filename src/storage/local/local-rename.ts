@@ -1,13 +1,13 @@
-import { lstat, rename } from 'node:fs/promises';
 import { StorageError } from '../object-store.ts';
-import { exists, notEmpty } from '../refusals.ts';
+import { exists, notEmpty, notFound } from '../refusals.ts';
 import type { FileCopier } from './copy-bytes.ts';
 import { closeDescriptor, utimesDescriptor } from './descriptor.ts';
+import { syncDirectory } from './directory-syncs.ts';
 import { errnoOf } from './errno.ts';
 import { openRegular } from './open-regular.ts';
-import { lstatOrUndefined } from './path-resolver.ts';
+import { callsThatEnd, IN_THREADS, type FileCalls } from './file-calls.ts';
 import type { Place } from './path-resolver.ts';
-import { moveOntoNothing, syncDirectory, TemporaryFile, unlinkVersion } from './temporary-file.ts';
+import { moveOntoNothing, TemporaryFile, unlinkVersion } from './temporary-file.ts';
 
 export interface RenameOptions {
   readonly overwrite: boolean;
@@ -22,7 +22,9 @@ export interface RenameOptions {
 /** Renames what is at one place, itself, to another; a link is moved, not followed. Does not release the places. */
 export async function renameEntry(from: Place, to: Place, options: RenameOptions): Promise<void> {
   const source = from.directory.path(from.name);
-  if ((await lstat(source)).isDirectory()) await renameDirectory(source, to, options);
+  const stats = await callsFor(from, to).lstat(source);
+  if (stats === undefined) throw notFound();
+  if (stats.isDirectory()) await renameDirectory(from, to, options);
   else await renameFile(from, to, options);
   if (!options.sync) return;
   // First the directory that gains: a crash between the two leaves both names, never none.
@@ -30,10 +32,16 @@ export async function renameEntry(from: Place, to: Place, options: RenameOptions
   if (from.directory.realPath !== to.directory.realPath) await syncDirectory(from.directory);
 }
 
+/** In place only where both places are in memory. */
+function callsFor(from: Place, to: Place): FileCalls {
+  return from.directory.calls.inPlace ? to.directory.calls : IN_THREADS;
+}
+
 async function renameFile(from: Place, to: Place, options: RenameOptions): Promise<void> {
-  const source = from.directory.path(from.name);
+  const target = to.directory.path(to.name);
   try {
-    if (options.overwrite) await rename(source, to.directory.path(to.name));
+    const calls = callsFor(from, to);
+    if (options.overwrite) await (await callsThatEnd(target, calls)).rename(from.directory.path(from.name), target);
     else await moveOntoNothing(from.directory, from.name, to.directory, to.name);
   } catch (error) {
     if (errnoOf(error) !== 'EXDEV') throw error;
@@ -45,15 +53,16 @@ async function renameFile(from: Place, to: Place, options: RenameOptions): Promi
  * Without `overwrite` nothing is replaced, though rename(2) would let a directory take the place of an empty one. One that
  * is made between the look and the rename is empty, so nothing can be lost.
  */
-async function renameDirectory(source: string, to: Place, { overwrite, sweep }: RenameOptions): Promise<void> {
-  const target = to.directory.path(to.name);
-  if (!overwrite && (await lstatOrUndefined(target)) !== undefined) throw exists();
+async function renameDirectory(from: Place, to: Place, { overwrite, sweep }: RenameOptions): Promise<void> {
+  const [source, target] = [from.directory.path(from.name), to.directory.path(to.name)];
+  const calls = callsFor(from, to);
+  if (!overwrite && (await calls.lstat(target)) !== undefined) throw exists();
   try {
     // What a crash left in the target is hidden: to the client the directory is empty.
-    await rename(source, target).catch(async (error: unknown) => {
+    await calls.rename(source, target).catch(async (error: unknown) => {
       if (!overwrite || !isNotEmpty(error)) throw error;
       await sweep();
-      await rename(source, target);
+      await calls.rename(source, target);
     });
   } catch (error) {
     if (isNotEmpty(error)) {

@@ -1,4 +1,4 @@
-import { link, lstat, mkdir, readlink, realpath, rmdir, stat, statfs, symlink, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, readlink, realpath, stat, statfs, symlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isChanged, KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type {
@@ -17,10 +17,10 @@ import type {
 import { exists, isADirectory, linksUnsupported, notEmpty, notFound } from '../refusals.ts';
 import { isInside } from '../store-path.ts';
 import { FileCopier } from './copy-bytes.ts';
-import { closeDescriptor } from './descriptor.ts';
 import { descriptorsWork, pinByDescriptor, pinByPath } from './directory-ref.ts';
 import { asStorageError, errnoOf } from './errno.ts';
-import { answersFromMemory } from './file-system-type.ts';
+import { callsThatEnd, IN_PLACE, IN_THREADS } from './file-calls.ts';
+import { fileSystemKind, type FileSystemKind } from './file-system-type.ts';
 import { applyToEntry } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
 import { listDirectory } from './local-listing.ts';
@@ -29,6 +29,7 @@ import { LocalReadHandle } from './local-read-handle.ts';
 import { isNotEmpty, renameEntry } from './local-rename.ts';
 import { LocalWriteHandle } from './local-write-handle.ts';
 import { LocalWriters } from './local-writers.ts';
+import { NearDirectories } from './near-directories.ts';
 import { openBase, openSeen, type OpenFile } from './open-regular.ts';
 import { closeAfter } from './close-after.ts';
 import { sweepDirectory, sweepTree } from './part-sweep.ts';
@@ -48,8 +49,8 @@ export interface LocalStoreOptions {
   readonly sweepEntries?: number;
   /** Default: whether /proc/self/fd is there. Without it paths are checked but not pinned (`pinByPath`). */
   readonly pinDescriptors?: boolean;
-  /** Default: whether the root's file system is known to have attributes in memory (`answersFromMemory`). */
-  readonly near?: boolean;
+  /** Default: what the root's file system is. */
+  readonly fileSystem?: FileSystemKind;
   readonly onEvent?: StoreEventSink;
 }
 
@@ -74,8 +75,8 @@ interface Settings {
   readonly partialUploads: 'store' | 'discard';
   readonly maxSparseBytes: number;
   readonly byDescriptor: boolean;
-  /** The device of the root where its file system answers fstat(2) from memory: a file on another may be far away. */
-  readonly nearDevice: number | undefined;
+  /** What is on the root's device, where calls may be made in place there. */
+  readonly near: NearDirectories | undefined;
 }
 
 /**
@@ -117,14 +118,16 @@ export class LocalStore implements ObjectStore {
       if (removed > 0) options.onEvent?.('leftovers-removed', { count: removed });
 
       const byDescriptor = options.pinDescriptors ?? (await descriptorsWork());
-      const nearDevice = (options.near ?? (await answersFromMemory(real))) ? rootStats.dev : undefined;
+      const kind = byDescriptor ? (options.fileSystem ?? (await fileSystemKind(real))) : 'far';
+      const calls = kind === 'memory' ? IN_PLACE : IN_THREADS;
+      const near = kind === 'far' ? undefined : new NearDirectories(rootStats.dev, calls);
       return new LocalStore(
         {
           sync: options.fsync !== 'never',
           partialUploads: options.partialUploads ?? 'store',
           maxSparseBytes: options.maxSparseBytes ?? MAX_SPARSE_BYTES.default,
           byDescriptor,
-          nearDevice,
+          near,
         },
         {
           hardlink: options.hardlinks ?? true,
@@ -132,12 +135,7 @@ export class LocalStore implements ObjectStore {
           holdsSymlinks: true,
           serverSideCopy: true,
         },
-        new PathResolver(
-          real,
-          configured,
-          byDescriptor ? pinByDescriptor : pinByPath,
-          byDescriptor ? nearDevice : undefined,
-        ),
+        new PathResolver(real, configured, byDescriptor ? pinByDescriptor : pinByPath, near),
       );
     });
   }
@@ -156,10 +154,10 @@ export class LocalStore implements ObjectStore {
   async openRead(path: StorePath): Promise<ReadHandle> {
     return this.#located(path, true, async (place) => {
       const { fd, stats } = await openSeen(place);
-      return new LocalReadHandle(fd, stats, {
-        near: stats.dev === this.#settings.nearDevice,
-        writers: this.#writers,
-      });
+      const near = stats.dev === this.#settings.near?.device;
+      // A file on the device may have another file system's directory above it: then it was opened in a thread, too.
+      const calls = near ? place.directory.calls : IN_THREADS;
+      return new LocalReadHandle(fd, stats, { near, calls, writers: this.#writers });
     });
   }
 
@@ -180,7 +178,8 @@ export class LocalStore implements ObjectStore {
     if (path === '') throw isADirectory();
     return this.#place(path, async ({ directory, name }) => {
       try {
-        await unlink(directory.path(name));
+        const file = directory.path(name);
+        await (await callsThatEnd(file, directory.calls)).unlink(file);
       } catch (error) {
         // POSIX lets unlink(2) of a directory fail with EPERM; Linux says EISDIR.
         if (errnoOf(error) === 'EPERM' && (await lstat(directory.path(name))).isDirectory()) throw isADirectory();
@@ -189,12 +188,13 @@ export class LocalStore implements ObjectStore {
     });
   }
 
-  async mkdir(path: StorePath, attributes: AttributeChange): Promise<void> {
-    if (path === '') throw exists();
-    return this.#place(path, async (place) => {
+  async mkdir(at: StorePath, attributes: AttributeChange): Promise<void> {
+    if (at === '') throw exists();
+    return this.#place(at, async (place) => {
       const { mode, uid, gid, ...times } = attributes;
-      await mkdir(place.directory.path(place.name), { mode: (mode ?? 0o777) & KEPT_MODE_BITS });
-      const made = { ...place, stats: await lstat(place.directory.path(place.name)) };
+      const path = place.directory.path(place.name);
+      await place.directory.calls.mkdir(path, (mode ?? 0o777) & KEPT_MODE_BITS);
+      const made = { ...place, stats: await place.directory.calls.lstat(path) };
       if (uid !== undefined || gid !== undefined) {
         // As with a new file: who may not give it away has made it all the same.
         const owner = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
@@ -208,12 +208,12 @@ export class LocalStore implements ObjectStore {
     if (path === '') throw new StorageError('permission-denied', 'The root cannot be removed');
     return this.#place(path, async ({ directory, name }) => {
       try {
-        await rmdir(directory.path(name));
+        await directory.calls.rmdir(directory.path(name));
       } catch (error) {
         if (!isNotEmpty(error)) throw error;
         // It may only look empty to the client: what a crash left there is hidden.
         await this.#sweep(path);
-        await rmdir(directory.path(name)).catch((again: unknown) => {
+        await directory.calls.rmdir(directory.path(name)).catch((again: unknown) => {
           throw isNotEmpty(again) ? notEmpty() : again;
         });
       }
@@ -289,7 +289,7 @@ export class LocalStore implements ObjectStore {
         const handle = await this.#openWrite(to, { ...OVERWRITE, attributes });
         await closeAfter(handle, signal, () => handle.copyFrom(source.fd, source.stats.size));
       } finally {
-        await closeDescriptor(source.fd);
+        await IN_THREADS.close(source.fd);
       }
     });
   }

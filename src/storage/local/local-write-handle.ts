@@ -3,17 +3,9 @@ import { KEPT_MODE_BITS, StorageError } from '../object-store.ts';
 import type { AttributeChange, Entry, StorePath, WriteHandle } from '../object-store.ts';
 import { STORE_ROOT } from '../store-path.ts';
 import { CommitPlace } from './commit-place.ts';
-import {
-  byteLength,
-  chownDescriptor,
-  closeDescriptor,
-  readFully,
-  statDescriptor,
-  syncDescriptor,
-  truncateDescriptor,
-  writeFully,
-} from './descriptor.ts';
+import { byteLength, readFully, truncateDescriptor } from './descriptor.ts';
 import { asStorageError, toStorageError } from './errno.ts';
+import { IN_THREADS, type FileCalls } from './file-calls.ts';
 import { GatheredWrites } from './gathered-writes.ts';
 import { applyToDescriptor, changeBetween } from './local-attributes.ts';
 import { entryOf } from './local-entry.ts';
@@ -96,7 +88,7 @@ export class LocalWriteHandle implements WriteHandle, LocalWriter {
     const { size } = this.#extent;
     void this.#writeGathered();
     return this.#ranges.run(0, 0, true, async () => {
-      const { kind, attributes } = entryOf(await asStorageError(() => statDescriptor(this.#readable())));
+      const { kind, attributes } = entryOf(await asStorageError(() => this.#calls.stat(this.#readable())));
       const bits = mode === undefined ? attributes.mode : (attributes.mode & ~0o7777) | (mode & KEPT_MODE_BITS);
       return { kind, attributes: { ...attributes, ...times, mode: bits, size } };
     });
@@ -162,8 +154,8 @@ export class LocalWriteHandle implements WriteHandle, LocalWriter {
     // At once, so that the client is told when it is not allowed to. That does not spoil the upload.
     await this.#ranges.run(0, Infinity, false, () =>
       asStorageError(async () => {
-        const { fd } = this.#temporary ?? (await this.#prepare(Infinity));
-        await chownDescriptor(fd, uid ?? -1, gid ?? -1);
+        const { fd, calls } = this.#temporary ?? (await this.#prepare(Infinity));
+        await calls.chown(fd, uid ?? -1, gid ?? -1);
       }),
     );
   }
@@ -185,7 +177,7 @@ export class LocalWriteHandle implements WriteHandle, LocalWriter {
     void this.#writeGathered();
     // Over everything, since the writes before it must have ended; those after it wait for it.
     return this.#mutate(0, Infinity, async () => {
-      if (this.#upload.sync && this.#temporary !== undefined) await syncDescriptor(this.#temporary.fd);
+      if (this.#upload.sync && this.#temporary !== undefined) await this.#calls.sync(this.#temporary.fd);
     });
   }
 
@@ -276,8 +268,8 @@ export class LocalWriteHandle implements WriteHandle, LocalWriter {
 
   async #writeNow(start: number, chunks: readonly Buffer[], length: number): Promise<void> {
     return this.#mutate(start, start + length, async () => {
-      const { fd } = this.#temporary ?? (await this.#prepare(Infinity));
-      await writeFully(fd, chunks, start);
+      const temporary = this.#temporary ?? (await this.#prepare(Infinity));
+      await temporary.write(chunks, start, length);
     });
   }
 
@@ -288,6 +280,11 @@ export class LocalWriteHandle implements WriteHandle, LocalWriter {
     const written = this.#writeNow(gathered.start, [gathered.bytes], gathered.bytes.length);
     written.catch(() => undefined);
     return written;
+  }
+
+  /** How calls are made where the file is. */
+  get #calls(): FileCalls {
+    return this.#place.directory.calls;
   }
 
   /** The descriptor that has the bytes as they are. */
@@ -318,7 +315,7 @@ export class LocalWriteHandle implements WriteHandle, LocalWriter {
         await temporary.takeAfter(existing);
       } else if (uid !== undefined || gid !== undefined) {
         // Who may not give files away gets the file all the same, as with the attributes of SSH_FXP_OPEN elsewhere.
-        await chownDescriptor(temporary.fd, uid ?? -1, gid ?? -1).catch(() => undefined);
+        await temporary.calls.chown(temporary.fd, uid ?? -1, gid ?? -1).catch(() => undefined);
       }
     } catch (error) {
       await temporary.discard();
@@ -368,28 +365,28 @@ export class LocalWriteHandle implements WriteHandle, LocalWriter {
     const temporary = this.#temporary;
     if (temporary === undefined || this.#published) {
       await this.#apply(this.#change);
-      if (temporary !== undefined && sync) await syncDescriptor(temporary.fd);
+      if (temporary !== undefined && sync) await this.#calls.sync(temporary.fd);
       return;
     }
-    await applyToDescriptor(temporary.fd, this.#change);
+    await applyToDescriptor(temporary.fd, this.#change, this.#calls);
     await this.#place.take((name, target) => temporary[how](name, target, { sync }));
   }
 
   /** Sets attributes of the file that all see. */
   async #apply(change: AttributeChange): Promise<void> {
-    if (this.#temporary !== undefined) return applyToDescriptor(this.#temporary.fd, change);
+    if (this.#temporary !== undefined) return applyToDescriptor(this.#temporary.fd, change, this.#calls);
     const { base, writers } = this.#upload;
     if (base === undefined || Object.keys(change).length === 0) return;
     // It still is the file that this began from, and others too.
-    const set = () => applyToDescriptor(base, change);
-    await writers.whileSetting(() => statDescriptor(base), set);
+    const set = () => applyToDescriptor(base, change, this.#calls);
+    await writers.whileSetting(() => this.#calls.stat(base), set);
   }
 
   /** Never throws. */
   async #release(): Promise<void> {
     const { base, writers } = this.#upload;
     await this.#temporary?.discard();
-    if (base !== undefined) await closeDescriptor(base).catch(() => undefined);
+    if (base !== undefined) await IN_THREADS.close(base).catch(() => undefined);
     this.#place.release();
     writers.remove(this);
   }

@@ -1,9 +1,8 @@
 import { accessSync, constants, fstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { access } from 'node:fs/promises';
 import type { OpenWriteOptions, StorePath } from '../object-store.ts';
 import { exists, isADirectory, notFound } from '../refusals.ts';
-import { closeDescriptor, openDescriptor, statDescriptor } from './descriptor.ts';
+import { IN_THREADS } from './file-calls.ts';
 import { checkRegular } from './local-entry.ts';
 import type { Located, Place } from './path-resolver.ts';
 
@@ -17,13 +16,14 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 /** Opens what is at the place for reading. Throws unless it is a regular file, whatever was seen there before. */
 export async function openRegular({ directory, name }: Place): Promise<OpenFile> {
-  const fd = await openDescriptor(directory.path(name), READ_FLAGS);
+  const { calls } = directory;
+  const fd = await calls.open(directory.path(name), READ_FLAGS);
   try {
-    const stats = directory.near ? fstatSync(fd) : await statDescriptor(fd);
+    const stats = directory.near ? fstatSync(fd) : await calls.stat(fd);
     checkRegular(stats);
     return { fd, stats };
   } catch (error) {
-    await closeDescriptor(fd);
+    await IN_THREADS.close(fd);
     throw error;
   }
 }
@@ -31,7 +31,7 @@ export async function openRegular({ directory, name }: Place): Promise<OpenFile>
 /** access(2): throws where we have not all the rights of `mode` (W_OK, X_OK). */
 async function checkAccess({ directory, name }: Place, mode: number): Promise<void> {
   if (directory.near) accessSync(directory.path(name), mode);
-  else await access(directory.path(name), mode);
+  else await directory.calls.access(directory.path(name), mode);
 }
 
 /** Opens what was seen at the place for reading. Throws unless it is a regular file, also if something else was put there. */
@@ -64,7 +64,7 @@ export async function openBase(
     await checkAccess({ directory: place.directory, name: '.' }, constants.W_OK | constants.X_OK);
     return base;
   } catch (error) {
-    await closeDescriptor(base.fd);
+    await IN_THREADS.close(base.fd);
     throw error;
   }
 }

@@ -25,8 +25,16 @@ const FOREIGN_MAX_AGE = 24 * 3600;
 const MACHINE = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 const OWNER = `${MACHINE}.${process.pid}.${startOf(readStat('self'))}`;
 
+/** Of random bytes so many names are made at a time: asking for few costs as much as for many. */
+const NAMES_AT_ONCE = 256;
+const NAME_BYTES = 8;
+let random = Buffer.alloc(0);
+
 export function newPartName(): string {
-  return `.${OWNER}.${randomBytes(8).toString('hex')}${SUFFIX}`;
+  if (random.length === 0) random = randomBytes(NAMES_AT_ONCE * NAME_BYTES);
+  const own = random.toString('hex', 0, NAME_BYTES);
+  random = random.subarray(NAME_BYTES);
+  return `.${OWNER}.${own}${SUFFIX}`;
 }
 
 /** Wider than the pattern on purpose, and without regard to case for file systems that have none. */

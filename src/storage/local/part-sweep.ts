@@ -1,7 +1,7 @@
 import { opendir, unlink } from 'node:fs/promises';
 import type { DirectoryRef } from './directory-ref.ts';
 import { isAbandonedPart, isReservedName } from './part-name.ts';
-import { lstatOrUndefined } from './path-resolver.ts';
+import { lstatOrUndefined } from './file-calls.ts';
 
 /** Removes a temporary file that no running process owns. Returns whether it did. Never throws. */
 export async function sweepPart(path: string, name: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { lstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { lstat, readlink } from 'node:fs/promises';
+import { readlink } from 'node:fs/promises';
 import { StorageError } from '../object-store.ts';
 import type { StorePath } from '../object-store.ts';
 import { checkStorePath, isInside, joinStorePath, nameOf, parentOf, STORE_ROOT } from '../store-path.ts';
@@ -8,15 +8,12 @@ import { SymbolicLinkMet } from '../symbolic-link.ts';
 import { pinInPlace } from './directory-ref.ts';
 import type { DirectoryRef, PinDirectory } from './directory-ref.ts';
 import { errnoOf } from './errno.ts';
+import { lstatOrUndefined } from './file-calls.ts';
+import type { NearDirectories } from './near-directories.ts';
 import { isReservedName } from './part-name.ts';
 
 /** A directory and a link may take each other's place while they are looked at. */
 const MAX_LOOKS = 8;
-
-/** How long a directory that was seen on the near device is taken to be there, in milliseconds. */
-const NEAR_MS = 5_000;
-/** Directories that are remembered. */
-const NEAR_DIRECTORIES = 1_000;
 
 /** A name in a pinned directory. Whoever gets it releases the directory. */
 export interface Place {
@@ -44,23 +41,28 @@ export class PathResolver {
   /** Other spellings of the root that absolute links may use. */
   readonly #rootNames: readonly string[];
   readonly #pin: PinDirectory;
-  readonly #nearDevice: number | undefined;
-  /** When directories were last seen on the near device, by path. */
-  readonly #nearSince = new Map<string, number>();
+  readonly #near: NearDirectories | undefined;
 
   /**
-   * `root` is absolute, without symbolic links and without a trailing slash unless it is `/`. `nearDevice` is its
-   * device where descriptors work and its file system answers from memory (`answersFromMemory`).
+   * `root` is absolute, without symbolic links and without a trailing slash unless it is `/`. `near`: the directories of its
+   * device, where descriptors work and calls may be made in place (`FileSystemKind`).
    */
-  constructor(root: string, configuredRoot: string, pin: PinDirectory, nearDevice?: number) {
+  constructor(root: string, configuredRoot: string, pin: PinDirectory, near?: NearDirectories) {
     this.#root = root;
     this.#rootNames = [root, configuredRoot];
     this.#pin = pin;
-    this.#nearDevice = nearDevice;
+    this.#near = near;
   }
 
   /** The place of the path itself; what is there may be a link. */
   async place(path: StorePath): Promise<Place> {
+    checkClientPath(path);
+    if (path === '' || this.#near?.calls.inPlace !== true) return this.#placeByThreads(path);
+    const directory = await this.#pinnedInPlace(path, this.#near);
+    return directory === undefined ? this.#placeByThreads(path) : { directory, name: nameOf(path) };
+  }
+
+  async #placeByThreads(path: StorePath): Promise<Place> {
     checkClientPath(path);
     if (path === '') return { directory: await this.#pin(this.#root), name: '.' };
     return { directory: await this.#directory(parentOf(path), path), name: nameOf(path) };
@@ -68,7 +70,7 @@ export class PathResolver {
 
   /** The place of the path itself and what is there. */
   async located(path: StorePath): Promise<Located> {
-    return (await this.#locatedInPlace(path)) ?? withStats(await this.place(path));
+    return (await this.#locatedInPlace(path)) ?? withStats(await this.#placeByThreads(path));
   }
 
   /** As `located`, for what follows links: throws SymbolicLinkMet where one is there. */
@@ -87,7 +89,17 @@ export class PathResolver {
   /** The directory at the path. Throws 'not-a-directory', and SymbolicLinkMet for a link to one. */
   async directory(path: StorePath): Promise<DirectoryRef> {
     checkClientPath(path);
-    return this.#directory(path, path);
+    return (await this.#directoryInPlace(path)) ?? this.#directory(path, path);
+  }
+
+  async #directoryInPlace(path: StorePath): Promise<DirectoryRef | undefined> {
+    if (this.#near?.calls.inPlace !== true) return undefined;
+    const place = this.#absolute(path);
+    const directory = await this.#pinnedNear(place, this.#near);
+    // Whoever lists it looks at all that is in it.
+    if (directory === undefined || !this.#near.holdsMountPoint(place)) return directory;
+    directory.release();
+    return undefined;
   }
 
   /**
@@ -109,41 +121,45 @@ export class PathResolver {
     return target.startsWith('/') && this.#root !== '/' ? `${this.#root}${target}` : target;
   }
 
-  /**
-   * A thread looks the path up, so that the kernel has all of it in memory; then what counts, the pinning and the look
-   * through the pin, is done in place. Undefined where the ordinary way has to say what is the matter: a link above,
-   * another file system, any error.
-   */
+  /** The pinning and the look through the pin are made in place. Undefined as `#pinnedInPlace`. */
   async #locatedInPlace(path: StorePath): Promise<Located | undefined> {
-    if (this.#nearDevice === undefined || path === '') return undefined;
+    if (this.#near === undefined || path === '') return undefined;
     checkClientPath(path);
-    const parent = this.#absolute(parentOf(path));
-    let directory: DirectoryRef | undefined;
+    const directory = await this.#pinnedInPlace(path, this.#near);
+    if (directory === undefined) return undefined;
     try {
-      if (!(await this.#isNear(parent))) return undefined;
-      const seen = await lstatOrUndefined(this.#absolute(path));
-      if (seen !== undefined && seen.dev !== this.#nearDevice) return undefined;
-      directory = pinInPlace(parent, this.#nearDevice);
-      if (directory === undefined) return undefined;
       const name = nameOf(path);
-      return { directory, name, stats: lstatSync(directory.path(name), { throwIfNoEntry: false }) };
+      const stats = lstatSync(directory.path(name), { throwIfNoEntry: false });
+      if (stats === undefined || stats.dev === this.#near.device) return { directory, name, stats };
     } catch {
       // What it is comes out on the ordinary way.
-      directory?.release();
-      return undefined;
     }
+    directory.release();
+    return undefined;
   }
 
-  /** So that nothing is opened in place on a far file system that is mounted there. A hint: pinning looks again. */
-  async #isNear(directory: string): Promise<boolean> {
-    const now = performance.now();
-    const since = this.#nearSince.get(directory);
-    if (since !== undefined && now - since < NEAR_MS) return true;
-    const stats = await lstat(directory);
-    if (!stats.isDirectory() || stats.dev !== this.#nearDevice) return false;
-    if (this.#nearSince.size >= NEAR_DIRECTORIES) this.#nearSince.clear();
-    this.#nearSince.set(directory, now);
-    return true;
+  /**
+   * The directory that holds `path`. Where there is a disk a thread looks the whole path up before, so that the kernel has it
+   * in memory. Undefined where the ordinary way has to say what is the matter: a link above, another file system, any error.
+   */
+  async #pinnedInPlace(path: StorePath, near: NearDirectories): Promise<DirectoryRef | undefined> {
+    return this.#pinnedNear(this.#absolute(parentOf(path)), near, this.#absolute(path));
+  }
+
+  /** `wanted`: what is to be looked at in it. */
+  async #pinnedNear(directory: string, near: NearDirectories, wanted?: string): Promise<DirectoryRef | undefined> {
+    try {
+      if (!near.has(directory) && !(await near.look(directory))) return undefined;
+      if (wanted !== undefined && near.calls.inPlace) {
+        if (near.isMountPoint(wanted)) return undefined;
+      } else if (wanted !== undefined) {
+        const seen = await lstatOrUndefined(wanted);
+        if (seen !== undefined && seen.dev !== near.device) return undefined;
+      }
+      return pinInPlace(directory, near.device, near.calls);
+    } catch {
+      return undefined;
+    }
   }
 
   /** `asked` is what the client wants to reach: the directory itself, or something in it. */
@@ -209,15 +225,6 @@ export class PathResolver {
 export function checkClientPath(path: StorePath): void {
   checkStorePath(path);
   if (path.split('/').some(isReservedName)) throw reservedName();
-}
-
-export async function lstatOrUndefined(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 async function withStats(place: Place): Promise<Located> {

@@ -1,12 +1,15 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { link, lstat, open, rename, unlink } from 'node:fs/promises';
-import { chmodDescriptor, chownDescriptor, closeDescriptor, openDescriptor, syncDescriptor } from './descriptor.ts';
+import { open, unlink } from 'node:fs/promises';
+import { writeFully, writeInPlace } from './descriptor.ts';
+import { syncDirectory } from './directory-syncs.ts';
 import type { DirectoryRef } from './directory-ref.ts';
 import { errnoOf } from './errno.ts';
 import { newPartName } from './part-name.ts';
-import { lstatOrUndefined } from './path-resolver.ts';
+import { callsThatEnd, IN_THREADS, type FileCalls } from './file-calls.ts';
+import { freesInPlace, movesInPlace } from './file-system-type.ts';
 import { StorageError } from '../object-store.ts';
+import { notFound } from '../refusals.ts';
 
 /**
  * What a new version may take the place of: whatever file is there; nothing, so that it fails with EEXIST where something
@@ -30,11 +33,16 @@ export class TemporaryFile {
     this.fd = fd;
   }
 
+  /** How calls on it are made. */
+  get calls(): FileCalls {
+    return this.#directory.calls;
+  }
+
   /** `mode` goes through the umask, as with open(2). */
   static async create(directory: DirectoryRef, mode: number): Promise<TemporaryFile> {
     const name = newPartName();
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    return new TemporaryFile(directory, name, await openDescriptor(directory.path(name), flags, mode));
+    return new TemporaryFile(directory, name, await directory.calls.open(directory.path(name), flags, mode));
   }
 
   /** One that cannot become a file: it is gone with its descriptor. */
@@ -51,14 +59,20 @@ export class TemporaryFile {
   async takeAfter(stats: Stats): Promise<void> {
     if (!this.#isOwnedAs(stats)) {
       try {
-        await chownDescriptor(this.fd, stats.uid, stats.gid);
+        await this.calls.chown(this.fd, stats.uid, stats.gid);
       } catch (error) {
         if (errnoOf(error) !== 'EPERM') throw error;
         // Only root gives files away; the group may still be one of ours.
-        await chownDescriptor(this.fd, -1, stats.gid).catch(() => undefined);
+        await this.calls.chown(this.fd, -1, stats.gid).catch(() => undefined);
       }
     }
-    await chmodDescriptor(this.fd, stats.mode & 0o1777);
+    await this.calls.chmod(this.fd, stats.mode & 0o1777);
+  }
+
+  /** As `writeFully`. */
+  async write(chunks: readonly Buffer[], start: number, bytes: number): Promise<void> {
+    if (this.calls.inPlace && movesInPlace(start, bytes)) writeInPlace(this.fd, chunks, start);
+    else await writeFully(this.fd, chunks, start);
   }
 
   /**
@@ -67,10 +81,10 @@ export class TemporaryFile {
    */
   async commit(name: string, target: Target, { sync }: { sync: boolean }): Promise<void> {
     try {
-      if (sync) await syncDescriptor(this.fd);
+      if (sync) await this.calls.sync(this.fd);
       // NFS tells of failed writes at close: before the old file goes. And who watches the directory sees the name when
       // nobody writes any more.
-      await this.#close();
+      await this.#close(this.calls);
       await this.#take(name, target, sync);
     } finally {
       await this.discard();
@@ -79,7 +93,7 @@ export class TemporaryFile {
 
   /** As `commit`, but the file stays open: what is written from now on is written into the target. */
   async publish(name: string, target: Target, { sync }: { sync: boolean }): Promise<void> {
-    if (sync) await syncDescriptor(this.fd);
+    if (sync) await this.calls.sync(this.fd);
     await this.#take(name, target, sync);
   }
 
@@ -87,7 +101,7 @@ export class TemporaryFile {
   async moveTo(directory: DirectoryRef): Promise<void> {
     if (this.#named) {
       const name = newPartName();
-      await rename(this.#directory.path(this.#name), directory.path(name));
+      await directory.calls.rename(this.#directory.path(this.#name), directory.path(name));
       this.#name = name;
     }
     this.#directory = directory;
@@ -95,7 +109,7 @@ export class TemporaryFile {
 
   /** Closes and removes it, unless it has become the target. Never throws: the sweep finds what stays behind. */
   async discard(): Promise<void> {
-    await this.#close().catch(() => undefined);
+    await this.#close(IN_THREADS).catch(() => undefined);
     await this.unname();
   }
 
@@ -108,17 +122,18 @@ export class TemporaryFile {
 
   async #take(name: string, target: Target, sync: boolean): Promise<void> {
     const [from, to] = [this.#directory.path(this.#name), this.#directory.path(name)];
+    const { calls } = this;
     if (target === 'nothing') {
-      if (await renameOntoNothing(from, to)) this.#named = false;
+      if (await renameOntoNothing(from, to, calls)) this.#named = false;
     } else {
-      if (target !== 'anything') await checkUnchanged(to, target);
-      await rename(from, to);
+      if (target !== 'anything' && !(await isUnchanged(to, target, calls))) throw changed();
+      await (await callsThatEnd(to, calls)).rename(from, to);
       this.#named = false;
     }
     if (sync) await syncDirectory(this.#directory);
     if (!this.#named) return;
     this.#named = false;
-    await unlink(from);
+    await calls.unlink(from);
   }
 
   #isOwnedAs({ uid, gid }: Stats): boolean {
@@ -127,10 +142,10 @@ export class TemporaryFile {
     return own.uid === uid && own.gid === gid;
   }
 
-  async #close(): Promise<void> {
+  async #close(calls: FileCalls): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await closeDescriptor(this.fd);
+    await calls.close(this.fd);
   }
 }
 
@@ -140,16 +155,16 @@ export class TemporaryFile {
  *
  * Some file systems have no hard links: there an empty file holds the name for the moment until the rename.
  */
-async function renameOntoNothing(from: string, to: string): Promise<boolean> {
+async function renameOntoNothing(from: string, to: string, calls: FileCalls): Promise<boolean> {
   try {
-    await link(from, to);
+    await calls.link(from, to);
     return false;
   } catch (error) {
     if (!linksFail(error)) throw error;
   }
   const placeholder = await open(to, 'wx', 0o600);
   await placeholder.close();
-  await rename(from, to);
+  await calls.rename(from, to);
   return true;
 }
 
@@ -169,14 +184,13 @@ export function isSameVersion(one: Stats, other: Stats): boolean {
 }
 
 /** Whether the file at the path is the one that was seen, with the bytes that it had then. */
-export async function isUnchanged(path: string, seen: Stats): Promise<boolean> {
-  const now = await lstatOrUndefined(path);
+export async function isUnchanged(path: string, seen: Stats, calls: FileCalls): Promise<boolean> {
+  const now = await calls.lstat(path);
   return now !== undefined && isSameVersion(now, seen);
 }
 
-async function checkUnchanged(path: string, seen: Stats): Promise<void> {
-  if (!(await isUnchanged(path, seen)))
-    throw new StorageError('changed', 'Another version of the file is there by now.');
+function changed(): StorageError {
+  return new StorageError('changed', 'Another version of the file is there by now.');
 }
 
 /**
@@ -189,8 +203,9 @@ export async function moveOntoNothing(
   to: DirectoryRef,
   toName: string,
 ): Promise<void> {
-  if (await renameOntoNothing(from.path(fromName), to.path(toName))) return;
-  const version = await lstat(to.path(toName));
+  if (await renameOntoNothing(from.path(fromName), to.path(toName), to.calls)) return;
+  const version = await to.calls.lstat(to.path(toName));
+  if (version === undefined) throw notFound();
   try {
     await unlinkVersion(from, fromName, version);
   } catch (error) {
@@ -206,40 +221,23 @@ export async function moveOntoNothing(
  */
 export async function unlinkVersion(directory: DirectoryRef, name: string, version: Stats): Promise<void> {
   const aside = newPartName();
-  await rename(directory.path(name), directory.path(aside));
-  const taken = await lstat(directory.path(aside));
+  const { calls } = directory;
+  await calls.rename(directory.path(name), directory.path(aside));
+  const taken = await calls.lstat(directory.path(aside));
+  if (taken === undefined) throw notFound();
   if (taken.ino !== version.ino || taken.dev !== version.dev) {
     // Back with it, unless something newer still is there by now.
-    if (await putBack(directory.path(aside), directory.path(name))) return;
+    if (await putBack(directory.path(aside), directory.path(name), calls)) return;
   }
-  await unlink(directory.path(aside));
+  await (freesInPlace(taken.size) ? calls : IN_THREADS).unlink(directory.path(aside));
 }
 
 /** Returns whether the name that it was put aside under is gone already. */
-async function putBack(aside: string, name: string): Promise<boolean> {
+async function putBack(aside: string, name: string, calls: FileCalls): Promise<boolean> {
   try {
-    return await renameOntoNothing(aside, name);
+    return await renameOntoNothing(aside, name, calls);
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
     throw error;
-  }
-}
-
-/** So that the new name survives a power failure. Some directories cannot be opened or synced: they do what they can. */
-export async function syncDirectory(directory: DirectoryRef): Promise<void> {
-  const flags = constants.O_RDONLY | constants.O_DIRECTORY;
-  let fd: number;
-  try {
-    fd = directory.near ? openSync(directory.path('.'), flags) : await openDescriptor(directory.path('.'), flags);
-  } catch {
-    return;
-  }
-  try {
-    await syncDescriptor(fd);
-  } catch (error) {
-    if (!['EINVAL', 'ENOTSUP', 'EBADF', 'EACCES'].includes(errnoOf(error) ?? '')) throw error;
-  } finally {
-    if (directory.near) closeSync(fd);
-    else await closeDescriptor(fd);
   }
 }
