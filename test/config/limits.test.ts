@@ -1,5 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
+import * as management from '../../src/management/limits.ts';
+import * as operations from '../../src/management/operations/limits.ts';
+import * as state from '../../src/state/limits.ts';
 import * as auth from '../../src/auth/limits.ts';
 import { configJsonSchema } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
@@ -61,6 +64,9 @@ const SETTINGS: Readonly<Record<string, Limit>> = {
 const ROOMS: Readonly<Record<string, object>> = {
   'auth/limits.ts': auth,
   'connection/limits.ts': connection,
+  'management/limits.ts': management,
+  'management/operations/limits.ts': operations,
+  'state/limits.ts': state,
   'negotiation/limits.ts': negotiation,
   'server/limits.ts': server,
   'sftp/limits.ts': sftp,
@@ -161,7 +167,8 @@ function defaultsOf(node: SchemaNode, path = ''): [string, SchemaNode][] {
 
 const defaults = new Map(defaultsOf(configJsonSchema()));
 
-const isLimit = (value: unknown): value is Limit => typeof value === 'object' && value !== null && 'most' in value;
+const isLimit = (value: unknown): value is Limit =>
+  typeof value === 'object' && value !== null && 'most' in value && 'default' in value;
 
 test('every default of the schema is the limit of a room, or is no limit', () => {
   expect([...defaults.keys()].sort()).toEqual([...Object.keys(SETTINGS), ...NO_LIMITS].sort());
