@@ -69,3 +69,6 @@ export const MESSAGE_OVERHEAD_BYTES = 256;
 
 /** Parts of a packet that together stay below this are copied into one buffer: cheaper than another cipher call. */
 export const MERGE_BELOW_BYTES = 1024;
+
+/** What leaves at once and is no more than this is copied into one buffer: cheaper than a list of small ones. */
+export const MERGE_WRITES_BELOW_BYTES = 8 * 1024;

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { MESSAGE_OVERHEAD_BYTES, SEND_HIGH_WATER_BYTES } from './limits.ts';
+import { MERGE_WRITES_BELOW_BYTES, MESSAGE_OVERHEAD_BYTES, SEND_HIGH_WATER_BYTES } from './limits.ts';
 
 /** Gathers what one turn of the event loop produces, so that it leaves in one system call. */
 export class SocketOutput {
@@ -64,6 +64,10 @@ export class SocketOutput {
       this.#flushedMessages -= messages;
       this.#onSent();
     };
+    if (chunks.length > 1 && bytes <= MERGE_WRITES_BELOW_BYTES) {
+      this.#socket.write(Buffer.concat(chunks, bytes), sent);
+      return;
+    }
     if (chunks.length > 1) this.#socket.cork();
     const last = chunks.length - 1;
     for (let i = 0; i < last; i += 1) this.#socket.write(chunks[i]);
