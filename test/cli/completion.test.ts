@@ -27,7 +27,7 @@ async function offered(...words: string[]): Promise<string[]> {
 describe('completion in bash', () => {
   test('offers commands, then the commands below them', async () => {
     expect(await offered('')).toEqual(expect.arrayContaining(['policy', 'server', 'user', 'host-key', 'completion']));
-    expect(await offered('s')).toEqual(['server', 'security-policy']);
+    expect(await offered('se')).toEqual(['server', 'security-policy']);
     expect(await offered('server', '')).toEqual(['list', 'describe', 'create', 'update', 'start', 'stop', 'delete']);
     expect(await offered('host-key', 'd')).toEqual(['describe', 'delete']);
     expect(await offered('import', 'tr')).toEqual(['transfer-family']);

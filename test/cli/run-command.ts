@@ -3,6 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { registerCompletionCommand } from '../../src/cli/completion/completion-command.ts';
 import { registerManageCommands } from '../../src/cli/manage/manage-commands.ts';
 import { registerPolicyCommands } from '../../src/cli/policy/policy-commands.ts';
+import { registerAccessKeyCommands } from '../../src/cli/state/access-key-commands.ts';
+import { registerAuditCommand } from '../../src/cli/state/audit-command.ts';
+import { registerStateCommands } from '../../src/cli/state/state-commands.ts';
 import { registerReportCommand } from '../../src/cli/report/report-command.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
 import { registerWhyCommand } from '../../src/cli/report/why-command.ts';
@@ -34,6 +37,9 @@ export async function runCommand(
   registerPolicyCommands(program, terminal);
   registerReportCommand(program, terminal, options.stdin);
   registerWhyCommand(program, terminal, options.stdin);
+  registerAccessKeyCommands(program, terminal);
+  registerAuditCommand(program, terminal);
+  registerStateCommands(program, terminal);
   registerManageCommands(program, { terminal, environment: options.environment ?? {} });
   registerCompletionCommand(program, terminal);
   // Options were inherited before this: commands made later inherit, these were made by the functions above.

@@ -14,7 +14,7 @@ import type { Author } from '../../state/records.ts';
 import type { StateStore } from '../../state/state-store.ts';
 import type { LogOutput } from '../../telemetry/log-output.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { openManagedState } from '../open-managed-state.ts';
+import { openManagedState } from '../state/open-managed-state.ts';
 import { demoText } from './demo-text.ts';
 import type { Demo } from './first-start.ts';
 import { listenError } from './listen-error.ts';

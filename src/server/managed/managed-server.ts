@@ -95,7 +95,12 @@ export class ManagedServer {
   /** Follows a newer snapshot, after what it is doing. */
   follow(snapshot: StateSnapshot): void {
     this.#newest = snapshot;
-    this.#work = this.#work.then(() => this.#step());
+    this.#work = this.#work
+      .then(() => this.#step())
+      .catch((error: unknown) => {
+        // Whatever it is, the next change is followed.
+        this.#log.error({ event: 'managed.follow-failed', err: error }, 'a change was not followed to its end');
+      });
   }
 
   /** Resolves when it does what the newest snapshot asks, or has failed to. Its last sessions may still be ending. */

@@ -1,10 +1,10 @@
-import type { ManagementConfig } from '../config/schema.ts';
-import { StateVersionError } from '../state/database/migrate.ts';
-import { openState } from '../state/open-state.ts';
-import { SecretUnreadable } from '../state/secret-box.ts';
-import { loadSecretBox, makeSecretKeyFile, SecretKeyError } from '../state/secret-keys.ts';
-import { StateUnavailable, type StateStore } from '../state/state-store.ts';
-import { CliError } from './cli-error.ts';
+import type { ManagementConfig } from '../../config/schema.ts';
+import { StateVersionError } from '../../state/database/migrate.ts';
+import { openState } from '../../state/open-state.ts';
+import { SecretUnreadable } from '../../state/secret-box.ts';
+import { loadSecretBox, makeSecretKeyFile, SecretKeyError } from '../../state/secret-keys.ts';
+import { StateUnavailable, type StateStore } from '../../state/state-store.ts';
+import { CliError } from '../cli-error.ts';
 
 /**
  * Opens the state that a configuration names, and makes its key and its database where they are not there. `onKeyMade` is

@@ -1,0 +1,87 @@
+import type { Command } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { createAccessKey, deleteAccessKey, disableAccessKey, listAccessKeys } from '../../management/access-keys.ts';
+import type { AccessKeyRole, Tag } from '../../state/records.ts';
+import type { Terminal } from '../terminal.ts';
+import { COMMAND_AUTHOR, configured, managementOf, withState } from './configured-state.ts';
+
+const ROLES = ['admin', 'operator', 'read-only'] as const satisfies readonly AccessKeyRole[];
+
+interface CreateOptions {
+  readonly config: string;
+  readonly role: AccessKeyRole;
+  readonly serverTag?: Tag;
+  readonly description?: string;
+  readonly json?: boolean;
+}
+
+/** `latticeport access-key create|list|disable|delete`: works on the state itself, whether a server runs or not. */
+export function registerAccessKeyCommands(program: Command, terminal: Terminal): void {
+  const accessKey = program.command('access-key').description('who may call the management API');
+  configured(accessKey.command('create').description('make an access key; its secret is printed, and never again'))
+    .addOption(new Option('-r, --role <role>', 'what it may do').choices(ROLES).default('admin'))
+    .option('--server-tag <key=value>', 'only servers that have this tag', parseTag)
+    .option('-d, --description <text>', 'whose it is, for the list')
+    .option('--json', 'print JSON')
+    .action((options: CreateOptions) => create(terminal, options));
+  configured(accessKey.command('list').description('the access keys, without their secrets'))
+    .option('--json', 'print JSON')
+    .action(({ config, json = false }: { config: string; json?: boolean }) => list(terminal, config, json));
+  configured(accessKey.command('disable').description('refuse an access key from now on'))
+    .argument('<id>', 'the access key id')
+    .action((id: string, { config }: { config: string }) => disable(terminal, config, id));
+  configured(accessKey.command('delete').description('delete an access key'))
+    .argument('<id>', 'the access key id')
+    .action((id: string, { config }: { config: string }) => remove(terminal, config, id));
+}
+
+async function create(
+  terminal: Terminal,
+  { config, role, serverTag, description, json = false }: CreateOptions,
+): Promise<void> {
+  const { listen, region } = managementOf(config);
+  const { accessKeyId, secretAccessKey } = await withState(config, (state) =>
+    createAccessKey(state, COMMAND_AUTHOR, { role, serverTag: serverTag ?? null, description: description ?? null }),
+  );
+  if (json) {
+    terminal.line(JSON.stringify({ accessKeyId, secretAccessKey, role }, null, 2));
+    return;
+  }
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
+  const url = `${listen.tls === undefined ? 'http' : 'https'}://${host}:${listen.port}`;
+  terminal.line('# The secret is shown this once.');
+  terminal.line(`export AWS_ACCESS_KEY_ID=${accessKeyId}`);
+  terminal.line(`export AWS_SECRET_ACCESS_KEY=${secretAccessKey}`);
+  terminal.line(`export AWS_DEFAULT_REGION=${region}`);
+  terminal.line(`# aws transfer list-servers --endpoint-url ${url}`);
+}
+
+async function list(terminal: Terminal, config: string, json: boolean): Promise<void> {
+  const keys = await withState(config, (state) => Promise.resolve(listAccessKeys(state)));
+  if (json) {
+    terminal.line(JSON.stringify(keys, null, 2));
+    return;
+  }
+  if (keys.length === 0) terminal.line('There is none: "latticeport access-key create" makes one.');
+  for (const { accessKeyId, role, serverTag, description, createdAt, disabled } of keys) {
+    const limits = serverTag === null ? '' : `  servers with ${serverTag.Key}=${serverTag.Value}`;
+    const words = `${limits}${disabled ? '  disabled' : ''}${description === null ? '' : `  ${JSON.stringify(description)}`}`;
+    terminal.line(`${accessKeyId}  ${role.padEnd(9)}  ${new Date(createdAt).toISOString()}${words}`);
+  }
+}
+
+async function disable(terminal: Terminal, config: string, id: string): Promise<void> {
+  await withState(config, (state) => disableAccessKey(state, COMMAND_AUTHOR, id));
+  terminal.line(`${id} is disabled.`);
+}
+
+async function remove(terminal: Terminal, config: string, id: string): Promise<void> {
+  await withState(config, (state) => deleteAccessKey(state, COMMAND_AUTHOR, id));
+  terminal.line(`${id} is deleted.`);
+}
+
+function parseTag(text: string): Tag {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('expected key=value');
+  return { Key: text.slice(0, at), Value: text.slice(at + 1) };
+}
