@@ -14,6 +14,14 @@ export function openSecrets(config: Config, file: string, mode: number): ConfigE
   }
   const user = config.users.findIndex(({ passwordHash }) => passwordHash !== undefined);
   if (user !== -1) found.push({ path: ['users', user, 'passwordHash'], what: 'password hashes' });
+  for (const [name, storage] of Object.entries(config.management?.storages ?? {})) {
+    if (!('credentials' in storage) || storage.credentials === undefined) continue;
+    found.push({ path: ['management', 'storages', name, 'credentials'], what: 'the secret key of a storage' });
+  }
+  const state = config.management?.state;
+  if (state?.type === 'postgresql' && /^[^/]+:\/\/[^/@]*:[^/@]+@/.test(state.url)) {
+    found.push({ path: ['management', 'state', 'url'], what: 'the password of the state' });
+  }
   return found.map(
     ({ path, what }) =>
       new ConfigError(file, jsonPathOf(path), `everybody on this machine can read ${what}: chmod o-r the file`),

@@ -15,6 +15,8 @@ import type { User } from './users.ts';
 
 /** What there is once in a server, whichever configuration a session began with. */
 export interface SftpShared {
+  /** Of which server: another one of the process may have users of the same names. */
+  readonly server: string;
   /** Every session, until it has let go of its files. */
   readonly sessions: Set<SftpSession>;
   /** Those that are over and have not let go of their files yet. */
@@ -47,7 +49,8 @@ export class SftpSessions {
   open(user: User, channel: ProgramChannel, events: SessionPublisher, readBudget: ReadBudget): SftpHandler {
     const { view, ready } = this.#viewOf(user);
     const { limits } = this.#config;
-    const { sessions, ending: allEnding, files } = this.#shared;
+    const { server, sessions, ending: allEnding, files } = this.#shared;
+    const owner = `${server} ${user.name}`;
     const session = new SftpSession(
       {
         write: (chunks) => channel.write(chunks),
@@ -74,9 +77,9 @@ export class SftpSessions {
         observer: observerFor(events),
         readBudget,
         descriptors: {
-          take: (count) => files.take(user.name, count, this.#shares),
+          take: (count) => files.take(owner, count, this.#shares),
           give: (count) => {
-            files.give(user.name, count);
+            files.give(owner, count);
           },
         },
       },

@@ -48,6 +48,7 @@ export interface ServerParts {
 
 /** What several servers of a process use together. Whoever has opened it closes it, and tells the metrics of it. */
 export interface SharedStorage {
+  readonly throttle?: ConnectionThrottle;
   /** As the configured storage describes it: of users whose view names no other. */
   readonly store: ObjectStore;
   readonly windows: ReceiveWindows;
@@ -66,7 +67,7 @@ export async function startServer(
   const detach = id === undefined ? attachSubscribers(server, log, metrics) : () => undefined;
   try {
     return await start(server, prepared, {
-      admission: admission ?? ownAdmission(prepared),
+      admission: admission ?? ownAdmission(prepared, shared),
       metrics,
       detach,
       shared,
@@ -94,7 +95,7 @@ async function start(
   await prepareKexMethods(prepared.policy.algorithms.kex);
   const unreachable = given === undefined ? await checkStore(prepared.loaded) : null;
   const { store, windows, files } = given ?? (await openOwn(server, prepared, admission));
-  const shared: SftpShared = { sessions: new Set(), ending: new Set(), files };
+  const shared: SftpShared = { server, sessions: new Set(), ending: new Set(), files };
   const revokedKeys = new RevokedKeys(prepared.revokedKeys);
   const environmentOf = (current: PreparedConfig): SessionEnvironment => {
     const made = makeEnvironment(current, { server, store, admission, windows, shared, revokedKeys });
@@ -155,8 +156,10 @@ export function receiveWindows(budgets: StoreBudgets | undefined): ReceiveWindow
   return new ReceiveWindows(budgets === undefined ? undefined : Math.floor(budgets.uploadBytes / 4));
 }
 
-function ownAdmission({ loaded }: PreparedConfig): Admission {
-  return localAdmission(new ConnectionThrottle(loaded.config.limits.connectionsPerSecondPerSource));
+/** A source that connects to several servers of the process is one source. */
+function ownAdmission({ loaded }: PreparedConfig, shared: SharedStorage | undefined): Admission {
+  const { connectionsPerSecondPerSource } = loaded.config.limits;
+  return localAdmission(shared?.throttle ?? new ConnectionThrottle(connectionsPerSecondPerSource));
 }
 
 /** What all sessions have in common, whichever configuration they began with. */

@@ -58,6 +58,9 @@ export const DEFAULT_SFTP_LIMITS: SftpLimits = {
  */
 export const FINISH_MS = 30_000;
 
+/** So long one session may go on without the event loop's looking at other sockets. Milliseconds. */
+export const TURN_MS = 5;
+
 /** What `limits@openssh.com` tells as the longest packet. OpenSSH's client ends the connection past it. */
 export const ADVERTISED_PACKET_BYTES = 256 * 1024;
 

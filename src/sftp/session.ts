@@ -6,7 +6,7 @@ import type { SftpAction, SftpObserver } from './events.ts';
 import { acquireAll, GroupLock, type LockRequest } from './group-lock.ts';
 import { HandleTable, type DescriptorShare } from './handle-table.ts';
 import { NO_IDENTITY_NAMES, type IdentityNames } from './identity-names.ts';
-import { DEFAULT_SFTP_LIMITS, FINISH_MS, type SftpLimits } from './limits.ts';
+import { DEFAULT_SFTP_LIMITS, FINISH_MS, TURN_MS, type SftpLimits } from './limits.ts';
 import { PacketStream, type IncomingPacket } from './packet-stream.ts';
 import { SFTP_VERSION, SSH_FX, SSH_FXP } from './protocol.ts';
 import { ReadBudget } from './read-budget.ts';
@@ -76,6 +76,8 @@ export class SftpSession {
   #outputBlocked = false;
   #pumping = false;
   #pumpScheduled = false;
+  /** When the present turn of the event loop was first asked for more; see `TURN_MS`. */
+  #turnSince: number | undefined;
   #readBytes = 0;
   #writeBytes = 0;
   readonly #budget: ReadBudget;
@@ -300,10 +302,19 @@ export class SftpSession {
   #pumpSoon(): void {
     if (this.#pumpScheduled) return;
     this.#pumpScheduled = true;
-    process.nextTick(() => {
+    const pump = (): void => {
       this.#pumpScheduled = false;
       this.#pump();
-    });
+    };
+    if (this.#turnSince === undefined) {
+      this.#turnSince = performance.now();
+      setImmediate(() => {
+        this.#turnSince = undefined;
+      });
+    }
+    // Where a store answers in place, one session's requests would keep the event loop from the sockets of all others.
+    if (performance.now() - this.#turnSince < TURN_MS) process.nextTick(pump);
+    else setImmediate(pump);
   }
 
   async #run(slot: Slot, plan: Plan): Promise<Reply> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -49,6 +50,8 @@ export function loadSecretBox(source: SecretKeySource): SecretBox {
  * @throws SecretKeyError
  */
 export function makeSecretKeyFile(file: string): boolean {
+  // A mounted secret is there, and its directory may be read-only.
+  if (existsSync(file)) return false;
   const key = randomBytes(SECRET_KEY_SIZE);
   const suffix = randomBytes(4).toString('hex');
   // Linked to its name when it is whole: nobody reads half a key.

@@ -9,8 +9,11 @@ export const LOG_BACKLOG_BYTES = 1024 * 1024;
  */
 export const LOG_GATHER_MS = 10;
 
-/** More than this does not wait for that time. */
-export const LOG_GATHER_CHARACTERS = 32 * 1024;
+/**
+ * Lines that are written together have no more bytes than this. A pipe takes so many whole or not at all (PIPE_BUF of pipe(7)):
+ * lines of several workers never get into each other.
+ */
+export const LOG_GATHER_BYTES = 4096;
 
 /** A reader that was full is tried again so soon: a pipe holds 64 KiB, which a busy log fills in some milliseconds. */
 export const LOG_RETRY_MS = 20;

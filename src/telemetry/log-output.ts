@@ -1,6 +1,6 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { LOG_BACKLOG_BYTES, LOG_GATHER_CHARACTERS, LOG_GATHER_MS, LOG_RETRY_MS, LOG_TELL_MS } from './limits.ts';
+import { LOG_BACKLOG_BYTES, LOG_GATHER_BYTES, LOG_GATHER_MS, LOG_RETRY_MS, LOG_TELL_MS } from './limits.ts';
 
 const LF = 0x0a;
 const NEWLINE = Buffer.from([LF]);
@@ -29,6 +29,7 @@ export class LogOutput {
   readonly #tell: (text: string) => void;
   readonly #now: () => number;
   #gathered = '';
+  #gatheredBytes = 0;
   /** Runs after a write. */
   #gathering: NodeJS.Timeout | undefined;
   /** Lines that wait for the reader; of the first a part may be written. */
@@ -60,8 +61,11 @@ export class LogOutput {
 
   /** Takes one line, its end included. */
   write(line: string): void {
+    const isMore = this.#gatheredBytes + Buffer.byteLength(line) > LOG_GATHER_BYTES;
+    if (isMore && this.#gathered !== '') this.#writeGathered();
     this.#gathered += line;
-    if (this.#gathering !== undefined && this.#gathered.length < LOG_GATHER_CHARACTERS) return;
+    this.#gatheredBytes += Buffer.byteLength(line);
+    if (this.#gathering !== undefined && !isMore) return;
     this.#writeGathered();
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
@@ -72,6 +76,7 @@ export class LogOutput {
   #writeGathered(): void {
     const bytes = Buffer.from(this.#gathered);
     this.#gathered = '';
+    this.#gatheredBytes = 0;
     if (this.#backlog.length > 0) {
       if (this.#backlogBytes + bytes.length > LOG_BACKLOG_BYTES) this.#lose(linesIn(bytes), 'EAGAIN');
       else this.#wait(bytes);

@@ -61,12 +61,13 @@ export class MountTable {
     return this.#directories;
   }
 
-  /** @throws StorageError 'not-found' for a path that no mapped directory covers */
+  /** @throws StorageError 'not-found' for a path that nothing mapped covers, 'not-a-directory' below a mapped file */
   locate(clientPath: ClientPath): Location {
     for (const directory of this.#directories) {
       const { entry } = directory;
       if (!isInside<string>(clientPath, entry)) continue;
       const rest = clientPath.slice(entry === '/' ? 1 : entry.length + 1);
+      if (rest !== '' && directory.isFile === true) throw new StorageError('not-a-directory', 'Not a directory.');
       const path = joinStorePath(directory.path, rest);
       return { kind: 'store', clientPath, directory, path, isMountPoint: rest === '' };
     }

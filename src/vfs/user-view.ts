@@ -4,7 +4,6 @@ import {
   type AttributeChange,
   type DirectoryEntry,
   type Entry,
-  type ObjectStore,
   type OpenWriteOptions,
   type ReadHandle,
   type StatOptions,
@@ -12,15 +11,15 @@ import {
   type StoreStatistics,
   type WriteHandle,
 } from '../storage/object-store.ts';
-import { SessionStore } from '../storage/registry/session-store.ts';
-import { StoreRegistry } from '../storage/registry/store-registry.ts';
 import { isInside, joinStorePath, STORE_ROOT } from '../storage/store-path.ts';
-import { lastSegment, normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
+import { normalizePath, parentOf, ROOT, type ClientPath } from './client-path.ts';
 import { begunPages, openStream, type DirectoryStream } from './directory-stream.ts';
 import { LinkFollower } from './link-follower.ts';
 import { MountTable, type Location, type LogicalDirectory, type StoreLocation } from './mount-table.ts';
 import { moveBetweenStores } from './move-between-stores.ts';
+import { asOneSession } from './one-session.ts';
 import { NotAllowed, type Permission, type PermissionSet } from './permissions.ts';
+import { notMapped, notWritable } from './refusals.ts';
 import { clientLinkTarget, storeLinkTarget } from './symlink-target.ts';
 import { virtualDirectory } from './virtual-directory.ts';
 
@@ -155,8 +154,10 @@ export class UserView {
     ];
     for (const name of this.#mounts.namesBelow(at)) {
       const below = normalizePath(name, at);
-      const entry = await this.#lookAt(below, { followSymlinks: false }).catch(() => this.#virtual);
-      first.push({ ...entry, name });
+      const entry = await this.#lookAt(below, { followSymlinks: false }).catch((error: unknown) =>
+        isNotFound(error) && this.#isMappedFile(below) ? undefined : this.#virtual,
+      );
+      if (entry !== undefined) first.push({ ...entry, name });
     }
     return first;
   }
@@ -194,6 +195,7 @@ export class UserView {
     await this.#links.follow(path, { followSymlinks: false }, async (at) => {
       if (this.#isFixed(at)) throw new StorageError('exists', 'The directory exists already.');
       const location = this.#locateWritable(at, 'mkdir');
+      if (location.directory.isFile === true) throw new StorageError('permission-denied', 'Only a file can be here.');
       await location.directory.store.mkdir(location.path, attributes);
     });
   }
@@ -311,13 +313,21 @@ export class UserView {
     const location = this.#mounts.locate(path);
     if (location.kind === 'virtual') return this.#virtual;
     try {
-      return await location.directory.store.stat(location.path, options);
+      const entry = await location.directory.store.stat(location.path, options);
+      if (location.directory.isFile === true && entry.kind === 'directory') throw notMapped();
+      return entry;
     } catch (error) {
       // A mapped directory is there even while its prefix is empty, and so is the parent of one.
       const isMapped = location.isMountPoint && location.directory.isFile !== true;
       if (isNotFound(error) && (isMapped || this.#mounts.hasEntriesBelow(path))) return this.#virtual;
       throw error;
     }
+  }
+
+  /** A file is mapped there, and nothing further down. */
+  #isMappedFile(path: ClientPath): boolean {
+    const location = this.#mounts.locate(path);
+    return location.kind === 'store' && location.directory.isFile === true;
   }
 
   #isFixed(path: ClientPath): boolean {
@@ -389,23 +399,4 @@ export class UserView {
     }
     return location;
   }
-}
-
-/** Each store through its registry, all of them as the same session. */
-function asOneSession(directories: readonly LogicalDirectory[]): LogicalDirectory[] {
-  const stores = new Map<ObjectStore, ObjectStore>();
-  return directories.map((directory) => {
-    const { store } = directory;
-    const seen = stores.get(store) ?? new SessionStore(StoreRegistry.of(store));
-    stores.set(store, seen);
-    return { ...directory, store: seen };
-  });
-}
-
-function notWritable(path: ClientPath): StorageError {
-  const name = lastSegment(path);
-  return new StorageError(
-    'permission-denied',
-    `Permission denied: "${name}" is in no directory that you can write to.`,
-  );
 }

@@ -111,3 +111,11 @@ describe('a variable with secret keys', () => {
     expect(() => loadSecretBox({ type: 'environment', variable: VARIABLE })).toThrow('is not set');
   });
 });
+
+test('a file that is there is not touched, nor is its directory: a mounted secret may be read-only', () => {
+  const file = join(directory, 'mounted', 'secret.key');
+  expect(makeSecretKeyFile(file)).toBe(true);
+  const before = statSync(join(directory, 'mounted'), { bigint: true }).mtimeNs;
+  expect(makeSecretKeyFile(file)).toBe(false);
+  expect(statSync(join(directory, 'mounted'), { bigint: true }).mtimeNs).toBe(before);
+});

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LOG_GATHER_CHARACTERS } from '../../src/telemetry/limits.ts';
+import { LOG_GATHER_BYTES } from '../../src/telemetry/limits.ts';
 import { LogOutput } from '../../src/telemetry/log-output.ts';
 
 let folder: string;
@@ -35,13 +35,24 @@ test('a line leaves at once, those that follow together a little later, in order
 });
 
 test('many do not wait', async () => {
-  const long = `${'x'.repeat(LOG_GATHER_CHARACTERS)}\n`;
+  const long = `${'x'.repeat(LOG_GATHER_BYTES)}\n`;
   output.write('one\n');
   output.write('two\n');
   output.write(long);
   expect(readFileSync(file, 'utf8')).toBe(`one\ntwo\n${long}`);
   output.write('last\n');
   await holds(`one\ntwo\n${long}last\n`);
+});
+
+test('what is written together is never more than a pipe takes whole', async () => {
+  const line = `${'x'.repeat(99)}\n`;
+  output.write(line);
+  const several = Math.floor(LOG_GATHER_BYTES / line.length);
+  for (let index = 0; index < several; index += 1) output.write(line);
+  expect(readFileSync(file).length).toBe(line.length);
+  output.write(line);
+  expect(readFileSync(file).length).toBe(line.length + several * line.length);
+  await holds(line.repeat(several + 2));
 });
 
 test('each line that is lost counts', async () => {

@@ -375,3 +375,50 @@ test('every permission that a view does not have is missed by some operation', a
     await expect(attempt()).rejects.toMatchObject(denied);
   }
 });
+
+describe('a mapped file', () => {
+  const fileView = (store: ObjectStore): UserView =>
+    viewOf([
+      { entry: '/in', store, path: storePath('in') },
+      { entry: '/report', store, path: storePath('reports/today'), isFile: true },
+    ]);
+
+  test('is read and written, and shown once it is there', async () => {
+    const view = fileView(new MemoryStore());
+    await view.prepare();
+    expect(await names(view, '/')).toEqual(['.', '..', 'in']);
+    await expect(view.stat(at(view, '/report'), { followSymlinks: true })).rejects.toMatchObject(missing);
+    await put(view, '/report', 'all is well');
+    expect(await get(view, '/report')).toBe('all is well');
+    expect(await names(view, '/')).toEqual(['.', '..', 'in', 'report']);
+  });
+
+  test('is no way to what is below a directory of its name', async () => {
+    const store = new MemoryStore();
+    const all = viewOf([{ entry: '/', store, path: storePath('') }]);
+    for (const directory of ['reports', 'reports/today']) await store.mkdir(storePath(directory), {});
+    await put(all, '/reports/today/secret', 's');
+    const view = fileView(store);
+    await view.prepare();
+    expect(await names(view, '/')).toEqual(['.', '..', 'in']);
+    await expect(view.openDirectory(at(view, '/report'))).rejects.toMatchObject(missing);
+    await expect(view.stat(at(view, '/report'), { followSymlinks: true })).rejects.toMatchObject(missing);
+    for (const work of [
+      () => view.openRead(at(view, '/report/secret')),
+      () => view.openWrite(at(view, '/report/new'), NEW),
+      () => view.remove(at(view, '/report/secret')),
+      () => view.stat(at(view, '/report/secret'), { followSymlinks: true }),
+      () => view.rename(at(view, '/report/secret'), at(view, '/in/secret'), { overwrite: false }),
+    ]) {
+      await expect(work()).rejects.toMatchObject({ code: 'not-a-directory' });
+    }
+    expect(await get(all, '/reports/today/secret')).toBe('s');
+  });
+
+  test('is never made a directory', async () => {
+    const view = fileView(new MemoryStore());
+    await view.prepare();
+    await expect(view.mkdir(at(view, '/report'), {})).rejects.toMatchObject(denied);
+    await expect(view.mkdir(at(view, '/report/in'), {})).rejects.toMatchObject({ code: 'not-a-directory' });
+  });
+});

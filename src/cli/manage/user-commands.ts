@@ -113,8 +113,8 @@ export function registerUserCommands(program: Command, context: CommandContext):
           throw new CliError('what shall change? Name a setting: see --help');
         }
         const { Arn } = await describeUser(api, ServerId, UserName);
-        await changeTags(api, Arn, options);
         if (changes) await api.call((transfer) => transfer.updateUser({ ...update, ServerId, UserName }));
+        await changeTags(api, Arn, options);
         writeDone(terminal, options, { ServerId, UserName }, `user ${UserName} of ${ServerId} is changed`);
       }),
     );
@@ -182,7 +182,8 @@ function settings({ role, home, map, policy, posix }: SettingOptions): Partial<C
   return given({
     Role: role,
     HomeDirectory: home,
-    HomeDirectoryType: map.length > 0 ? ('LOGICAL' as const) : home === undefined ? undefined : ('PATH' as const),
+    // Not PATH where only a home is named: that would take the mappings of a LOGICAL user away, and show it all of the storage.
+    HomeDirectoryType: map.length > 0 ? ('LOGICAL' as const) : undefined,
     HomeDirectoryMappings: map.length > 0 ? [...map] : undefined,
     Policy: policy === undefined ? undefined : readText(policy),
     PosixProfile: posix,

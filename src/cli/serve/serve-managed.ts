@@ -57,16 +57,16 @@ export async function serveManaged(start: ManagedStart): Promise<void> {
     );
   });
   watchState(state, log);
-  if (monitoring !== undefined) {
-    monitoring.remark = () => (state.reachable ? null : 'ok, but the state cannot be reached: nothing can be changed');
-  }
-  const otherPorts = [management.listen.port, loaded.config.metrics?.port ?? 0];
+  const otherPorts = [management.listen.port, loaded.config.metrics?.port ?? 0].filter((port) => port !== 0);
   const servers = await ManagedServers.start({
     ...{ loaded, management, state, log, otherPorts, fileServer: prepared, metrics: monitoring?.metrics },
   }).catch((error: unknown) => {
     throw listenError(error, loaded.config.listen) ?? error;
   });
-  if (monitoring !== undefined) monitoring.storageReady = () => servers.ready;
+  if (monitoring !== undefined) {
+    monitoring.storageReady = () => servers.ready;
+    monitoring.remark = () => remarkOn(state, servers);
+  }
   const api = await startApi(start, state, servers).catch(async (error: unknown) => {
     await servers.stop();
     await state.close();
@@ -75,9 +75,8 @@ export async function serveManaged(start: ManagedStart): Promise<void> {
   monitoring?.ready();
   await tellDemo(start, state, servers, api.url);
   const stop = async (): Promise<void> => {
-    // Nothing is changed any more that these servers would have to follow.
-    await api.stop();
-    await servers.stop();
+    // Both at once: who keeps a call to the API open keeps no port of the servers open.
+    await Promise.all([api.stop(), servers.stop()]);
     await state.close();
   };
   signals.attach({
@@ -186,6 +185,13 @@ function operationsOf(
 ): Operations {
   const { catalogue } = loadPoliciesFor(config.securityPolicy, policyDirectories(config));
   return createOperations({ store, control, policies: catalogue, region, account, now: Date.now });
+}
+
+/** What an operator should look at while sessions and logins go on. */
+function remarkOn(state: StateStore, servers: ManagedServers): string | null {
+  const { failed } = servers;
+  if (!state.reachable) return 'ok, but the state cannot be reached: nothing can be changed';
+  return failed.length === 0 ? null : `ok, but these servers could not be started: ${failed.join(', ')}`;
 }
 
 function watchState(state: StateStore, log: Logger): void {

@@ -11,7 +11,7 @@ export const SHAPES_OF_OURS = {
     required: ['SftpPort'],
     members: { SftpPort: 'ServerSftpPort', CommunicationMode: 'CommunicationMode' },
   },
-  ServerSftpPort: { type: 'integer', min: 0, max: 65535 },
+  ServerSftpPort: { type: 'integer', min: 1, max: 65535 },
   CommunicationMode: { type: 'string', enum: ['SERVER_TALK_FIRST', 'CLIENT_TALK_FIRST'] },
   ProxyConfig: { type: 'structure', members: { SftpMode: 'ProxySftpMode' } },
   ProxySftpMode: { type: 'string', enum: ['NONE', 'PROXY_PROTOCOL_V2_ENFORCED'] },

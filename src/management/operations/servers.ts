@@ -144,7 +144,7 @@ async function portFor(context: OperationsContext, state: StateTransaction, serv
   const others = [...servers, ...(fileServer === undefined ? [] : [fileServer])];
   const holder = others.find((server) => server.port === asked && server.serverId !== serverId);
   if (holder === undefined) return asked;
-  throw invalidMember('ProtocolDetails.SftpPorts', `port ${asked} is the port of ${holder.serverId}`);
+  throw invalidMember('ProtocolDetails.SftpPorts', `port ${asked} is taken`);
 }
 
 async function updateServer(

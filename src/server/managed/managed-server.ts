@@ -39,6 +39,8 @@ interface Serving {
 const NO_HOST_KEYS: HostKeys = new Map();
 /** The longest wait of a timer of Node is 24 days: looked at again before. */
 const MAX_WAIT_MS = 24 * 3600 * 1000;
+/** A start that has failed is tried again: an address may come late, and a port may be given back. */
+const RETRY_START_MS = 15_000;
 
 /** One server of the API on this node: opens and closes its port, and follows the state, one change after the other. */
 export class ManagedServer {
@@ -58,6 +60,7 @@ export class ManagedServer {
   #starting = false;
   #closed = false;
   #expiry: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(serverId: string, snapshot: StateSnapshot, house: ServersHouse) {
     this.serverId = serverId;
@@ -111,6 +114,7 @@ export class ManagedServer {
   /** Drains and stops, for good. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#retry);
     await this.#work;
     this.#stop();
     await this.#drained();
@@ -139,6 +143,7 @@ export class ManagedServer {
   }
 
   async #start(wanted: InForce, records: UsersOf): Promise<void> {
+    clearTimeout(this.#retry);
     this.#starting = true;
     this.#stopFailed = false;
     this.#failed = null;
@@ -152,7 +157,13 @@ export class ManagedServer {
     } catch (error) {
       this.#failed = wanted;
       const { port } = wanted.record;
-      this.#log.error({ event: 'managed.start-failed', port, err: error }, 'the server cannot be started');
+      this.#log.error({ event: 'managed.start-failed', port, err: error }, 'the server cannot be started; tried again');
+      this.#retry = setTimeout(() => {
+        if (this.#closed || this.#failed !== wanted) return;
+        this.#failed = null;
+        this.#followed = null;
+        this.follow(this.#newest);
+      }, RETRY_START_MS).unref();
     } finally {
       this.#starting = false;
     }

@@ -13,6 +13,7 @@ import type { HostKeyRecord, ServerSettings, UserRecord } from '../../state/reco
 import type { StateSnapshot, StateStore } from '../../state/state-store.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { ConnectionThrottle } from '../connection-throttle.ts';
 import { FileDescriptors } from '../descriptors.ts';
 import { connectSources } from '../metrics-sources.ts';
 import type { PreparedConfig } from '../prepared-config.ts';
@@ -116,6 +117,11 @@ export class ManagedServers implements ServerControl {
   /** The running server of the file, for a reload. */
   get runningFileServer(): RunningServer | null {
     return this.#file?.running ?? null;
+  }
+
+  /** Servers that were to be started and could not be. */
+  get failed(): readonly string[] {
+    return [...this.#servers].flatMap(([serverId, { state }]) => (state === 'START_FAILED' ? [serverId] : []));
   }
 
   /** Whether each storage has answered. */
@@ -250,7 +256,12 @@ function houseOf({ loaded, management, log, metrics }: ManagedServersParts, stor
   return {
     machine: { loaded, management, storage: first.settings },
     sights: { storages, roles: management.roles },
-    shared: { store: first.store, windows: receiveWindows(storages.budgets), files: new FileDescriptors() },
+    shared: {
+      store: first.store,
+      windows: receiveWindows(storages.budgets),
+      files: new FileDescriptors(),
+      throttle: new ConnectionThrottle(loaded.config.limits.connectionsPerSecondPerSource),
+    },
     ...{ log, metrics },
   };
 }

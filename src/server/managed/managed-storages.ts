@@ -1,8 +1,10 @@
+import { realpathSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../../config/load.ts';
 import type { ManagementConfig, StorageConfig } from '../../config/schema.ts';
 import { ConfigError, jsonPathOf } from '../../policy/config-error.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { isInside } from '../../storage/store-path.ts';
 import type { StoreBudgets } from '../stores/configured-store.ts';
 import { configuredStore, openStore } from '../store.ts';
 import { publishedStoreEvents } from '../store-events.ts';
@@ -105,6 +107,34 @@ export function checkDistinct(file: string, storages: ManagementConfig['storages
       throw new ConfigError(file, storagePath(name), `is the same place as ${storagePath(other)}`);
     }
     byPlace.set(identity, name);
+    const around = Object.keys(storages).find((each) => each !== name && isWithin(settings, storages[each]));
+    if (around !== undefined) {
+      throw new ConfigError(
+        file,
+        storagePath(name),
+        `lies in ${storagePath(around)}: users of that one would see it, and none of the two would know of the other's open files`,
+      );
+    }
+  }
+}
+
+/** Whether all that is in the one is in the other, too. */
+function isWithin(inner: StorageConfig, outer: StorageConfig | undefined): boolean {
+  if (inner.type === 'local' && outer?.type === 'local') return isInside(realPath(inner.root), realPath(outer.root));
+  if (inner.type !== 's3' || outer?.type !== 's3') return false;
+  const [one, other] = [inner, outer].map(({ endpoint = '', bucket, region }) => [
+    bucket,
+    endpoint === '' ? region : new URL(endpoint).href,
+  ]);
+  return isDeepStrictEqual(one, other) && inner.prefix.startsWith(outer.prefix);
+}
+
+/** Without symbolic links, as far as it is there. */
+function realPath(directory: string): string {
+  try {
+    return realpathSync(directory);
+  } catch {
+    return directory;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { LoginContext } from '../../auth/identity.ts';
+import type { StorageConfig } from '../../config/schema.ts';
 import { KeyFormatError, type PublicKey } from '../../crypto/keys/key.ts';
 import { parseAuthorizedKey } from '../../crypto/keys/public-key.ts';
 import { SettingRefused } from '../../management/server-control.ts';
@@ -9,7 +10,7 @@ import { PolicyRules } from './session-policy/policy-rules.ts';
 import type { Sights, UserSight } from './user-sight.ts';
 import { sightOf } from './user-sight.ts';
 import type { UserTagSettings } from './user-tags.ts';
-import { userTagSettings } from './user-tags.ts';
+import { accessTags, userTagSettings } from './user-tags.ts';
 
 /** A record, checked and parsed. */
 interface KnownUser {
@@ -68,9 +69,10 @@ export class ManagedUsers implements ServerUsers {
   #find(userName: string, remoteAddress: string): User | null {
     const record = this.#records.get(userName);
     if (record === undefined) return null;
-    const known = this.#knownUser(record);
-    const { disabled, expiresAt } = known.tags;
+    // First of all: a session of a user who may not be there ends, whatever else of the record this node can use.
+    const { disabled, expiresAt } = accessTags(record.tags);
     if (disabled || (expiresAt !== null && expiresAt <= this.#now())) return null;
+    const known = this.#knownUser(record);
     if (known.sight.policy?.asksForSource !== true) return known.user;
     return userOf(userName, known, this.#ignoresSetStat, remoteAddress);
   }
@@ -81,7 +83,7 @@ export class ManagedUsers implements ServerUsers {
     let next: number | null = null;
     for (const { tags } of this.#records.values()) {
       if (tags.length === 0) continue;
-      const { expiresAt } = tagsOrNone(tags);
+      const { expiresAt } = accessTags(tags);
       if (expiresAt !== null && expiresAt > now && (next === null || expiresAt < next)) next = expiresAt;
     }
     return next;
@@ -115,14 +117,10 @@ function parseKey(body: string): PublicKey {
   }
 }
 
-function tagsOrNone(tags: UserRecord['tags']): Pick<UserTagSettings, 'expiresAt'> {
-  try {
-    return userTagSettings(tags);
-  } catch (error) {
-    if (!(error instanceof SettingRefused)) throw error;
-    // Such a user cannot log in: there is nothing to end.
-    return { expiresAt: null };
-  }
+/** One setting holds for all storages of a user: the one that allows least. */
+function strictestOwners(areas: UserSight['areas']): StorageConfig['owners'] {
+  const settings = areas.map(({ storage }) => storage.settings.owners);
+  return (['refuse', 'ignore'] as const).find((owners) => settings.includes(owners)) ?? 'set';
 }
 
 function userOf(
@@ -132,13 +130,12 @@ function userOf(
   sourceIp: string | undefined,
 ): User {
   const { areas, home, permissions, policy } = sight;
-  const [first] = areas;
   return {
     name,
     publicKeys,
     passwordHash: null,
     settings: { requirePostQuantum: tags.requirePostQuantum },
-    ...(first === undefined ? {} : { owners: first.storage.settings.owners }),
+    owners: strictestOwners(areas),
     viewOf: () =>
       new UserView({
         directories: areas.map(({ entry, bucket, storage, path, isFile }) => ({

@@ -79,6 +79,10 @@ export function checkSettings(settings: ServerSettings): void {
   if ((WorkflowDetails?.OnUpload ?? []).length + (WorkflowDetails?.OnPartialUpload ?? []).length > 0) {
     refuse('WorkflowDetails', 'workflows are not supported by Latticeport');
   }
+  const proxy = ProtocolDetails?.ProxyConfig?.SftpMode;
+  if (proxy !== undefined && proxy !== 'NONE') {
+    refuse('ProtocolDetails.ProxyConfig.SftpMode', `${proxy} is not supported by Latticeport: expected NONE`);
+  }
   const ports = ProtocolDetails?.SftpPorts ?? [];
   if (ports.length > 1) refuse('ProtocolDetails.SftpPorts', 'a server has one port: expected one entry');
   if (ports.some(({ CommunicationMode }) => CommunicationMode === 'CLIENT_TALK_FIRST')) {

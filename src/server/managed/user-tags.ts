@@ -55,6 +55,20 @@ export function userTagSettings(tags: readonly Tag[]): UserTagSettings {
   return settings;
 }
 
+/**
+ * Whether and until when the user may log in, also where another tag, or another version of these, cannot be understood here. What
+ * says neither true nor false disables, and a time that is none has passed: whoever wrote it wanted the user out.
+ */
+export function accessTags(tags: readonly Tag[]): Pick<UserTagSettings, 'disabled' | 'expiresAt'> {
+  let disabled = false;
+  let expiresAt: number | null = null;
+  for (const { Key, Value } of tags) {
+    if (Key === 'latticeport:disabled') disabled = Value !== 'false';
+    else if (Key === 'latticeport:expires') expiresAt = timeOf(Value) ?? 0;
+  }
+  return { disabled, expiresAt };
+}
+
 function isBoolean(value: string): boolean {
   return value === 'true' || value === 'false';
 }

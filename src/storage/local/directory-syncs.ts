@@ -23,7 +23,7 @@ export async function syncDirectory(directory: DirectoryRef): Promise<void> {
   try {
     if (!directory.near) await IN_THREADS.sync(fd);
     else {
-      const { dev, ino } = fstatSync(fd);
+      const { dev, ino } = fstatSync(fd, { bigint: true });
       await commits.run(`${dev}:${ino}`, () => IN_THREADS.sync(fd));
     }
   } catch (error) {

@@ -91,8 +91,10 @@ export class LocalReadHandle implements ReadHandle {
       });
     }
     // It may have been the last to have the file.
-    const calls = freesInPlace(this.#size) ? this.#calls : IN_THREADS;
-    await asStorageError(() => calls.close(this.#fd));
+    await asStorageError(async () => {
+      const size = this.#calls.inPlace ? fstatSync(this.#fd).size : this.#size;
+      await (freesInPlace(size) ? this.#calls : IN_THREADS).close(this.#fd);
+    });
   }
 
   #readInPlace(offset: number, length: number): Buffer {

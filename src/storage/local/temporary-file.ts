@@ -101,7 +101,8 @@ export class TemporaryFile {
   async moveTo(directory: DirectoryRef): Promise<void> {
     if (this.#named) {
       const name = newPartName();
-      await directory.calls.rename(this.#directory.path(this.#name), directory.path(name));
+      const calls = this.#directory.calls.inPlace ? directory.calls : IN_THREADS;
+      await calls.rename(this.#directory.path(this.#name), directory.path(name));
       this.#name = name;
     }
     this.#directory = directory;
@@ -203,7 +204,8 @@ export async function moveOntoNothing(
   to: DirectoryRef,
   toName: string,
 ): Promise<void> {
-  if (await renameOntoNothing(from.path(fromName), to.path(toName), to.calls)) return;
+  const calls = from.calls.inPlace ? to.calls : IN_THREADS;
+  if (await renameOntoNothing(from.path(fromName), to.path(toName), calls)) return;
   const version = await to.calls.lstat(to.path(toName));
   if (version === undefined) throw notFound();
   try {

@@ -32,7 +32,8 @@ export class SessionStore implements ObjectStore {
   /** Every one is another session. */
   constructor(registry: StoreRegistry) {
     this.#registry = registry;
-    this.#looks = registry.store.looksOfSession?.() ?? registry.store;
+    // What another worker has acknowledged to the same client must be seen, and a store knows of its own process only.
+    this.#looks = (registry.isShared ? undefined : registry.store.looksOfSession?.()) ?? registry.store;
   }
 
   get kind(): string {

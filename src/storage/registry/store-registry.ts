@@ -41,6 +41,7 @@ export class StoreRegistry {
   readonly #life: VersionLife;
   readonly #names: NamesInUse;
   readonly #handles: HandleOperations;
+  #isShared = false;
 
   private constructor(store: ObjectStore) {
     this.store = store;
@@ -59,8 +60,14 @@ export class StoreRegistry {
     return registry;
   }
 
+  /** Whether other processes of this server work on the same store. */
+  get isShared(): boolean {
+    return this.#isShared;
+  }
+
   /** From now on other processes work on the same store. Before the first session. */
   connect(others: OtherProcesses): ThisProcess {
+    this.#isShared = true;
     this.#lanes.connect(others);
     return {
       publish: async (paths) => {

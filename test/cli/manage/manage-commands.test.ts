@@ -233,7 +233,6 @@ describe('user', () => {
       ServerId: 's-00000000000000001',
       UserName: 'acme',
       HomeDirectory: '/bucket/acme',
-      HomeDirectoryType: 'PATH',
     });
 
     api.changes();

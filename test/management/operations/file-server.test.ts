@@ -94,7 +94,7 @@ test('nothing of it can be changed: the conflict names the file', async () => {
 test('its port is taken, and who is limited to a tag does not know it', async () => {
   const installation = installationWithFile();
   const ProtocolDetails = { SftpPorts: [{ SftpPort: 2222 }] };
-  expect((await refused(() => newServer(installation, { ProtocolDetails }))).message).toContain(ServerId);
+  expect((await refused(() => newServer(installation, { ProtocolDetails }))).message).toContain('is taken');
   const north = callerWith({ Key: 'team', Value: 'north' });
   const { operations } = installation;
   for (const call of [

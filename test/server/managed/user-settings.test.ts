@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { SettingRefused } from '../../../src/management/server-control.ts';
 import { globPattern } from '../../../src/server/managed/session-policy/glob.ts';
 import { parseSessionPolicy } from '../../../src/server/managed/session-policy/parse-policy.ts';
 import { PolicyRules } from '../../../src/server/managed/session-policy/policy-rules.ts';
-import { userTagSettings } from '../../../src/server/managed/user-tags.ts';
+import { accessTags, userTagSettings } from '../../../src/server/managed/user-tags.ts';
 import { storePath } from '../../storage/store-path.ts';
 
 const variables = { UserName: 'anna', HomeBucket: 'inbox', HomeFolder: 'home/anna', HomeDirectory: 'inbox/home/anna' };
@@ -101,4 +102,26 @@ describe('tags of a user', () => {
   ])('%s=%s is refused', (key, value) => {
     expect(() => settingsOf(key, value)).toThrow(SettingRefused);
   });
+});
+
+test('patterns match as the regular expression does', () => {
+  const pattern = fc.stringMatching(/^[ab*?]{0,8}$/);
+  fc.assert(
+    fc.property(pattern, fc.stringMatching(/^[abc]{0,10}$/), (glob, text) => {
+      const expected = new RegExp(`^${glob.replaceAll('*', '.*').replaceAll('?', '.')}$`, 's').test(text);
+      expect(globPattern(glob).matches(text)).toBe(expected);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('whether a user may log in is read from its tags, whatever the others are', () => {
+  const other = { Key: 'latticeport:of-a-later-version', Value: 'x' };
+  const tag = (name: string, Value: string) => ({ Key: `latticeport:${name}`, Value });
+  expect(accessTags([])).toEqual({ disabled: false, expiresAt: null });
+  expect(accessTags([other, tag('disabled', 'true')])).toMatchObject({ disabled: true });
+  expect(accessTags([tag('disabled', 'false'), other])).toMatchObject({ disabled: false });
+  expect(accessTags([tag('disabled', 'yes')])).toMatchObject({ disabled: true });
+  expect(accessTags([other, tag('expires', '2027-01-31')])).toMatchObject({ expiresAt: Date.UTC(2027, 0, 31) });
+  expect(accessTags([tag('expires', 'soon')])).toMatchObject({ expiresAt: 0 });
 });

@@ -198,3 +198,36 @@ test('what all sessions were shown is bounded', () => {
   expect(shown.take(0, 'key', 'stat')).toBeUndefined();
   expect(shown.take(1, 'key', 'stat')).toBe(entry);
 });
+
+test('an answer that was asked for earlier and comes later does not replace a newer one', () => {
+  let now = 0;
+  const shown = new ShownEntries({
+    clock: { now: () => now, delay: async () => Promise.resolve() },
+    changes: new KeyChanges(),
+  });
+  const sized = (size: number): Entry => ({
+    kind: 'file',
+    attributes: { size, mtime: 0, atime: 0, mode: 0, uid: 0, gid: 0 },
+  });
+  const early = shown.moment();
+  now = 100;
+  shown.keep(1, 'key', { entry: sized(20), moment: shown.moment() }, ['stat']);
+  now = 200;
+  shown.keep(1, 'key', { entry: sized(10), moment: early }, ['stat', 'lstat']);
+  expect(shown.take(1, 'key', 'lstat')).toBeUndefined();
+  expect(shown.take(1, 'key', 'stat')).toMatchObject({ attributes: { size: 20 } });
+});
+
+test('where workers share a store, nothing is told from memory: another one may have changed it', async () => {
+  const store = await openStore();
+  await put(store, 'f', 'one');
+  StoreRegistry.of(store).connect({
+    enter: async () => Promise.reject(new Error('nobody enters a lane')),
+    opened: () => undefined,
+    ended: () => undefined,
+  });
+  const session = sessionOf(store);
+  await session.stat(storePath('f'), STAT);
+  await put(await openStore(), 'f', 'longer');
+  expect(sizeOf(await session.stat(storePath('f'), LSTAT))).toBe(6);
+});

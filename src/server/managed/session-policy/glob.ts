@@ -14,10 +14,38 @@ export interface GlobPattern {
 export function globPattern(pattern: string): GlobPattern {
   const tokens = pattern.replace(/\*+/g, '*');
   return {
-    matches: (text) => reached(tokens, text)[tokens.length] === true,
+    matches: (text) => matches(tokens, text),
     fitsSomeAfter: (prefix) => reached(tokens, prefix).includes(true),
     fitsAllAfter: (prefix) => tokens.endsWith('*') && reached(tokens, prefix)[tokens.length - 1] === true,
   };
+}
+
+/** Greedy: only the last `*` that was met ever takes more, so no step is undone twice. */
+function matches(tokens: string, text: string): boolean {
+  let place = 0;
+  let index = 0;
+  let star = -1;
+  let from = 0;
+  while (index < text.length) {
+    const token = tokens[place];
+    if (token === '*') {
+      if (place === tokens.length - 1) return true;
+      star = place;
+      place += 1;
+      from = index;
+    } else if (token !== undefined && (token === '?' || token === text[index])) {
+      place += 1;
+      index += 1;
+    } else if (star >= 0) {
+      place = star + 1;
+      from += 1;
+      index = from;
+    } else {
+      return false;
+    }
+  }
+  while (tokens[place] === '*') place += 1;
+  return place === tokens.length;
 }
 
 /** Which places in the pattern the text may end at. */
@@ -31,6 +59,8 @@ function reached(tokens: string, text: string): boolean[] {
       if (token === '*') next[place] = true;
       else if (token === '?' || token === text[index]) next[place + 1] = true;
     }
+    // Most patterns begin with what the text does not.
+    if (!next.includes(true)) return [];
     places = skipStars(tokens, next);
   }
   return places;

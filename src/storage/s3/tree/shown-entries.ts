@@ -62,6 +62,9 @@ export class ShownEntries {
     answers: readonly Question[],
   ): void {
     const name = nameOf(session, key);
+    const there = this.#entries.get(name);
+    // An answer that was asked for earlier may come later.
+    if (there !== undefined && there.moment.at > shown.moment.at) return;
     this.#entries.delete(name);
     this.#entries.set(name, { ...shown, stat: answers.includes('stat'), lstat: answers.includes('lstat') });
     const expired = this.#options.clock.now() - SHOWN_MS;
@@ -77,7 +80,6 @@ export class ShownEntries {
     const shown = this.#entries.get(name);
     if (shown?.[question] !== true) return undefined;
     shown[question] = false;
-    if (!shown.stat && !shown.lstat) this.#entries.delete(name);
     const { clock, changes } = this.#options;
     if (changes.changedSince(key, shown.moment.change)) return undefined;
     // A clock that was put back must not make it last.
