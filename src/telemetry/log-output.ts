@@ -61,11 +61,11 @@ export class LogOutput {
 
   /** Takes one line, its end included. */
   write(line: string): void {
-    const isMore = this.#gatheredBytes + Buffer.byteLength(line) > LOG_GATHER_BYTES;
-    if (isMore && this.#gathered !== '') this.#writeGathered();
+    const bytes = Buffer.byteLength(line);
+    if (this.#gathered !== '' && this.#gatheredBytes + bytes > LOG_GATHER_BYTES) this.#writeGathered();
     this.#gathered += line;
-    this.#gatheredBytes += Buffer.byteLength(line);
-    if (this.#gathering !== undefined && !isMore) return;
+    this.#gatheredBytes += bytes;
+    if (this.#gathering !== undefined && this.#gatheredBytes <= LOG_GATHER_BYTES) return;
     this.#writeGathered();
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
