@@ -164,7 +164,7 @@ const s3Settings = z.strictObject({
   responseChecksumValidation: z.enum(['WHEN_SUPPORTED', 'WHEN_REQUIRED']).default('WHEN_REQUIRED'),
   partBytes: whole(s3.PART_BYTES),
   partsInFlight: whole(s3.PARTS_IN_FLIGHT).describe(
-    'Of each upload, to begin with: it grows up to four times where that is faster.',
+    'Of each upload, to begin with: it grows up to four times, and up to 48 MiB, where that is faster.',
   ),
   uploadBudgetBytes: whole(s3.UPLOAD_BUDGET_BYTES).describe('Upload buffers of the whole process.'),
   readAheadBytes: whole(s3.READ_AHEAD_BYTES).describe('One ranged GET.'),

@@ -10,15 +10,19 @@ const MOST_TIMES = 4;
 /** No transfer has more requests of its own in flight, or it would take the connections of the others. */
 const MOST = 64;
 
+/** Nor does it grow beyond so many bytes in flight: all of them are in memory. */
+const MOST_BYTES = 48 * 1024 ** 2;
+
 /**
  * How many requests of one transfer are in flight. It begins with what is configured and doubles as long as that makes the
- * transfer faster, up to four times as many: where the store is far away, one connection moves little at a time. One that is
- * configured stays one.
+ * transfer faster, up to four times as many and up to 48 MiB: where the store is far away, one connection moves little at a
+ * time. One that is configured stays one.
  *
  * A round is as many requests as the depth. What was sent before a change does not count for it. Nothing is concluded from a round in
  * which nobody waited for the store.
  */
 export class AdaptiveDepth {
+  readonly #least: number;
   readonly #most: number;
   readonly #now: () => number;
   #depth: number;
@@ -32,6 +36,7 @@ export class AdaptiveDepth {
 
   /** `now` in milliseconds. */
   constructor(start: number, now: () => number = () => performance.now()) {
+    this.#least = start;
     this.#most = start === 1 ? 1 : Math.max(start, Math.min(start * MOST_TIMES, MOST));
     this.#now = now;
     this.#depth = start;
@@ -58,13 +63,21 @@ export class AdaptiveDepth {
     this.#round.bytes += bytes;
     this.#round.count += 1;
     if (this.#round.count < this.#depth) return;
-    const rate = this.#round.bytes / Math.max(this.#now() - this.#round.since, 0.001);
+    const { bytes: moved, count, since } = this.#round;
+    const rate = moved / Math.max(this.#now() - since, 0.001);
+    const most = Math.max(this.#least, Math.min(this.#most, Math.floor((MOST_BYTES * count) / Math.max(moved, 1))));
     const waited = this.#waited;
     this.#beginRound();
-    if (waited) this.#conclude(rate);
+    if (this.#depth > most) {
+      // Requests have become larger since.
+      this.#older = this.#depth;
+      this.#depth = most;
+      this.#before = { depth: most, rate: 0 };
+    } else if (waited) this.#conclude(rate, most);
   }
 
-  #conclude(rate: number): void {
+  /** `most`: requests of the present size that one transfer may have in flight. */
+  #conclude(rate: number, most: number): void {
     if (this.#rest > 0) {
       this.#rest -= 1;
       // The next try has to be better than the present, not than what once was.
@@ -77,10 +90,10 @@ export class AdaptiveDepth {
       this.#rest = ROUNDS_OF_REST;
       return;
     }
-    if (this.#depth === this.#most) return;
+    if (this.#depth >= most) return;
     this.#before = { depth: this.#depth, rate };
     this.#older = this.#depth;
-    this.#depth = Math.min(this.#depth * 2, this.#most);
+    this.#depth = Math.min(this.#depth * 2, most);
   }
 
   #beginRound(): void {

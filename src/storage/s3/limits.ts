@@ -19,7 +19,7 @@ export const PART_BYTES = { least: 5 * MIB, most: 5 * GIB, default: 8 * MIB } as
 
 /**
  * `partsInFlight`, of each upload, to begin with: with 8 MiB, four hide some 100 ms of a store's latency at 300 MiB/s. It grows
- * to four times as many where that makes the upload faster (../flow/adaptive-depth.ts).
+ * to four times as many, and up to 48 MiB, where that makes the upload faster (../flow/adaptive-depth.ts).
  */
 export const PARTS_IN_FLIGHT = { least: 1, most: 64, default: 4 } as const;
 

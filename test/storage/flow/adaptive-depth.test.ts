@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { AdaptiveDepth } from '../../../src/storage/flow/adaptive-depth.ts';
 
-const BYTES = 8 * 1024 ** 2;
+const MIB = 1024 ** 2;
 
 /** A store that needs a second for each request, and moves no more than so many at a time. */
 class Way {
@@ -16,12 +16,12 @@ class Way {
   }
 
   /** Requests that end, by a reader or writer who waits for each; answers the depths that there were. */
-  run(requests: number, { waits = true } = {}): Set<number> {
+  run(requests: number, { waits = true, bytes = MIB / 2 } = {}): Set<number> {
     const seen = new Set<number>();
     for (let i = 0; i < requests; i += 1) {
       if (waits) this.depth.waited();
       this.elapsed += 1 / Math.min(this.depth.depth, this.#atOnce);
-      this.depth.done(BYTES);
+      this.depth.done(bytes);
       seen.add(this.depth.depth);
     }
     return seen;
@@ -43,6 +43,19 @@ describe('the depth of a transfer', () => {
     expect([...way.run(40)]).toEqual([4]);
     expect(way.run(200).has(8)).toBe(true);
     expect(way.run(2000).has(16)).toBe(false);
+  });
+
+  test('grows no further than 48 MiB in flight, and goes back where requests become larger', () => {
+    const way = new Way(4, 1000);
+    way.run(200, { bytes: 8 * MIB });
+    expect(way.depth.depth).toBe(6);
+    way.run(200, { bytes: MIB });
+    expect(way.depth.depth).toBe(16);
+    // Those that are counted with smaller ones before are worth a round more.
+    way.run(64, { bytes: 4 * MIB });
+    expect(way.depth.depth).toBe(12);
+    way.run(48, { bytes: 64 * MIB });
+    expect(way.depth.depth).toBe(4);
   });
 
   test('stays where nobody waits for the store', () => {

@@ -17,8 +17,7 @@ const KEEP_BEHIND_BYTES = 2 * 1024 ** 2;
 
 /**
  * A few large requests ahead of a reader that goes through a file in order, more where that makes it faster and memory is
- * plenty. Windows lie one behind the other; those that
- * the reader has passed are dropped. Where there is no memory for the next one, it stops, and reads go on by themselves.
+ * plenty. Windows lie one behind the other; those that the reader has passed are dropped. Where there is no memory for the next one, it stops, and reads go on by themselves.
  */
 export class ReadAhead {
   readonly #options: ReadAheadOptions;
@@ -40,7 +39,8 @@ export class ReadAhead {
     this.#depth = new AdaptiveDepth(options.inFlight);
     this.#read = async (from, to, onBytes, signal) => {
       await read(from, to, onBytes, signal);
-      this.#depth.done(to - from);
+      // The small ones of the beginning say nothing about so many large ones.
+      if (to - from === options.rangeBytes) this.#depth.done(to - from);
     };
   }
 

@@ -6,7 +6,7 @@ export interface WindowBuffer {
   release(): void;
 }
 
-/** Idle buffers are given back to the system after this many milliseconds. */
+/** Buffers that nobody has needed for so many milliseconds are given back to the system. */
 const KEEP_IDLE_MS = 2_000;
 
 /**
@@ -18,7 +18,8 @@ export class WindowBuffers {
   readonly #budget: MemoryBudget;
   readonly #fullBytes: number;
   #idle: Buffer[] = [];
-  #lastUse = 0;
+  /** The fewest that were idle since the last look: nobody needed these. */
+  #unneeded = 0;
   #trim: NodeJS.Timeout | undefined;
 
   /** Windows of `fullBytes` are those that are kept. */
@@ -43,9 +44,8 @@ export class WindowBuffers {
     if (lease === undefined) return undefined;
     const full = bytes === this.#fullBytes;
     const kept = full ? this.#idle.pop() : undefined;
-    // Windows of other lengths do not keep alive what they cannot use.
-    if (full) this.#lastUse = performance.now();
     while (this.#idle.length > 0 && this.#budget.used + this.idleBytes > this.#budget.capacity) this.#idle.pop();
+    this.#unneeded = Math.min(this.#unneeded, this.#idle.length);
     const buffer = kept ?? Buffer.allocUnsafeSlow(bytes);
     let held = true;
     return {
@@ -64,9 +64,10 @@ export class WindowBuffers {
 
   #trimLater(): void {
     if (this.#trim !== undefined) return;
+    this.#unneeded = this.#idle.length;
     this.#trim = setTimeout(() => {
       this.#trim = undefined;
-      if (performance.now() - this.#lastUse >= KEEP_IDLE_MS) this.#idle = [];
+      this.#idle.splice(0, this.#unneeded);
       if (this.#idle.length > 0) this.#trimLater();
     }, KEEP_IDLE_MS);
     this.#trim.unref();

@@ -22,7 +22,7 @@ export interface PartHolder {
   giveUp(): void;
 }
 
-/** Idle buffers are given back to the system after this many milliseconds. */
+/** Buffers that nobody has needed for so many milliseconds are given back to the system. */
 const KEEP_IDLE_MS = 2_000;
 
 /**
@@ -41,8 +41,8 @@ const KEEP_IDLE_MS = 2_000;
 export class PartBuffers {
   readonly #starters: MemoryBudget;
   readonly #parts: MemoryBudget;
-  /** Buffers that nobody uses, by their size, and when one of that size was last wanted. */
-  readonly #idle = new Map<number, { buffers: Buffer[]; used: number }>();
+  /** Buffers that nobody uses, by their size, and the fewest of them since the last look: nobody needed these. */
+  readonly #idle = new Map<number, { buffers: Buffer[]; unneeded: number }>();
   #trim: NodeJS.Timeout | undefined;
   readonly #holders = new Set<PartHolder>();
   readonly #stuckMs: number;
@@ -125,10 +125,10 @@ export class PartBuffers {
   }
 
   #make(bytes: number, lease: { release(): void }): PartBuffer {
-    const idle = this.#idle.get(bytes) ?? { buffers: [], used: 0 };
+    const idle = this.#idle.get(bytes) ?? { buffers: [], unneeded: 0 };
     this.#idle.set(bytes, idle);
-    idle.used = performance.now();
     const buffer = idle.buffers.pop() ?? this.#allocate(bytes);
+    idle.unneeded = Math.min(idle.unneeded, idle.buffers.length);
     let held = true;
     return {
       buffer,
@@ -152,10 +152,10 @@ export class PartBuffers {
 
   #trimLater(): void {
     if (this.#trim !== undefined) return;
+    for (const idle of this.#idle.values()) idle.unneeded = idle.buffers.length;
     this.#trim = setTimeout(() => {
       this.#trim = undefined;
-      const long = performance.now() - KEEP_IDLE_MS;
-      for (const idle of this.#idle.values()) if (idle.used < long) idle.buffers = [];
+      for (const idle of this.#idle.values()) idle.buffers.splice(0, idle.unneeded);
       if ([...this.#idle.values()].some(({ buffers }) => buffers.length > 0)) this.#trimLater();
     }, KEEP_IDLE_MS);
     this.#trim.unref();
