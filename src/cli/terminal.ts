@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { printableJson } from '../telemetry/printable.ts';
 
 export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan';
 
@@ -52,4 +53,9 @@ export function writeTable(terminal: Terminal, rows: readonly (readonly Cell[])[
     });
     terminal.line(`${indent}${cells.join('  ')}`.trimEnd());
   }
+}
+
+/** Writes a value as JSON, without what a terminal would obey. Dates are in ISO 8601. */
+export function writeJson(terminal: Terminal, value: unknown): void {
+  terminal.line(printableJson(JSON.stringify(value, null, 2)));
 }

@@ -65,7 +65,7 @@ export interface ServerControl {
   /** @throws SettingRefused where it is no private key that can be used */
   inspectHostKey(privateKey: string): HostKeyFacts;
   /** The host keys of a new server that brings none: private keys in OpenSSH's format. */
-  makeHostKeys(): readonly string[];
+  makeHostKeys(): Promise<readonly string[]>;
   sessions(): readonly SessionFacts[];
   /** Whether there was such a session. */
   endSession(sessionId: string): boolean;

@@ -1,11 +1,12 @@
 import { signatureOf } from '../config/file-signature.ts';
 import { ConfigError } from '../policy/config-error.ts';
 import { CERTIFICATE_LOOK_MS } from '../tls/limits.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { TlsServerOptions } from '../tls/https-listener.ts';
 import { listenerTls, type ListenerTls } from './tls-material.ts';
 
 /** Who is told of changed files. */
-export interface CertificateListener {
+interface CertificateListener {
   /** They hold something that works: for connections from now on. */
   onChange(tls: TlsServerOptions): void;
   /** They do not go together, or cannot be read: what was in force stays. Told once for each state of the files. */
@@ -63,8 +64,43 @@ export class CertificateFiles {
   }
 }
 
+/** The certificate of a listener over HTTPS: as its files hold it when this is made, and each later one. */
+export class ListenerCertificate {
+  readonly tls: TlsServerOptions;
+  readonly #settings: ListenerTls;
+  readonly #place: { readonly configFile: string; readonly jsonPath: string };
+  /** Of the files before they were read: a change meanwhile is one. */
+  readonly #signature: string;
+
+  /** Throws ConfigError for a certificate that cannot be used. */
+  constructor(settings: ListenerTls, place: { readonly configFile: string; readonly jsonPath: string }) {
+    this.#settings = settings;
+    this.#place = place;
+    this.#signature = certificateSignature(settings);
+    this.tls = listenerTls(settings, place.configFile, place.jsonPath);
+  }
+
+  /** From now on the listener gets each change of the files that works. `room`: what the events in the log begin with. */
+  follow(
+    listener: { useCertificate(tls: TlsServerOptions): void },
+    log: Logger,
+    room: 'metrics' | 'management',
+  ): CertificateFiles {
+    const { certificateFile } = this.#settings;
+    return new CertificateFiles(this.#settings, this.#signature, this.#place, {
+      onChange: (changed) => {
+        listener.useCertificate(changed);
+        log.info({ event: `${room}.certificate-reloaded`, file: certificateFile }, 'new connections get it');
+      },
+      onProblem: ({ file, jsonPath, message }) => {
+        log.error({ event: `${room}.certificate-refused`, file, jsonPath }, `${message}; the one before stays`);
+      },
+    });
+  }
+}
+
 /** Changes with each change of what the names of the files lead to. */
-export function certificateSignature({ certificateFile, keyFile, clientCaFile }: ListenerTls): string {
+function certificateSignature({ certificateFile, keyFile, clientCaFile }: ListenerTls): string {
   const files = [certificateFile, keyFile, ...(clientCaFile === undefined ? [] : [clientCaFile])];
   return files.map(signatureOf).join('\n');
 }

@@ -1,9 +1,9 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Config } from '../config/schema.ts';
 import { ConfigError } from '../policy/config-error.ts';
 import { insistedMethods, listsUnder, type PostQuantumSetting } from '../policy/post-quantum-setting.ts';
 import type { AlgorithmLists, SecurityPolicy } from '../policy/security-policy.ts';
 import type { Insistence } from '../transport/transport.ts';
+import { AddressNetworks } from './address-networks.ts';
 
 /** Where a post-quantum method is required the policy must have one. Throws ConfigError, which names `jsonPath` of `file`. */
 export function checkPostQuantum(
@@ -24,23 +24,19 @@ export function checkPostQuantum(
 /** What a server insists on, and with whom. */
 export class Insisting {
   readonly #insistence: Insistence;
-  readonly #excepted = new BlockList();
+  readonly #excepted = new AddressNetworks();
 
   constructor({ postQuantum, insistence }: Config, algorithms: AlgorithmLists) {
     this.#insistence = { kex: insistedMethods(postQuantum, algorithms), waitSeconds: insistence.waitSeconds };
     for (const network of insistence.exceptFrom) {
       const [address = '', bits = ''] = network.split('/');
-      this.#excepted.addSubnet(address, Number(bits), isIPv6(address) ? 'ipv6' : 'ipv4');
+      this.#excepted.add(address, Number(bits));
     }
   }
 
   /** For a client at `remoteAddress`; undefined where its KEXINIT need not be waited for. */
   with(remoteAddress: string): Insistence | undefined {
     if (this.#insistence.kex.length === 0) return undefined;
-    // A zone ("%eth0") says through which interface, not from which network.
-    const [address = ''] = remoteAddress.split('%');
-    // Where the connection has ended already there is no address.
-    const isExcepted = isIP(address) !== 0 && this.#excepted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-    return isExcepted ? undefined : this.#insistence;
+    return this.#excepted.has(remoteAddress) ? undefined : this.#insistence;
   }
 }

@@ -3,11 +3,11 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { MetricsServer } from '../telemetry/metrics-server.ts';
 import type { TlsServerOptions } from '../tls/https-listener.ts';
+import { listenerUrl } from '../tls/listener-url.ts';
 import { tlsReason } from '../tls/tls-fault.ts';
-import { CertificateFiles, certificateSignature } from './certificate-files.ts';
+import { ListenerCertificate, type CertificateFiles } from './certificate-files.ts';
 import { HANDSHAKE_REFUSAL_TELL_MS } from './limits.ts';
 import { buildInfo } from './metrics-sources.ts';
-import { listenerTls, type ListenerTls } from './tls-material.ts';
 
 type State = 'starting' | 'ready' | 'draining';
 
@@ -59,15 +59,14 @@ export class Monitoring {
    * that cannot be used, and with the system's error for the port.
    */
   static async start({ host, port, tls }: MetricsConfig, log: Logger, configFile = ''): Promise<Monitoring> {
-    const signature = tls === undefined ? '' : certificateSignature(tls);
-    const material = tls === undefined ? undefined : listenerTls(tls, configFile, '$.metrics.tls');
-    const monitoring = new Monitoring(await createMetrics(), log, material);
+    const certificate =
+      tls === undefined ? undefined : new ListenerCertificate(tls, { configFile, jsonPath: '$.metrics.tls' });
+    const monitoring = new Monitoring(await createMetrics(), log, certificate?.tls);
     const address = await monitoring.#http.listen(host, port);
-    if (tls !== undefined) monitoring.#watch(tls, signature, configFile, log);
-    const scheme = tls === undefined ? 'http' : 'https';
+    monitoring.#files = certificate?.follow(monitoring.#http, log, 'metrics');
     log.info(
       { event: 'metrics.listening', host: address.address, port: address.port, tls: tls !== undefined },
-      `metrics and health on ${scheme}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+      `metrics and health on ${listenerUrl(address.address, address.port, tls !== undefined)}`,
     );
     return monitoring;
   }
@@ -90,24 +89,6 @@ export class Monitoring {
   close(): void {
     this.#files?.close();
     this.#http.close();
-  }
-
-  /** `signature`: of the files, before they were read. */
-  #watch(tls: ListenerTls, signature: string, configFile: string, log: Logger): void {
-    this.#files = new CertificateFiles(
-      tls,
-      signature,
-      { configFile, jsonPath: '$.metrics.tls' },
-      {
-        onChange: (changed) => {
-          this.#http.useCertificate(changed);
-          log.info({ event: 'metrics.certificate-reloaded', file: tls.certificateFile }, 'new connections get it');
-        },
-        onProblem: ({ file, jsonPath, message }) => {
-          log.error({ event: 'metrics.certificate-refused', file, jsonPath }, `${message}; the one before stays`);
-        },
-      },
-    );
   }
 
   /** A client whose handshake failed: it may be the operator's own, or a stranger's scan. */

@@ -6,7 +6,7 @@ import type { SftpAction, SftpObserver } from './events.ts';
 import { acquireAll, GroupLock, type LockRequest } from './group-lock.ts';
 import { HandleTable, type DescriptorShare } from './handle-table.ts';
 import { NO_IDENTITY_NAMES, type IdentityNames } from './identity-names.ts';
-import { DEFAULT_SFTP_LIMITS, FINISH_MS, TURN_MS, type SftpLimits } from './limits.ts';
+import { DEFAULT_SFTP_LIMITS, FINISH_MS, type SftpLimits } from './limits.ts';
 import { PacketStream, type IncomingPacket } from './packet-stream.ts';
 import { SFTP_VERSION, SSH_FX, SSH_FXP } from './protocol.ts';
 import { ReadBudget } from './read-budget.ts';
@@ -14,6 +14,7 @@ import { encodeReply, packet as encodePacket, statusOf, type Reply } from './rep
 import type { Plan, RequestContext } from './request.ts';
 import { RequestRouter } from './request-router.ts';
 import type { SftpIo } from './sftp-io.ts';
+import { soon } from './soon.ts';
 import { isInternalError, SftpFramingError, SftpStatus, toSftpStatus } from './status.ts';
 
 /** One for all sessions: where it was made tells nobody anything. */
@@ -75,9 +76,10 @@ export class SftpSession {
   #endReceived = false;
   #outputBlocked = false;
   #pumping = false;
-  #pumpScheduled = false;
-  /** When the present turn of the event loop was first asked for more; see `TURN_MS`. */
-  #turnSince: number | undefined;
+  /** Once all that is ready at the moment has its answer: they leave together. */
+  readonly #pumpSoon = soon(() => {
+    this.#pump();
+  });
   #readBytes = 0;
   #writeBytes = 0;
   readonly #budget: ReadBudget;
@@ -163,7 +165,7 @@ export class SftpSession {
    */
   cutOff(): void {
     if (this.#cutOff.signal.aborted) return;
-    this.#cutOff.abort(new StorageError('failure', 'The session is over.'));
+    this.#cutOff.abort(SESSION_OVER);
     this.#context.handles.stopCopying();
   }
 
@@ -175,7 +177,7 @@ export class SftpSession {
         this.#flush();
         if (!this.#mayTakeUp()) break;
         if (!this.#mayAskForMore()) {
-          this.#budget.wait(this.#wake);
+          this.#budget.wait(this.#pumpSoon);
           break;
         }
         const next = this.#packets.next();
@@ -218,10 +220,6 @@ export class SftpSession {
   #mayAskForMore(): boolean {
     return this.#budgetTaken === 0 || this.#budget.hasRoom;
   }
-
-  readonly #wake = (): void => {
-    this.#pumpSoon();
-  };
 
   #giveBack(bytes: number): void {
     this.#budgetTaken -= bytes;
@@ -298,25 +296,6 @@ export class SftpSession {
     });
   }
 
-  /** Once all that is ready at the moment has its answer: they leave together. */
-  #pumpSoon(): void {
-    if (this.#pumpScheduled) return;
-    this.#pumpScheduled = true;
-    const pump = (): void => {
-      this.#pumpScheduled = false;
-      this.#pump();
-    };
-    if (this.#turnSince === undefined) {
-      this.#turnSince = performance.now();
-      setImmediate(() => {
-        this.#turnSince = undefined;
-      });
-    }
-    // Where a store answers in place, one session's requests would keep the event loop from the sockets of all others.
-    if (performance.now() - this.#turnSince < TURN_MS) process.nextTick(pump);
-    else setImmediate(pump);
-  }
-
   async #run(slot: Slot, plan: Plan): Promise<Reply> {
     try {
       // What came before a CLOSE that came is part of the file that it commits: half of it must never become the file.
@@ -380,7 +359,7 @@ export class SftpSession {
     this.#end.abort(SESSION_OVER);
     this.#packets.clear();
     this.#slots.length = 0;
-    this.#budget.forget(this.#wake);
+    this.#budget.forget(this.#pumpSoon);
     this.#giveBack(this.#budgetTaken);
     this.#unsentBytes = 0;
     const idle =

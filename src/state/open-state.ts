@@ -1,4 +1,3 @@
-import { SqliteStateDatabase } from './database/sqlite/sqlite-database.ts';
 import type { StateDatabase } from './database/state-database.ts';
 import type { SecretBox } from './secret-box.ts';
 import type { StateStore } from './state-store.ts';
@@ -24,11 +23,13 @@ export async function openState(settings: StateSettings, secrets: SecretBox): Pr
 }
 
 async function openDatabase(settings: StateSettings): Promise<StateDatabase> {
+  // Each is loaded where it is wanted only.
   switch (settings.type) {
-    case 'sqlite':
+    case 'sqlite': {
+      const { SqliteStateDatabase } = await import('./database/sqlite/sqlite-database.ts');
       return SqliteStateDatabase.open(settings.file);
+    }
     case 'postgresql': {
-      // Loaded where it is wanted only.
       const { PostgresStateDatabase } = await import('./database/postgresql/postgres-database.ts');
       return PostgresStateDatabase.open(settings.url);
     }

@@ -119,6 +119,9 @@ export interface Author {
   readonly remoteAddress: string;
 }
 
+/** The server itself, or a command on its machine. */
+export const LATTICEPORT: Author = { accessKeyId: 'latticeport', remoteAddress: '' };
+
 /** One change, as the audit trail keeps it. `before` and `after` hold no secrets. */
 export interface AuditRecord extends Author {
   readonly revision: number;

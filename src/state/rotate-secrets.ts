@@ -1,3 +1,4 @@
+import { LATTICEPORT } from './records.ts';
 import type { StateStore } from './state-store.ts';
 
 /**
@@ -7,7 +8,7 @@ import type { StateStore } from './state-store.ts';
  * @throws StateUnavailable, SecretUnreadable
  */
 export async function rotateSecrets(state: StateStore): Promise<number> {
-  return state.change({ accessKeyId: 'latticeport', remoteAddress: '' }, async (transaction) => {
+  return state.change(LATTICEPORT, async (transaction) => {
     let secrets = 0;
     for (const { serverId } of await transaction.servers()) {
       for (const hostKey of await transaction.hostKeys(serverId)) {

@@ -2,6 +2,7 @@ import { StorageError, type ObjectStore, type StorePath } from '../storage/objec
 import { isInside, joinStorePath } from '../storage/store-path.ts';
 import { normalizePath, ROOT, type ClientPath } from './client-path.ts';
 import type { PathRules, PermissionSet } from './permissions.ts';
+import { notFound } from './refusals.ts';
 
 /** One directory (or file) of a store, shown to the user at `entry`. */
 export interface LogicalDirectory {
@@ -72,7 +73,7 @@ export class MountTable {
       return { kind: 'store', clientPath, directory, path, isMountPoint: rest === '' };
     }
     if (clientPath === ROOT || this.hasEntriesBelow(clientPath)) return { kind: 'virtual', clientPath };
-    throw new StorageError('not-found', 'No such file or directory.');
+    throw notFound();
   }
 
   /**

@@ -1,8 +1,8 @@
 import { StorageError } from '../storage/object-store.ts';
 import { lastSegment, type ClientPath } from './client-path.ts';
 
-/** Where a file is mapped, and the store has a directory of that name. */
-export function notMapped(): StorageError {
+/** In the view; what a store does not have it says itself. */
+export function notFound(): StorageError {
   return new StorageError('not-found', 'No such file or directory.');
 }
 

@@ -19,7 +19,8 @@ import { MountTable, type Location, type LogicalDirectory, type StoreLocation } 
 import { moveBetweenStores } from './move-between-stores.ts';
 import { asOneSession } from './one-session.ts';
 import { NotAllowed, type Permission, type PermissionSet } from './permissions.ts';
-import { notMapped, notWritable } from './refusals.ts';
+import { notFound, notWritable } from './refusals.ts';
+import { requireMove } from './require-move.ts';
 import { clientLinkTarget, storeLinkTarget } from './symlink-target.ts';
 import { virtualDirectory } from './virtual-directory.ts';
 
@@ -222,7 +223,7 @@ export class UserView {
         await this.#lookAt(realFrom, { followSymlinks: false });
         throw new StorageError('failure', 'A directory cannot move into itself.');
       }
-      await this.#requireMove(source, target);
+      await requireMove(source, target);
       if (source.directory.store === target.directory.store) {
         await source.directory.store.rename(source.path, target.path, options);
         return;
@@ -314,7 +315,7 @@ export class UserView {
     if (location.kind === 'virtual') return this.#virtual;
     try {
       const entry = await location.directory.store.stat(location.path, options);
-      if (location.directory.isFile === true && entry.kind === 'directory') throw notMapped();
+      if (location.directory.isFile === true && entry.kind === 'directory') throw notFound();
       return entry;
     } catch (error) {
       // A mapped directory is there even while its prefix is empty, and so is the parent of one.
@@ -336,7 +337,7 @@ export class UserView {
 
   #anyBelow(path: ClientPath): StoreLocation {
     const directory = this.#mounts.directories.find(({ entry }) => isInside<string>(entry, path));
-    if (directory === undefined) throw new StorageError('not-found', 'No such file or directory.');
+    if (directory === undefined) throw notFound();
     return { kind: 'store', clientPath: path, directory, path: directory.path, isMountPoint: true };
   }
 
@@ -355,19 +356,6 @@ export class UserView {
     const location = this.#mounts.locate(path);
     if (location.kind === 'virtual' || location.directory.rules?.maySee(location.path) !== false) return;
     throw new NotAllowed('read', path);
-  }
-
-  /** Where rules are for single paths: what moves is read and deleted here and written there, a directory with all that is in it. */
-  async #requireMove(source: StoreLocation, target: StoreLocation): Promise<void> {
-    const { rules: leaving } = source.directory;
-    const { rules: arriving } = target.directory;
-    if (leaving === undefined && arriving === undefined) return;
-    const { kind } = await source.directory.store.stat(source.path, { followSymlinks: false });
-    const how = kind === 'directory' ? 'allowsEverywhereIn' : 'allows';
-    for (const permission of ['read', 'delete'] as const) {
-      if (leaving?.[how](permission, source.path) === false) throw new NotAllowed(permission, source.clientPath);
-    }
-    if (arriving?.[how]('write', target.path) === false) throw new NotAllowed('write', target.clientPath);
   }
 
   #locateStored(path: ClientPath): StoreLocation {
@@ -394,7 +382,7 @@ export class UserView {
   /** For what moves or goes away: neither a mapped directory nor one above it can. */
   #locateMovable(path: ClientPath, permission: Permission): StoreLocation {
     const location = this.#locateWritable(path, permission);
-    if (path === ROOT || location.isMountPoint || this.#mounts.hasEntriesBelow(path)) {
+    if (location.isMountPoint || this.#isFixed(path)) {
       throw new StorageError('permission-denied', 'Permission denied: this directory is part of the configuration.');
     }
     return location;

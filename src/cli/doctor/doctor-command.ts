@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { ConfigError } from '../../policy/config-error.ts';
-import { printableJson } from '../../telemetry/printable.ts';
 import { CliError } from '../cli-error.ts';
-import { processTerminal, type Terminal } from '../terminal.ts';
+import { processTerminal, writeJson, type Terminal } from '../terminal.ts';
 import { diagnose } from './diagnose.ts';
 import { writeFindings } from './doctor-page.ts';
 import { worst } from './finding.ts';
@@ -54,19 +53,15 @@ async function examine({ config: file, log: logs, json }: DoctorOptions, world: 
     const findings = diagnose(facts);
     const verdict = worst(findings);
     terminal.exit(verdict === 'ok' ? 0 : 1);
-    if (json) write(terminal, { file, verdict, policy: facts.policy.name, findings });
+    if (json) writeJson(terminal, { file, verdict, policy: facts.policy.name, findings });
     else writeFindings(file, findings, terminal);
   } catch (error) {
     // A bug ends like any other.
     if (!(error instanceof ConfigError) && !(error instanceof CliError)) throw error;
     terminal.exit(COULD_NOT_LOOK);
-    if (json) write(terminal, { file, verdict: 'unknown', error: error.message });
+    if (json) writeJson(terminal, { file, verdict: 'unknown', error: error.message });
     world.complain(`latticeport: ${error.message}`);
   }
-}
-
-function write(terminal: Terminal, value: object): void {
-  terminal.line(printableJson(JSON.stringify(value, null, 2)));
 }
 
 function realWorld(): DoctorWorld {

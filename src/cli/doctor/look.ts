@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { loadConfig, type LoadedConfig } from '../../config/load.ts';
 import type { StorageConfig } from '../../config/schema.ts';
 import { ConfigError } from '../../policy/config-error.ts';
@@ -14,14 +13,13 @@ import {
 } from '../../policy/post-quantum-requirement.ts';
 import type { SecurityPolicy } from '../../policy/security-policy.ts';
 import { loadHostKeys } from '../../server/host-keys.ts';
+import { policyDirectories } from '../../server/prepared-config.ts';
 import { credentialsOf } from '../../server/user-credentials.ts';
 import { ConfiguredUsers } from '../../server/users.ts';
 import { LoginSightings } from '../../telemetry/login-sightings.ts';
 import { readLogLines } from '../report/log-lines.ts';
 import { refusedOn } from '../report/would-be-refused.ts';
 import type { Facts, HostKeyFacts, LinkFacts, LogFacts, RequirementFacts, UserFacts } from './facts.ts';
-
-const BUILT_IN_POLICIES = fileURLToPath(new URL('../../../security-policies', import.meta.url));
 
 /** What is looked at, and with what. */
 export interface Look {
@@ -39,8 +37,7 @@ export interface Look {
 export async function look({ file, logs, stdin, now, inspectLink }: Look): Promise<Facts> {
   const loaded = loadConfig(file);
   const { config } = loaded;
-  const directories = [BUILT_IN_POLICIES, ...config.policyDirectories];
-  const { catalogue } = loadPoliciesFor(config.securityPolicy, directories);
+  const { catalogue } = loadPoliciesFor(config.securityPolicy, policyDirectories(config));
   const policy = catalogue.require(config.securityPolicy, file, '$.securityPolicy');
   const requirement = (setting: RequirementSetting, user: RequirementSettings): RequirementFacts => {
     const found = requirementFor(setting, user, config);

@@ -1,5 +1,5 @@
-import { printable, printableJson } from '../../telemetry/printable.ts';
-import { writeTable, type Cell, type Terminal } from '../terminal.ts';
+import { printable } from '../../telemetry/printable.ts';
+import { writeJson, writeTable, type Cell, type Terminal } from '../terminal.ts';
 
 /** How it is wanted. */
 interface Format {
@@ -8,11 +8,6 @@ interface Format {
 
 /** One column of a list: its title, and what stands in it for an item. */
 export type Column<Item> = readonly [title: string, text: (item: Item) => string | number | undefined];
-
-/** Prints an answer of the API as JSON, with the API's names. Dates are in ISO 8601. */
-export function writeJson(terminal: Terminal, value: unknown): void {
-  terminal.line(printableJson(JSON.stringify(value, null, 2)));
-}
 
 /** Prints a list: as JSON where it is asked for, else as a table, or the words for an empty one. */
 export function writeList<Item>(

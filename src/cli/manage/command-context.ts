@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Terminal } from '../terminal.ts';
 import { ManagementApi } from './api-client.ts';
 import { addApiOptions, apiAccess, type ApiOptions } from './api-options.ts';
+import { chosenServer } from './chosen-server.ts';
 
 /** What the commands take from the process. Tests pass their own. */
 export interface CommandContext {
@@ -30,6 +31,15 @@ export async function withApi(
   } finally {
     api.close();
   }
+}
+
+/** As `withApi`, with the server that `--server` names, or the only one. */
+export function withServer(
+  context: CommandContext,
+  options: ServerOptions,
+  work: (api: ManagementApi, ServerId: string) => Promise<void>,
+): Promise<void> {
+  return withApi(context, options, async (api) => work(api, await chosenServer(api, options.server)));
 }
 
 /** For options that may be repeated. */

@@ -6,7 +6,7 @@ import { dateInWords, writeDescribed, writeDone, writeList } from './answers.ts'
 import type { ManagementApi } from './api-client.ts';
 import { readText } from './api-options.ts';
 import { chosenServer } from './chosen-server.ts';
-import { addServerOption, withApi, type CommandContext, type ServerOptions } from './command-context.ts';
+import { addServerOption, withApi, withServer, type CommandContext, type ServerOptions } from './command-context.ts';
 import { parseTag } from './input-members.ts';
 
 interface ImportOptions extends ServerOptions {
@@ -22,8 +22,7 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
   addServerOption(hostKey.command('list'))
     .description('list the host keys of a server')
     .action((options: ServerOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, options.server);
+      withServer(context, options, async (api, ServerId) => {
         const keys = await listHostKeys(api, ServerId);
         writeList(
           terminal,
@@ -45,8 +44,7 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
     .description('show a host key; its private part is never shown')
     .argument('<host-key>', 'its id')
     .action((HostKeyId: string, options: ServerOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, options.server);
+      withServer(context, options, async (api, ServerId) => {
         const { HostKey = {} } = await api.call((transfer) => transfer.describeHostKey({ ServerId, HostKeyId }));
         writeDescribed(terminal, options, HostKey);
       }),
@@ -88,8 +86,7 @@ export function registerHostKeyCommands(program: Command, context: CommandContex
     .description('end the use of a host key')
     .argument('<host-key>', 'its id')
     .action((HostKeyId: string, options: ServerOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, options.server);
+      withServer(context, options, async (api, ServerId) => {
         await api.call((transfer) => transfer.deleteHostKey({ ServerId, HostKeyId }));
         writeDone(terminal, options, { ServerId, HostKeyId }, `${HostKeyId} of ${ServerId} is deleted`);
       }),

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { CliError } from '../cli-error.ts';
 import { dateInWords, writeDone, writeList } from './answers.ts';
 import { chosenServer } from './chosen-server.ts';
-import { addServerOption, withApi, type CommandContext, type ServerOptions } from './command-context.ts';
+import { addServerOption, withApi, withServer, type CommandContext, type ServerOptions } from './command-context.ts';
 import { keyInWords, keyLine, sameKey } from './key-line.ts';
 import { describeUser } from './user-commands.ts';
 
@@ -19,8 +19,8 @@ export function registerKeyCommands(program: Command, context: CommandContext): 
   addKeyOptions(key.command('list'))
     .description('list the keys of a user')
     .action((options: KeyOptions) =>
-      withApi(context, options, async (api) => {
-        const { SshPublicKeys = [] } = await describeUser(api, await chosenServer(api, options.server), options.user);
+      withServer(context, options, async (api, ServerId) => {
+        const { SshPublicKeys = [] } = await describeUser(api, ServerId, options.user);
         const words = (each: SshPublicKey): ReturnType<typeof keyInWords> => keyInWords(each.SshPublicKeyBody ?? '');
         writeList(
           terminal,
@@ -62,8 +62,7 @@ export function registerKeyCommands(program: Command, context: CommandContext): 
     .description('end the use of a key')
     .argument('<key>', 'its id, its fingerprint, a file with it, or the line itself')
     .action((name: string, options: KeyOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, options.server);
+      withServer(context, options, async (api, ServerId) => {
         const SshPublicKeyId = name.startsWith('key-')
           ? name
           : keyIdOf((await describeUser(api, ServerId, options.user)).SshPublicKeys ?? [], name, options.user);

@@ -1,4 +1,4 @@
-import type { DescribedServer, UpdateServerRequest } from '@aws-sdk/client-transfer';
+import type { DescribedServer, Transfer, UpdateServerRequest } from '@aws-sdk/client-transfer';
 import type { Command } from 'commander';
 import type { ServerProtocolDetails, Tag } from '../../state/records.ts';
 import { CliError } from '../cli-error.ts';
@@ -101,35 +101,37 @@ export function registerServerCommands(program: Command, context: CommandContext
         // The API takes what stands in ProtocolDetails as a whole.
         const details = protocolDetails(members.ProtocolDetails ?? before.ProtocolDetails ?? {}, options);
         const update = { ...members, ...given({ ProtocolDetails: details }) };
+        const changes = Object.keys(update).length > 0;
+        if (changes) await api.call((transfer) => transfer.updateServer({ ...update, ServerId }));
         const tagged = await changeTags(api, before.Arn, options);
-        if (Object.keys(update).length > 0) {
-          await api.call((transfer) => transfer.updateServer({ ...update, ServerId }));
-        } else if (!tagged) throw new CliError('what shall change? Name a setting: see --help');
+        if (!changes && !tagged) throw new CliError('what shall change? Name a setting: see --help');
         await writeState(api, ServerId, options);
       }),
     );
 
-  addApiOptions(server.command('start'))
-    .description('open the port of a server')
-    .argument('[server]', 'its id (default: the only one)')
-    .action((id: string | undefined, options: ApiOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, id);
-        await api.call((transfer) => transfer.startServer({ ServerId }));
-        await writeState(api, ServerId, options);
-      }),
-    );
-
-  addApiOptions(server.command('stop'))
-    .description('close the port of a server; running transfers finish first')
-    .argument('[server]', 'its id (default: the only one)')
-    .action((id: string | undefined, options: ApiOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, id);
-        await api.call((transfer) => transfer.stopServer({ ServerId }));
-        await writeState(api, ServerId, options);
-      }),
-    );
+  for (const { name, description, call } of [
+    {
+      name: 'start',
+      description: 'open the port of a server',
+      call: (transfer: Transfer, ServerId: string) => transfer.startServer({ ServerId }),
+    },
+    {
+      name: 'stop',
+      description: 'close the port of a server; running transfers finish first',
+      call: (transfer: Transfer, ServerId: string) => transfer.stopServer({ ServerId }),
+    },
+  ]) {
+    addApiOptions(server.command(name))
+      .description(description)
+      .argument('[server]', 'its id (default: the only one)')
+      .action((id: string | undefined, options: ApiOptions) =>
+        withApi(context, options, async (api) => {
+          const ServerId = await chosenServer(api, id);
+          await api.call((transfer) => call(transfer, ServerId));
+          await writeState(api, ServerId, options);
+        }),
+      );
+  }
 
   addApiOptions(server.command('delete'))
     .description('delete a server with its users and host keys; the files stay')

@@ -1,12 +1,11 @@
-import type { CreateUserRequest, DescribedUser } from '@aws-sdk/client-transfer';
+import type { CreateUserRequest, DescribedUser, ListedUser } from '@aws-sdk/client-transfer';
 import type { Command } from 'commander';
 import type { Tag } from '../../state/records.ts';
 import { CliError } from '../cli-error.ts';
 import { writeDescribed, writeDone, writeList } from './answers.ts';
 import type { ManagementApi } from './api-client.ts';
 import { readText } from './api-options.ts';
-import { chosenServer } from './chosen-server.ts';
-import { addServerOption, repeated, withApi, type CommandContext, type ServerOptions } from './command-context.ts';
+import { addServerOption, repeated, withServer, type CommandContext, type ServerOptions } from './command-context.ts';
 import { given, membersOf, parseMapping, parsePosix, parseTag } from './input-members.ts';
 import { keyLine } from './key-line.ts';
 import { changeTags } from './tags.ts';
@@ -41,12 +40,8 @@ export function registerUserCommands(program: Command, context: CommandContext):
   addServerOption(user.command('list'))
     .description('list the users of a server')
     .action((options: ServerOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, options.server);
-        const users = await api.all(async (transfer, NextToken) => {
-          const answer = await transfer.listUsers({ ServerId, NextToken });
-          return { items: answer.Users, next: answer.NextToken };
-        });
+      withServer(context, options, async (api, ServerId) => {
+        const users = await listUsers(api, ServerId);
         writeList(
           terminal,
           options,
@@ -66,8 +61,8 @@ export function registerUserCommands(program: Command, context: CommandContext):
     .description('show a user: its settings, keys and tags')
     .argument('<user>', 'its name')
     .action((name: string, options: ServerOptions) =>
-      withApi(context, options, async (api) => {
-        const described = await describeUser(api, await chosenServer(api, options.server), name);
+      withServer(context, options, async (api, ServerId) => {
+        const described = await describeUser(api, ServerId, name);
         writeDescribed(terminal, options, described);
       }),
     );
@@ -77,8 +72,7 @@ export function registerUserCommands(program: Command, context: CommandContext):
     .argument('<user>', 'its name')
     .option('-k, --key <key>', 'its public key: a file, or the line itself')
     .action((UserName: string, options: CreateOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, options.server);
+      withServer(context, options, async (api, ServerId) => {
         const members: Partial<CreateUserRequest> = { ...membersOf(options.input), ...settings(options) };
         const { Role } = members;
         if (Role === undefined) {
@@ -105,8 +99,7 @@ export function registerUserCommands(program: Command, context: CommandContext):
     .argument('<user>', 'its name')
     .option('--untag <key>', 'take a tag away (may be repeated)', repeated, [])
     .action((UserName: string, options: UpdateOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, options.server);
+      withServer(context, options, async (api, ServerId) => {
         const update = { ...membersOf(options.input), ...settings(options) };
         const changes = Object.keys(update).length > 0;
         if (!changes && options.tag.length + options.untag.length === 0) {
@@ -119,40 +112,49 @@ export function registerUserCommands(program: Command, context: CommandContext):
       }),
     );
 
-  addServerOption(user.command('disable'))
-    .description(`keep a user from logging in, and keep its settings (the tag ${DISABLED})`)
-    .argument('<user>', 'its name')
-    .action((UserName: string, options: ServerOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, options.server);
-        const { Arn } = await describeUser(api, ServerId, UserName);
-        await changeTags(api, Arn, { tag: [{ Key: DISABLED, Value: 'true' }], untag: [] });
-        writeDone(terminal, options, { ServerId, UserName }, `user ${UserName} of ${ServerId} cannot log in`);
-      }),
-    );
-
-  addServerOption(user.command('enable'))
-    .description('let a user log in again')
-    .argument('<user>', 'its name')
-    .action((UserName: string, options: ServerOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, options.server);
-        const { Arn } = await describeUser(api, ServerId, UserName);
-        await changeTags(api, Arn, { tag: [], untag: [DISABLED] });
-        writeDone(terminal, options, { ServerId, UserName }, `user ${UserName} of ${ServerId} can log in`);
-      }),
-    );
+  for (const { name, description, tags, done } of [
+    {
+      name: 'disable',
+      description: `keep a user from logging in, and keep its settings (the tag ${DISABLED})`,
+      tags: { tag: [{ Key: DISABLED, Value: 'true' }], untag: [] },
+      done: 'cannot log in',
+    },
+    {
+      name: 'enable',
+      description: 'let a user log in again',
+      tags: { tag: [], untag: [DISABLED] },
+      done: 'can log in',
+    },
+  ]) {
+    addServerOption(user.command(name))
+      .description(description)
+      .argument('<user>', 'its name')
+      .action((UserName: string, options: ServerOptions) =>
+        withServer(context, options, async (api, ServerId) => {
+          const { Arn } = await describeUser(api, ServerId, UserName);
+          await changeTags(api, Arn, tags);
+          writeDone(terminal, options, { ServerId, UserName }, `user ${UserName} of ${ServerId} ${done}`);
+        }),
+      );
+  }
 
   addServerOption(user.command('delete'))
     .description('delete a user; its files stay')
     .argument('<user>', 'its name')
     .action((UserName: string, options: ServerOptions) =>
-      withApi(context, options, async (api) => {
-        const ServerId = await chosenServer(api, options.server);
+      withServer(context, options, async (api, ServerId) => {
         await api.call((transfer) => transfer.deleteUser({ ServerId, UserName }));
         writeDone(terminal, options, { ServerId, UserName }, `user ${UserName} of ${ServerId} is deleted`);
       }),
     );
+}
+
+/** All users of a server, in the API's order. Throws CliError. */
+export function listUsers(api: ManagementApi, ServerId: string): Promise<ListedUser[]> {
+  return api.all(async (transfer, NextToken) => {
+    const answer = await transfer.listUsers({ ServerId, NextToken });
+    return { items: answer.Users, next: answer.NextToken };
+  });
 }
 
 /** Throws CliError. */

@@ -27,7 +27,6 @@ import { askForPassphrases } from '../host-key-passphrases.ts';
 import type { Demo } from './first-start.ts';
 import { firstStart } from './first-start.ts';
 import { listenError } from './listen-error.ts';
-import { serveManaged } from './serve-managed.ts';
 import { countedReload, monitoredStop, startMonitoring } from './serve-monitoring.ts';
 import { exitAfter, ServeSignals } from './serve-signals.ts';
 
@@ -83,6 +82,8 @@ export function registerServeCommand(program: Command): void {
       watchDescriptors(log);
       const { management } = start.loaded.config;
       if (management !== undefined) {
+        // The management API and its model are large: only those who use them load them.
+        const { serveManaged } = await import('./serve-managed.ts');
         await serveManaged({ ...start, management, again: read, output, log, signals });
         return;
       }

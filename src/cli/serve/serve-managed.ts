@@ -6,14 +6,14 @@ import { ApiListener } from '../../management/api-listener.ts';
 import { createAccessKey } from '../../management/access-keys.ts';
 import { createOperations } from '../../management/operations/operations.ts';
 import { loadPoliciesFor } from '../../policy/policies-for.ts';
-import { CertificateFiles, certificateSignature } from '../../server/certificate-files.ts';
+import { ListenerCertificate } from '../../server/certificate-files.ts';
 import { ManagedServers } from '../../server/managed/managed-servers.ts';
 import { policyDirectories, type PreparedConfig } from '../../server/prepared-config.ts';
-import { listenerTls } from '../../server/tls-material.ts';
-import type { Author } from '../../state/records.ts';
+import { LATTICEPORT } from '../../state/records.ts';
 import type { StateStore } from '../../state/state-store.ts';
 import type { LogOutput } from '../../telemetry/log-output.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { listenerUrl } from '../../tls/listener-url.ts';
 import { openManagedState } from '../state/open-managed-state.ts';
 import { demoText } from './demo-text.ts';
 import type { Demo } from './first-start.ts';
@@ -22,9 +22,6 @@ import { countedReload, monitoredStop, startMonitoring } from './serve-monitorin
 import type { ServeSignals } from './serve-signals.ts';
 
 const AT = '$.management.listen.tls';
-
-/** Who makes what no caller of the API has asked for. */
-const LATTICEPORT: Author = { accessKeyId: 'latticeport', remoteAddress: '' };
 
 /** By this description a demo finds its access key again. */
 const DEMO_KEY = 'demo';
@@ -122,19 +119,20 @@ async function startApi(
 ): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const { listen } = management;
   const { tls } = listen;
-  const signature = tls === undefined ? '' : certificateSignature(tls);
+  const certificate =
+    tls === undefined ? undefined : new ListenerCertificate(tls, { configFile: loaded.file, jsonPath: AT });
   const listener = new ApiListener({
     operations: operationsOf(loaded, management, state, servers),
     accessKey: (id) => state.snapshot.accessKeys.get(id),
     serverTags: (id) =>
       id === servers.fileServer?.serverId ? servers.fileServer.server.tags : state.snapshot.servers.get(id)?.tags,
     log,
-    tls: tls === undefined ? undefined : listenerTls(tls, loaded.file, AT),
+    tls: certificate?.tls,
   });
   const { address, port } = await listener.listen(listen.host, listen.port).catch((error: unknown) => {
     throw listenError(error, listen, 'another "management.listen.port"') ?? error;
   });
-  const url = `${tls === undefined ? 'http' : 'https'}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const url = listenerUrl(address, port, tls !== undefined);
   log.info(
     { event: 'management.listening', host: address, port, tls: tls !== undefined },
     `the management API on ${url}`,
@@ -145,29 +143,7 @@ async function startApi(
       'nobody can use the API: make a key with "latticeport access-key create"',
     );
   }
-  const files =
-    tls === undefined
-      ? undefined
-      : new CertificateFiles(
-          tls,
-          signature,
-          { configFile: loaded.file, jsonPath: AT },
-          {
-            onChange: (changed) => {
-              listener.useCertificate(changed);
-              log.info(
-                { event: 'management.certificate-reloaded', file: tls.certificateFile },
-                'new connections get it',
-              );
-            },
-            onProblem: ({ file, jsonPath, message }) => {
-              log.error(
-                { event: 'management.certificate-refused', file, jsonPath },
-                `${message}; the one before stays`,
-              );
-            },
-          },
-        );
+  const files = certificate?.follow(listener, log, 'management');
   return {
     url,
     stop: async () => {

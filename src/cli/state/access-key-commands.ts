@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import { createAccessKey, deleteAccessKey, disableAccessKey, listAccessKeys } from '../../management/access-keys.ts';
-import type { AccessKeyRole, Tag } from '../../state/records.ts';
-import type { Terminal } from '../terminal.ts';
-import { COMMAND_AUTHOR, configured, managementOf, withState } from './configured-state.ts';
+import { LATTICEPORT, type AccessKeyRole, type Tag } from '../../state/records.ts';
+import { printable } from '../../telemetry/printable.ts';
+import { listenerUrl } from '../../tls/listener-url.ts';
+import { writeJson, type Terminal } from '../terminal.ts';
+import { configured, managementOf, withState } from './configured-state.ts';
 
 const ROLES = ['admin', 'operator', 'read-only'] as const satisfies readonly AccessKeyRole[];
 
@@ -41,14 +43,13 @@ async function create(
 ): Promise<void> {
   const { listen, region } = managementOf(config);
   const { accessKeyId, secretAccessKey } = await withState(config, (state) =>
-    createAccessKey(state, COMMAND_AUTHOR, { role, serverTag: serverTag ?? null, description: description ?? null }),
+    createAccessKey(state, LATTICEPORT, { role, serverTag: serverTag ?? null, description: description ?? null }),
   );
   if (json) {
-    terminal.line(JSON.stringify({ accessKeyId, secretAccessKey, role }, null, 2));
+    writeJson(terminal, { accessKeyId, secretAccessKey, role });
     return;
   }
-  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
-  const url = `${listen.tls === undefined ? 'http' : 'https'}://${host}:${listen.port}`;
+  const url = listenerUrl(listen.host, listen.port, listen.tls !== undefined);
   terminal.line('# The secret is shown this once.');
   terminal.line(`export AWS_ACCESS_KEY_ID=${accessKeyId}`);
   terminal.line(`export AWS_SECRET_ACCESS_KEY=${secretAccessKey}`);
@@ -59,24 +60,24 @@ async function create(
 async function list(terminal: Terminal, config: string, json: boolean): Promise<void> {
   const keys = await withState(config, (state) => Promise.resolve(listAccessKeys(state)));
   if (json) {
-    terminal.line(JSON.stringify(keys, null, 2));
+    writeJson(terminal, keys);
     return;
   }
   if (keys.length === 0) terminal.line('There is none: "latticeport access-key create" makes one.');
   for (const { accessKeyId, role, serverTag, description, createdAt, disabled } of keys) {
     const limits = serverTag === null ? '' : `  servers with ${serverTag.Key}=${serverTag.Value}`;
     const words = `${limits}${disabled ? '  disabled' : ''}${description === null ? '' : `  ${JSON.stringify(description)}`}`;
-    terminal.line(`${accessKeyId}  ${role.padEnd(9)}  ${new Date(createdAt).toISOString()}${words}`);
+    terminal.line(printable(`${accessKeyId}  ${role.padEnd(9)}  ${new Date(createdAt).toISOString()}${words}`));
   }
 }
 
 async function disable(terminal: Terminal, config: string, id: string): Promise<void> {
-  await withState(config, (state) => disableAccessKey(state, COMMAND_AUTHOR, id));
+  await withState(config, (state) => disableAccessKey(state, LATTICEPORT, id));
   terminal.line(`${id} is disabled.`);
 }
 
 async function remove(terminal: Terminal, config: string, id: string): Promise<void> {
-  await withState(config, (state) => deleteAccessKey(state, COMMAND_AUTHOR, id));
+  await withState(config, (state) => deleteAccessKey(state, LATTICEPORT, id));
   terminal.line(`${id} is deleted.`);
 }
 

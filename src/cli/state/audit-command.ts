@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { AuditRecord } from '../../state/records.ts';
 import { printable } from '../../telemetry/printable.ts';
-import { writeJson } from '../manage/answers.ts';
-import { styled, type Terminal } from '../terminal.ts';
+import { styled, writeJson, type Terminal } from '../terminal.ts';
 import { configured, withState } from './configured-state.ts';
 
 interface AuditOptions {

@@ -2,13 +2,9 @@ import type { Command } from 'commander';
 import { loadConfig } from '../../config/load.ts';
 import type { ManagementConfig } from '../../config/schema.ts';
 import { UnknownAccessKey } from '../../management/access-keys.ts';
-import type { Author } from '../../state/records.ts';
 import { StateUnavailable, type StateStore } from '../../state/state-store.ts';
 import { CliError } from '../cli-error.ts';
 import { openManagedState } from './open-managed-state.ts';
-
-/** Who makes what a command of this machine makes, in the audit trail. */
-export const COMMAND_AUTHOR: Author = { accessKeyId: 'latticeport', remoteAddress: '' };
 
 /** Adds the option that names the configuration, and so the state. */
 export function configured(command: Command): Command {

@@ -80,4 +80,6 @@ export interface KeyTypeDefinition<
    * @throws RangeError for bits outside it
    */
   generate(bits?: number): SigningKey<Algorithm>;
+  /** The same, off the event loop, of types where it takes longer than a few milliseconds. */
+  readonly generateOffLoop?: (bits?: number) => Promise<SigningKey<Algorithm>>;
 }

@@ -127,9 +127,28 @@ export function generatePrivateKey(
   comment = '',
   passphrase?: string,
 ): GeneratedKey {
-  if (/\p{Cc}/u.test(comment)) throw new RangeError('key comment has control characters');
+  checkComment(comment);
   const type = generatedKeyType(generated);
-  const key = type.generate(bits);
+  return written({ type, key: type.generate(bits), comment }, passphrase);
+}
+
+/** The same without a passphrase, off the event loop where it takes long: for a server that serves meanwhile. */
+export async function generatePrivateKeyOffLoop(
+  generated: GeneratedKeyType,
+  bits?: number,
+  comment = '',
+): Promise<GeneratedKey> {
+  checkComment(comment);
+  const type: RegisteredKeyType = generatedKeyType(generated);
+  return written({ type, key: await (type.generateOffLoop?.(bits) ?? type.generate(bits)), comment });
+}
+
+/** Throws RangeError. */
+function checkComment(comment: string): void {
+  if (/\p{Cc}/u.test(comment)) throw new RangeError('key comment has control characters');
+}
+
+function written({ type, key, comment }: OpenSshKey, passphrase?: string): GeneratedKey {
   const base64 = publicBlob({ type, key }).toString('base64');
   return {
     privateKey: writeOpenSshKeyFile({ type, key, comment }, passphrase),

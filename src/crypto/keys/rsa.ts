@@ -1,5 +1,6 @@
-import { generateKeyPairSync, verify } from 'node:crypto';
+import { generateKeyPair, generateKeyPairSync, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { SshReader } from '../../wire/reader.ts';
 import type { SshWriter } from '../../wire/writer.ts';
 import { bitLength } from '../kex/dh-group.ts';
@@ -13,6 +14,8 @@ import {
 } from './key-objects.ts';
 import type { KeyTypeDefinition, SigningKey, VerifyingKey } from './key-type.ts';
 import { KeyFormatError } from './key-format-error.ts';
+
+const makeKeyPair = promisify(generateKeyPair);
 
 /** Moduli that we accept, in bits. Below is breakable in sight; above costs seconds a signature. */
 const MIN_BITS = 2048;
@@ -126,12 +129,21 @@ export const rsa: KeyTypeDefinition<'ssh-rsa', RsaAlgorithm, 'rsa'> = {
   fromKeyObject: (key) => (key.asymmetricKeyType === 'rsa' ? signingKey(key) : null),
 
   generate(bits: number = DEFAULT_BITS): SigningKey<RsaAlgorithm> {
-    if (!Number.isInteger(bits) || bits < MIN_BITS || bits > MAX_BITS) {
-      throw new RangeError(`RSA key of ${bits} bits, not ${MIN_BITS} to ${MAX_BITS}`);
-    }
+    checkBits(bits);
     return signingKey(generateKeyPairSync('rsa', { modulusLength: bits }).privateKey);
   },
+
+  async generateOffLoop(bits: number = DEFAULT_BITS): Promise<SigningKey<RsaAlgorithm>> {
+    checkBits(bits);
+    return signingKey((await makeKeyPair('rsa', { modulusLength: bits })).privateKey);
+  },
 };
+
+/** Throws RangeError. */
+function checkBits(bits: number): void {
+  if (Number.isInteger(bits) && bits >= MIN_BITS && bits <= MAX_BITS) return;
+  throw new RangeError(`RSA key of ${bits} bits, not ${MIN_BITS} to ${MAX_BITS}`);
+}
 
 function checkNumbers(modulus: Buffer, exponent: Buffer): void {
   const bits = bitLength(modulus);

@@ -1,7 +1,6 @@
-import { KeyFormatError } from '../../crypto/keys/key-format-error.ts';
-import { parseAuthorizedKey } from '../../crypto/keys/public-key.ts';
 import type { Draft } from '../../state/state-store.ts';
 import type { AccessKeyRecord, HostKeyRecord, ServerRecord, UserKey, UserRecord } from '../../state/records.ts';
+import { fingerprintIn } from './public-key-bodies.ts';
 
 /** What the audit trail keeps of a record: what people ask for, nothing that is secret, and no revision. */
 
@@ -14,18 +13,8 @@ export function auditedUser({ settings, keys, tags }: Draft<UserRecord>): object
 }
 
 /** The key itself would make records of a user with many of them large. Its fingerprint says as much. */
-export function auditedKey({ keyId, body }: UserKey): object {
-  return { SshPublicKeyId: keyId, Fingerprint: fingerprintIn(body) };
-}
-
-/** null for a key that this build cannot read: such a one must not keep anybody from deleting it. */
-function fingerprintIn(body: string): string | null {
-  try {
-    return parseAuthorizedKey(body).fingerprint;
-  } catch (error) {
-    if (error instanceof KeyFormatError) return null;
-    throw error;
-  }
+export function auditedKey(key: UserKey): object {
+  return { SshPublicKeyId: key.keyId, Fingerprint: fingerprintIn(key) };
 }
 
 export function auditedHostKey({ hostKeyId, type, fingerprint, description, tags }: Draft<HostKeyRecord>): object {

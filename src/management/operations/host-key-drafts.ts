@@ -30,9 +30,12 @@ export function sentHostKey(
 }
 
 /** The keys of a new server: the one that was sent, or those that the installation makes. */
-export function hostKeysOfNewServer(context: OperationsContext, sent: string | undefined): readonly HostKeyToStore[] {
+export async function hostKeysOfNewServer(
+  context: OperationsContext,
+  sent: string | undefined,
+): Promise<readonly HostKeyToStore[]> {
   // The empty string is what a tool sends that has none.
-  const keys = sent === undefined || sent === '' ? context.control.makeHostKeys() : [sent];
+  const keys = sent === undefined || sent === '' ? await context.control.makeHostKeys() : [sent];
   return keys.map((key) => sentHostKey(context, 'HostKey', key));
 }
 

@@ -13,8 +13,8 @@ import { newId } from './ids.ts';
  * ResourceExistsException for a key that the user has, whatever its comment is
  */
 export function withKey(keys: readonly UserKey[], body: string, importedAt: number): readonly UserKey[] {
-  const { blob } = parseBody(body);
-  const same = keys.find((key) => isKey(key, blob));
+  const { fingerprint } = parseBody(body);
+  const same = keys.find((key) => fingerprintIn(key) === fingerprint);
   if (same !== undefined) {
     throw alreadyExists('SshPublicKey', same.keyId, `The user has this SSH public key already: ${same.keyId}`);
   }
@@ -33,12 +33,21 @@ function parseBody(body: string): PublicKey {
   }
 }
 
-function isKey({ body }: UserKey, blob: Buffer): boolean {
+/** By the key, which the user before a change and the one after it share. */
+const FINGERPRINTS = new WeakMap<UserKey, { readonly fingerprint: string | null }>();
+
+/** null for a key that this build cannot read, such as one of a release that knows more types. */
+export function fingerprintIn(key: UserKey): string | null {
+  const known = FINGERPRINTS.get(key) ?? { fingerprint: readFingerprint(key.body) };
+  FINGERPRINTS.set(key, known);
+  return known.fingerprint;
+}
+
+function readFingerprint(body: string): string | null {
   try {
-    return parseAuthorizedKey(body).blob.equals(blob);
+    return parseAuthorizedKey(body).fingerprint;
   } catch (error) {
-    // A key of a release that knew more types is no key that this one could be sent.
-    if (error instanceof KeyFormatError) return false;
+    if (error instanceof KeyFormatError) return null;
     throw error;
   }
 }

@@ -104,7 +104,7 @@ async function createServer(context: OperationsContext, arns: Arns, input: Input
   const tags = sentTags(input.Tags);
   checkTagsOfNoUser(tags);
   checkStaysInScope(caller, tags);
-  const hostKeys = hostKeysOfNewServer(context, input.HostKey);
+  const hostKeys = await hostKeysOfNewServer(context, input.HostKey);
   refusing(() => {
     control.checkServer(
       settings,

@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../../config/load.ts';
 import type { ManagementConfig } from '../../config/schema.ts';
-import { generatePrivateKey } from '../../crypto/keys/private-key.ts';
+import { generatePrivateKeyOffLoop } from '../../crypto/keys/private-key.ts';
 import type {
   FileServer,
   HostKeyFacts,
@@ -9,7 +9,7 @@ import type {
   SessionFacts,
 } from '../../management/server-control.ts';
 import { SettingRefused } from '../../management/server-control.ts';
-import type { HostKeyRecord, ServerSettings, UserRecord } from '../../state/records.ts';
+import type { ServerSettings, UserRecord } from '../../state/records.ts';
 import type { StateSnapshot, StateStore } from '../../state/state-store.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -26,14 +26,11 @@ import { describeFileServer, fileServerId, padded } from './file-server.ts';
 import type { ServersHouse } from './managed-server.ts';
 import { ManagedServer } from './managed-server.ts';
 import { ManagedStorages } from './managed-storages.ts';
-import { ManagedUsers, parseUser } from './managed-users.ts';
-import { checkSettings, parseHostKey, prepareServer, refusedSetting } from './prepare-server.ts';
+import { parseUser } from './managed-users.ts';
+import { checkServable, checkSettings, parseHostKey } from './prepare-server.ts';
 
 /** The types of the host keys that a server gets: for clients of all ages, and one that is post-quantum. */
 const HOST_KEY_TYPES = ['ed25519', 'ecdsa-256', 'rsa', 'mldsa44-ed25519'] as const;
-
-/** Checks hold for a server that is not there: its port is of no interest. */
-const ANY_PORT = 22;
 
 export interface ManagedServersParts {
   /** The machine's, with its section `management`. */
@@ -158,13 +155,7 @@ export class ManagedServers implements ServerControl {
     if (port !== undefined && taken.includes(port)) {
       throw new SettingRefused('ProtocolDetails.SftpPorts', `port ${port} is taken, by what is no server of the API`);
     }
-    for (const key of hostKeys) parseHostKey(key);
-    try {
-      const users = new ManagedUsers(this.#house.sights, false);
-      prepareServer(this.#house.machine, settings, ANY_PORT, hostKeys.map(asRecord), users);
-    } catch (error) {
-      throw refusedSetting(error) ?? error;
-    }
+    checkServable(this.#house.machine.loaded, settings, hostKeys);
   }
 
   checkUser(user: Omit<UserRecord, 'revision'>): void {
@@ -176,8 +167,9 @@ export class ManagedServers implements ServerControl {
     return { type, fingerprint: padded(fingerprint) };
   }
 
-  makeHostKeys(): readonly string[] {
-    return HOST_KEY_TYPES.map((type) => generatePrivateKey(type, undefined, 'latticeport host key').privateKey);
+  async makeHostKeys(): Promise<readonly string[]> {
+    const made = HOST_KEY_TYPES.map((type) => generatePrivateKeyOffLoop(type, undefined, 'latticeport host key'));
+    return (await Promise.all(made)).map(({ privateKey }) => privateKey);
   }
 
   sessions(): readonly SessionFacts[] {
@@ -288,12 +280,4 @@ async function startFileServer(
 function describeRunning({ address }: RunningServer, prepared: PreparedConfig, account: string): FileServer {
   const described = describeFileServer(prepared, account);
   return { ...described, server: { ...described.server, port: address.port } };
-}
-
-/** A private key as a record that was never stored. */
-function asRecord(privateKey: string, index: number): HostKeyRecord {
-  return {
-    ...{ serverId: '', hostKeyId: `hostkey-${index}`, importedAt: index, description: null, privateKey },
-    ...{ type: '', fingerprint: '', tags: [], revision: 0 },
-  };
 }

@@ -18,9 +18,6 @@ export interface ServersMachine {
   readonly storage: StorageConfig;
 }
 
-/** RFC 8332 and the model's host keys: shorter ones can be broken. */
-const MIN_RSA_BITS = 2048;
-
 /**
  * A server of the API as a configuration, prepared: limits and the like are the machine's, the rest is the server's.
  * @throws ConfigError for a policy that is not there or that its host keys cannot serve
@@ -40,7 +37,7 @@ export function prepareServer(
     // In the order in which they came: the first of a type is the one that signs, the others are announced.
     hostKeys: hostKeys.map(({ hostKeyId }) => hostKeyId),
     hostCertificates: [],
-    securityPolicy: settings.SecurityPolicyName ?? machine.securityPolicy,
+    securityPolicy: policyName(loaded, settings),
     storage,
     users: [],
     auth: {
@@ -51,13 +48,11 @@ export function prepareServer(
       banner: settings.PreAuthenticationLoginBanner ?? '',
     },
   };
-  const { catalogue, warnings } = loadPoliciesFor(config.securityPolicy, policyDirectories(config));
-  const policy = catalogue.require(config.securityPolicy, file, '$.securityPolicy');
   const keys = hostKeys.map(({ privateKey }) => parsePrivateKey(privateKey));
-  checkReplacement(policy, config, keys);
   return {
     loaded: { config, file, warnings: [], describesServer: true },
-    ...{ catalogue, policy, users, warnings },
+    ...servable(loaded, config.securityPolicy, keys),
+    users,
     hostKeys: keys,
     hostCertificates: [],
     revokedKeys: loadRevokedKeys(config.auth.revokedKeys, file),
@@ -93,26 +88,42 @@ export function checkSettings(settings: ServerSettings): void {
   }
 }
 
-/** The member of CreateServer that a problem of a prepared server lies in. */
-export function refusedSetting(error: unknown): SettingRefused | null {
-  if (error instanceof KeyFormatError) return new SettingRefused('HostKey', error.message);
-  if (!(error instanceof ConfigError)) return null;
-  const [{ jsonPath, problem } = { jsonPath: '$', problem: error.message }] = error.problems;
-  return new SettingRefused(jsonPath === '$.hostKeys' ? 'HostKey' : 'SecurityPolicyName', problem);
+/** @throws SettingRefused for a key that is none, or a policy that is not there or that these keys cannot serve */
+export function checkServable(loaded: LoadedConfig, settings: ServerSettings, hostKeys: readonly string[]): void {
+  const keys = hostKeys.map(parseHostKey);
+  try {
+    servable(loaded, policyName(loaded, settings), keys);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const [{ jsonPath, problem } = { jsonPath: '$', problem: error.message }] = error.problems;
+    throw new SettingRefused(jsonPath === '$.hostKeys' ? 'HostKey' : 'SecurityPolicyName', problem);
+  }
+}
+
+function policyName({ config }: LoadedConfig, { SecurityPolicyName }: ServerSettings): string {
+  return SecurityPolicyName ?? config.securityPolicy;
+}
+
+/** The policy of a server, where its keys can serve it. @throws ConfigError */
+function servable(
+  { config, file }: LoadedConfig,
+  name: string,
+  hostKeys: readonly PrivateKey[],
+): Pick<PreparedConfig, 'catalogue' | 'policy' | 'warnings'> {
+  const { catalogue, warnings } = loadPoliciesFor(name, policyDirectories(config));
+  const policy = catalogue.require(name, file, '$.securityPolicy');
+  checkReplacement(policy, config, hostKeys);
+  return { catalogue, policy, warnings };
 }
 
 /** @throws SettingRefused where it is no private key that can be used */
 export function parseHostKey(privateKey: string): PrivateKey {
-  let key: PrivateKey;
   try {
-    key = parsePrivateKey(privateKey);
+    return parsePrivateKey(privateKey);
   } catch (error) {
     if (!(error instanceof KeyFormatError)) throw error;
     throw new SettingRefused('HostKey', `not a usable private key: ${error.message}`);
   }
-  const { type, bits } = key.publicKey;
-  if (type !== 'ssh-rsa' || bits >= MIN_RSA_BITS) return key;
-  throw new SettingRefused('HostKey', `an RSA key of ${bits} bits is too short: expected ${MIN_RSA_BITS} or more`);
 }
 
 function refuse(member: string, message: string): never {

@@ -79,8 +79,8 @@ export class TestControl implements ServerControl {
     }
   }
 
-  makeHostKeys(): readonly string[] {
-    return [newPrivateKey('ed25519'), newPrivateKey('ecdsa-256')];
+  makeHostKeys(): Promise<readonly string[]> {
+    return Promise.resolve([newPrivateKey('ed25519'), newPrivateKey('ecdsa-256')]);
   }
 
   sessions() {

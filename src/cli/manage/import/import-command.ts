@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CliError } from '../../cli-error.ts';
-import { writeJson } from '../answers.ts';
+import { writeJson } from '../../terminal.ts';
 import type { ManagementApi } from '../api-client.ts';
 import { addApiOptions, readText, type ApiOptions } from '../api-options.ts';
 import { withApi, type CommandContext } from '../command-context.ts';

@@ -1,7 +1,7 @@
 import { CliError } from '../../cli-error.ts';
 import type { ManagementApi } from '../api-client.ts';
 import { keyInWords } from '../key-line.ts';
-import { describeUser } from '../user-commands.ts';
+import { describeUser, listUsers } from '../user-commands.ts';
 import { userDifferences } from './differences.ts';
 import type { Imported } from './imported.ts';
 import type { TransferDocuments } from './transfer-documents.ts';
@@ -17,10 +17,7 @@ export interface UsersServer {
 
 /** The users that a server has now. Throws CliError. */
 export async function userNamesOf(api: ManagementApi, ServerId: string): Promise<Set<string>> {
-  const users = await api.all(async (transfer, NextToken) => {
-    const answer = await transfer.listUsers({ ServerId, NextToken });
-    return { items: answer.Users, next: answer.NextToken };
-  });
+  const users = await listUsers(api, ServerId);
   return new Set(users.flatMap(({ UserName }) => UserName ?? []));
 }
 

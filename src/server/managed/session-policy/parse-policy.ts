@@ -1,6 +1,7 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { SettingRefused } from '../../../management/server-control.ts';
+import { AddressNetworks } from '../../address-networks.ts';
 import { globPattern, type GlobPattern } from './glob.ts';
 
 /** What a condition is asked with. */
@@ -138,22 +139,17 @@ function likeOneOf(values: readonly string[]): Condition {
 }
 
 function inOneOf(values: readonly string[]): Condition {
-  const networks = new BlockList();
+  const networks = new AddressNetworks();
   for (const value of values) {
     const [address = '', bits] = value.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    const most = family === 'ipv6' ? 128 : 32;
+    const most = isIPv6(address) ? 128 : 32;
     const length = bits === undefined ? most : Number(bits);
     if (isIP(address) === 0 || !/^\d{1,3}$/.test(bits ?? '0') || length > most) {
       throw refused(`${quoted(value)} is no network: expected one such as 192.0.2.0/24`);
     }
-    networks.addSubnet(address, length, family);
+    networks.add(address, length);
   }
-  return ({ sourceIp }) => {
-    // A zone says through which interface a client came.
-    const [address = ''] = (sourceIp ?? '').split('%');
-    return isIP(address) !== 0 && networks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-  };
+  return ({ sourceIp }) => networks.has(sourceIp ?? '');
 }
 
 function not(condition: Condition): Condition {
