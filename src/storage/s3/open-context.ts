@@ -41,12 +41,13 @@ export function openContext(
     },
   };
   const requester = new Requester(options.bucket, retry);
+  const storeTime = (): number => clock.now() + connections.clockOffsetMs;
   const attributeMemory = new AttributeMemory({
-    storeTime: () => clock.now() + connections.clockOffsetMs,
+    storeTime,
     isHidden: (key) => key.endsWith('/') || keys.isReserved(key),
   });
   const objects = new ObjectApi(requester, options, attributeMemory);
-  const claimObjects = new ClaimObjects({ objects, keys, clock, events, leaseMs });
+  const claimObjects = new ClaimObjects({ objects, keys, clock, storeTime, events, leaseMs });
   const claims = new NameClaims({ claims: claimObjects, keys, clock, random, events, leaseMs });
   const prefix = journalPrefix(keys);
   const key = prefix + randomBytes(12).toString('hex');
@@ -56,6 +57,7 @@ export function openContext(
     ...resolved,
     retry,
     keys,
+    storeTime,
     objects,
     multipart: new MultipartApi(requester, objects, options),
     attributeMemory,

@@ -24,6 +24,8 @@ export interface S3Context extends ResolvedOptions {
   /** How often a request is tried, and who is told. */
   readonly retry: RetryContext;
   readonly keys: KeySpace;
+  /** The time by the clock of the store, as its last answer told it. Milliseconds since the epoch. */
+  readonly storeTime: () => number;
   readonly objects: ObjectApi;
   readonly multipart: MultipartApi;
   readonly attributeMemory: AttributeMemory;

@@ -22,6 +22,8 @@ export interface ClaimObjectsOptions {
   readonly objects: ObjectApi;
   readonly keys: KeySpace;
   readonly clock: Clock;
+  /** The time by the clock of the store, with whose times of objects it is compared. Milliseconds since the epoch. */
+  readonly storeTime: () => number;
   readonly events: StoreEventSink;
   /** A claim that has not been renewed for so long is nobody's any more. Milliseconds. */
   readonly leaseMs: number;
@@ -123,11 +125,12 @@ export class ClaimObjects {
    * changed over the whole lease, by our own clock alone.
    */
   isStale({ key, etag, lastModified, properties }: ObjectInfo): boolean {
-    const { clock, leaseMs } = this.#options;
+    const { clock, storeTime, leaseMs } = this.#options;
     const owner = parseIdentity(decode(properties.metadata[OWNER]));
     if (owner !== undefined && isRunning(owner) === false) return true;
     const now = clock.now();
-    if (now - lastModified * 1000 > leaseMs + MAX_CLOCK_SKEW_MS) return true;
+    // By the store's clock: ours may be off by any time, since the SDK corrects what it signs with.
+    if (storeTime() - lastModified * 1000 > leaseMs + MAX_CLOCK_SKEW_MS) return true;
     const seen = this.#seen.get(key);
     if (seen?.etag === etag) return now - seen.since >= leaseMs;
     // Nobody waits for more than a few at a time.

@@ -41,10 +41,16 @@ export interface HeldNames {
   check(): void;
 }
 
+/** By the clock, and by the one that is never set. Milliseconds. */
+interface Instant {
+  readonly at: number;
+  readonly monotonic: number;
+}
+
 interface Claim {
   readonly key: string;
   /** The object in the bucket: its ETag, and when the last request that renewed it was sent. */
-  held: { readonly etag: string; readonly at: number } | undefined;
+  held: { readonly etag: string; readonly sent: Instant } | undefined;
   /** Tasks that need it now. */
   users: number;
   keepUntil: number;
@@ -225,12 +231,12 @@ export class NameClaims {
     return this.#request(claim, async () => {
       const { clock, claims, leaseMs } = this.#options;
       if (!(await this.#isSupported())) return { wasFree: true };
-      const at = clock.now();
+      const sent = { at: clock.now(), monotonic: performance.now() };
       const { held } = claim;
-      if (held !== undefined && at - held.at < leaseMs / 2) return { wasFree: true };
+      if (held !== undefined && this.#ageOf(held) < leaseMs / 2) return { wasFree: true };
       const renewed = held === undefined ? undefined : await claims.renew(claim.key, held.etag);
       const taken = renewed === undefined ? await claims.take(claim.key) : { etag: renewed, wasFree: true };
-      claim.held = taken === undefined ? undefined : { etag: taken.etag, at };
+      claim.held = taken === undefined ? undefined : { etag: taken.etag, sent };
       this.#schedule();
       return taken;
     });
@@ -258,8 +264,13 @@ export class NameClaims {
   }
 
   /** Whether nobody can have taken it over. */
-  #isOurs({ at }: { readonly at: number }): boolean {
-    return this.#options.clock.now() - at < this.#options.leaseMs * 0.8;
+  #isOurs(held: { readonly sent: Instant }): boolean {
+    return this.#ageOf(held) < this.#options.leaseMs * 0.8;
+  }
+
+  /** The longer one of both clocks: one may be put back, and the other stands still while the machine sleeps. */
+  #ageOf({ sent: { at, monotonic } }: { readonly sent: Instant }): number {
+    return Math.max(Math.abs(this.#options.clock.now() - at), performance.now() - monotonic);
   }
 
   #check(claims: readonly Claim[]): void {
@@ -283,8 +294,10 @@ export class NameClaims {
     const now = clock.now();
     const idle: [StorePath, Claim][] = [];
     for (const [path, claim] of this.#claims) {
-      if (claim.users === 0 && claim.keepUntil <= now && lingerOf(claim) <= 0) idle.push([path, claim]);
-      else if (claim.held !== undefined && now - claim.held.at > leaseMs / 2) {
+      // A clock that was put back must not make it stay.
+      const isKept = claim.keepUntil > now && claim.keepUntil <= now + AHEAD_MS;
+      if (claim.users === 0 && !isKept && lingerOf(claim) <= 0) idle.push([path, claim]);
+      else if (claim.held !== undefined && this.#ageOf(claim.held) > leaseMs / 2) {
         this.#take(claim).catch((error: unknown) => {
           events('CLAIM_RENEWAL_FAILED', { key: claim.key, error });
         });

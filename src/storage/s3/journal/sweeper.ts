@@ -15,7 +15,7 @@ const MAX_CLOCK_SKEW_MS = 15 * 60_000;
 /** What this process could not undo when it should have been is tried again after so long. Milliseconds. */
 const LOOK_AGAIN_MS = 60_000;
 
-type SweeperContext = CopyContext & Pick<S3Context, 'keys' | 'claimObjects' | 'random'>;
+type SweeperContext = CopyContext & Pick<S3Context, 'keys' | 'claimObjects' | 'random' | 'storeTime'>;
 
 /** The prefix of all journal objects of a store. */
 export function journalPrefix(keys: KeySpace): string {
@@ -116,7 +116,8 @@ export class Sweeper {
     if (running !== undefined) return !running;
     const now = this.#context.clock.now();
     const { leaseMs } = this.#options;
-    if (now - object.lastModified * 1000 > leaseMs + MAX_CLOCK_SKEW_MS) return true;
+    // By the store's clock: ours may be off by any time, since the SDK corrects what it signs with.
+    if (this.#context.storeTime() - object.lastModified * 1000 > leaseMs + MAX_CLOCK_SKEW_MS) return true;
     // Otherwise by our own clock alone: the same version, seen over the whole lease.
     const version = `${object.etag} ${object.lastModified}`;
     const seen = this.#seen.get(object.key);
