@@ -2,12 +2,15 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds by the clock that nobody sets, from any beginning. It may stand still while the machine sleeps. */
+  monotonic(): number;
   /** Resolves after `milliseconds`; rejects with the signal's reason if that fires first. */
   delay(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   delay: async (milliseconds, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted === true) {

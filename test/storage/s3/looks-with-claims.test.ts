@@ -1,6 +1,7 @@
 // A look that is sent along with the request for a claim counts only where nobody can have changed the name since.
 import { describe, expect, test } from '@jest/globals';
 import type { ClaimObjects } from '../../../src/storage/s3/claims/claim-objects.ts';
+import { systemClock } from '../../../src/storage/flow/clock.ts';
 import { LINGER_MS, LOOK_AHEAD_MS, NameClaims } from '../../../src/storage/s3/claims/name-claims.ts';
 import { KeySpace } from '../../../src/storage/s3/mapping/keys.ts';
 import { storePath } from '../store-path.ts';
@@ -11,7 +12,7 @@ type Taken = { readonly etag: string; readonly wasFree: boolean } | undefined;
 function claimsOf(takes: readonly Taken[], onTake: () => void = () => undefined) {
   const rest = [...takes];
   const released: number[] = [];
-  const clock = { ahead: 0, now: () => Date.now() + clock.ahead, delay: async () => Promise.resolve() };
+  const clock = { ...systemClock, ahead: 0, now: () => Date.now() + clock.ahead, delay: async () => Promise.resolve() };
   const objects = {
     supported: async () => Promise.resolve(true),
     take: async () => {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { DirectoryEntry, Entry, ObjectStore } from '../../../src/storage/object-store.ts';
 import { SessionStore } from '../../../src/storage/registry/session-store.ts';
 import { StoreRegistry } from '../../../src/storage/registry/store-registry.ts';
+import { systemClock } from '../../../src/storage/flow/clock.ts';
 import { S3Store } from '../../../src/storage/s3/s3-store.ts';
 import { ShownEntries, SHOWN_MS } from '../../../src/storage/s3/tree/shown-entries.ts';
 import { KeyChanges } from '../../../src/storage/s3/api/key-changes.ts';
@@ -27,7 +28,7 @@ async function openStore(options: { readonly listTimes?: 'stored' | 'upload' } =
     forcePathStyle: true,
     credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
     sweep: false,
-    clock: { now: () => Date.now() + ahead, delay: async () => Promise.resolve() },
+    clock: { ...systemClock, now: () => Date.now() + ahead, delay: async () => Promise.resolve() },
     ...options,
   });
   open.push(store);
@@ -191,7 +192,7 @@ test('a listing that does not know the attributes of a file is not told again', 
 });
 
 test('what all sessions were shown is bounded', () => {
-  const clock = { now: () => 0, delay: async () => Promise.resolve() };
+  const clock = { now: () => 0, monotonic: () => 0, delay: async () => Promise.resolve() };
   const shown = new ShownEntries({ clock, changes: new KeyChanges() });
   const entry: Entry = { kind: 'file', attributes: { size: 0, mtime: 0, atime: 0, mode: 0, uid: 0, gid: 0 } };
   for (let i = 0; i < 20_001; i += 1) shown.keep(i, 'key', { entry, moment: shown.moment() }, ['stat']);
@@ -202,7 +203,7 @@ test('what all sessions were shown is bounded', () => {
 test('an answer that was asked for earlier and comes later does not replace a newer one', () => {
   let now = 0;
   const shown = new ShownEntries({
-    clock: { now: () => now, delay: async () => Promise.resolve() },
+    clock: { now: () => now, monotonic: () => now, delay: async () => Promise.resolve() },
     changes: new KeyChanges(),
   });
   const sized = (size: number): Entry => ({

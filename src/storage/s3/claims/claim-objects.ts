@@ -122,13 +122,13 @@ export class ClaimObjects {
 
   /**
    * Whether whoever has the claim is gone: known at once of a process of this machine; of others when the claim has not
-   * changed over the whole lease, by our own clock alone.
+   * changed over the whole lease, by the clock that nobody sets.
    */
   isStale({ key, etag, lastModified, properties }: ObjectInfo): boolean {
     const { clock, storeTime, leaseMs } = this.#options;
     const owner = parseIdentity(decode(properties.metadata[OWNER]));
     if (owner !== undefined && isRunning(owner) === false) return true;
-    const now = clock.now();
+    const now = clock.monotonic();
     // By the store's clock: ours may be off by any time, since the SDK corrects what it signs with.
     if (storeTime() - lastModified * 1000 > leaseMs + MAX_CLOCK_SKEW_MS) return true;
     const seen = this.#seen.get(key);

@@ -107,16 +107,12 @@ export class NameClaims {
     task: (seen: L, held: HeldNames) => Promise<T>,
   ): Promise<T> {
     return this.#hold([path], async (claims) => {
-      const begun = performance.now();
-      const { clock } = this.#options;
-      const at = clock.now();
+      const asked = this.#instant();
       const early = look();
       // Its failure counts only where it is used.
       early.catch(() => undefined);
       const wasFree = await this.#takeAll(claims);
-      // By both clocks: that which is never set stands still with the machine.
-      const age = Math.max(performance.now() - begun, Math.abs(clock.now() - at));
-      const seen = wasFree && age <= LOOK_AHEAD_MS ? await early : await look();
+      const seen = wasFree && this.#ageOf(asked) <= LOOK_AHEAD_MS ? await early : await look();
       return task(seen, this.#heldNames(claims));
     });
   }
@@ -217,9 +213,9 @@ export class NameClaims {
 
   async #poll(isDone: () => Promise<boolean>): Promise<void> {
     const { clock, random } = this.#options;
-    const end = clock.now() + WAIT_MS;
+    const end = clock.monotonic() + WAIT_MS;
     for (let pause = FIRST_PAUSE_MS; !(await isDone()); pause = Math.min(pause * 1.6, LONGEST_PAUSE_MS)) {
-      if (clock.now() >= end) {
+      if (clock.monotonic() >= end) {
         throw new StorageError('unavailable', 'Another server is busy with this name; please try again later.');
       }
       await clock.delay(pause * (0.5 + random()));
@@ -229,11 +225,11 @@ export class NameClaims {
   /** Undefined unless the claim is this process's now; whether it was free, or this process's already. */
   async #take(claim: Claim): Promise<{ readonly wasFree: boolean } | undefined> {
     return this.#request(claim, async () => {
-      const { clock, claims, leaseMs } = this.#options;
+      const { claims, leaseMs } = this.#options;
       if (!(await this.#isSupported())) return { wasFree: true };
-      const sent = { at: clock.now(), monotonic: performance.now() };
+      const sent = this.#instant();
       const { held } = claim;
-      if (held !== undefined && this.#ageOf(held) < leaseMs / 2) return { wasFree: true };
+      if (held !== undefined && this.#ageOf(held.sent) < leaseMs / 2) return { wasFree: true };
       const renewed = held === undefined ? undefined : await claims.renew(claim.key, held.etag);
       const taken = renewed === undefined ? await claims.take(claim.key) : { etag: renewed, wasFree: true };
       claim.held = taken === undefined ? undefined : { etag: taken.etag, sent };
@@ -265,12 +261,18 @@ export class NameClaims {
 
   /** Whether nobody can have taken it over. */
   #isOurs(held: { readonly sent: Instant }): boolean {
-    return this.#ageOf(held) < this.#options.leaseMs * 0.8;
+    return this.#ageOf(held.sent) < this.#options.leaseMs * 0.8;
   }
 
-  /** The longer one of both clocks: one may be put back, and the other stands still while the machine sleeps. */
-  #ageOf({ sent: { at, monotonic } }: { readonly sent: Instant }): number {
-    return Math.max(Math.abs(this.#options.clock.now() - at), performance.now() - monotonic);
+  #instant(): Instant {
+    const { clock } = this.#options;
+    return { at: clock.now(), monotonic: clock.monotonic() };
+  }
+
+  /** The longer one by both clocks: one may be put back, and the other may stand still while the machine sleeps. Milliseconds. */
+  #ageOf({ at, monotonic }: Instant): number {
+    const { clock } = this.#options;
+    return Math.max(Math.abs(clock.now() - at), clock.monotonic() - monotonic);
   }
 
   #check(claims: readonly Claim[]): void {
@@ -297,7 +299,7 @@ export class NameClaims {
       // A clock that was put back must not make it stay.
       const isKept = claim.keepUntil > now && claim.keepUntil <= now + AHEAD_MS;
       if (claim.users === 0 && !isKept && lingerOf(claim) <= 0) idle.push([path, claim]);
-      else if (claim.held !== undefined && this.#ageOf(claim.held) > leaseMs / 2) {
+      else if (claim.held !== undefined && this.#ageOf(claim.held.sent) > leaseMs / 2) {
         this.#take(claim).catch((error: unknown) => {
           events('CLAIM_RENEWAL_FAILED', { key: claim.key, error });
         });

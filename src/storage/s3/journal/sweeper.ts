@@ -114,11 +114,11 @@ export class Sweeper {
   #isDead(object: ListedObject, content: JournalContent): boolean {
     const running = isRunning(content.process);
     if (running !== undefined) return !running;
-    const now = this.#context.clock.now();
+    const now = this.#context.clock.monotonic();
     const { leaseMs } = this.#options;
     // By the store's clock: ours may be off by any time, since the SDK corrects what it signs with.
     if (this.#context.storeTime() - object.lastModified * 1000 > leaseMs + MAX_CLOCK_SKEW_MS) return true;
-    // Otherwise by our own clock alone: the same version, seen over the whole lease.
+    // Otherwise by the clock that nobody sets: the same version, seen over the whole lease.
     const version = `${object.etag} ${object.lastModified}`;
     const seen = this.#seen.get(object.key);
     if (seen?.version === version) return now - seen.since >= leaseMs;

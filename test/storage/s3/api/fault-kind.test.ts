@@ -53,7 +53,7 @@ describe('every try is told', () => {
     const context: RetryContext = {
       ...DEFAULT_RETRY,
       attempts: 3,
-      clock: { now: () => 0, delay: () => Promise.resolve() },
+      clock: { now: () => 0, monotonic: () => 0, delay: () => Promise.resolve() },
       random: () => 0.5,
       events: () => undefined,
       renewCredentials: () => undefined,

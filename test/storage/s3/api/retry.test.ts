@@ -92,6 +92,7 @@ describe('retries', () => {
       maxDelayMs: 1_000,
       clock: {
         now: () => now,
+        monotonic: () => now,
         delay: async (milliseconds) => {
           pauses.push(milliseconds);
           now += milliseconds;

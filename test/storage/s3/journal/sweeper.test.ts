@@ -23,6 +23,9 @@ class HeldClock implements Clock {
   now(): number {
     return Date.now() + this.offset;
   }
+  monotonic(): number {
+    return performance.now() + this.offset;
+  }
   async delay(): Promise<void> {
     return Promise.resolve();
   }

@@ -25,7 +25,7 @@ function storeOf(partsInFlight = 2) {
   const context = {
     partsInFlight,
     buffers: { isScarce: true },
-    clock: { now: () => 0, delay: async () => Promise.resolve() },
+    clock: { now: () => 0, monotonic: () => 0, delay: async () => Promise.resolve() },
     events: () => undefined,
     journal: {
       announce: async () =>
