@@ -4,6 +4,13 @@
  */
 export const FAILURE_REASONS = {
   'unknown-user': { words: 'there is no such user', advice: 'Names are case-sensitive: compare with "users".' },
+  disabled: { words: 'the user is disabled', advice: 'See "disabled" of the user, or its tag latticeport:disabled.' },
+  expired: { words: "the user's time is over", advice: 'See the tag latticeport:expires of the user.' },
+  'address-not-allowed': {
+    words: 'the user may not log in from that address',
+    advice:
+      'See "allowedNetworks" and "deniedNetworks" of the user, or its tags latticeport:allowed-cidrs and latticeport:denied-cidrs.',
+  },
   'wrong-key': {
     words: "the key is not one of the user's",
     advice: "Compare the fingerprints with those of the user's publicKeys (ssh-keygen -lf FILE).",

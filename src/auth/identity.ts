@@ -1,4 +1,5 @@
 import type { PublicKey } from '../crypto/keys/key.ts';
+import type { FailureReason } from './failure-reasons.ts';
 
 /** What authentication needs to know of a user. The rest of a user's record belongs to whoever composes the server. */
 export interface Identity {
@@ -22,6 +23,9 @@ export interface LoginContext {
   readonly remoteAddress: string;
 }
 
+/** Why a name is nobody's for now. The client is not told: it is answered as if there were no such user. */
+export type AbsenceReason = Extract<FailureReason, 'unknown-user' | 'disabled' | 'expired' | 'address-not-allowed'>;
+
 /** Where users come from. */
 export interface IdentityProvider<T extends Identity = Identity> {
   /** Checked for users without a password: see `decoyHash` of password-hash.ts. */
@@ -33,4 +37,6 @@ export interface IdentityProvider<T extends Identity = Identity> {
   findCa?(blob: Buffer): PublicKey | undefined;
   /** null when there is no such user, or it may not log in from there. Rejects when the provider itself fails. */
   find(userName: string, context: LoginContext): Promise<T | null>;
+  /** Why `find` has just answered null, for the log; by default there is no such user. */
+  whyAbsent?(userName: string, context: LoginContext): AbsenceReason;
 }

@@ -346,16 +346,22 @@ export class ServerAuth<T extends Identity> {
 
   #queryFailed(failure: AuthFailure): void {
     this.#queries += 1;
-    this.#options.onFailure(failure);
+    this.#tellFailure(failure);
     if (this.#queries > MAX_KEY_QUERIES) throw tooMany();
     this.#sendFailure();
   }
 
   #fail(failure: AuthFailure): void {
     this.#failures += 1;
-    this.#options.onFailure(failure);
+    this.#tellFailure(failure);
     if (this.#failures >= this.#options.maxAttempts) throw tooMany();
     this.#sendFailure();
+  }
+
+  #tellFailure(failure: AuthFailure): void {
+    const { provider, remoteAddress } = this.#options;
+    const absence = failure.reason === 'unknown-user' && provider.whyAbsent?.(failure.userName, { remoteAddress });
+    this.#options.onFailure(typeof absence === 'string' ? { ...failure, reason: absence } : failure);
   }
 
   #sendFailure(): void {

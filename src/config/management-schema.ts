@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { listenerTls } from './listener-tls.ts';
+import { networks } from './networks.ts';
 
 /** A host of this machine only: what goes there is seen by nobody else. */
 function isLoopback(host: string): boolean {
@@ -88,6 +89,9 @@ export function managementSchema<Storage extends z.ZodType, Permissions extends 
         .strictObject({
           host: host.default('0.0.0.0').describe('Address that servers listen on.'),
           ports: ports.prefault({}).describe('Of servers that name no port of their own.'),
+          proxyNetworks: networks
+            .default([])
+            .describe('Where the balancers are whose headers servers with PROXY_PROTOCOL_V2_ENFORCED believe.'),
         })
         .prefault({}),
       storages: z

@@ -10,6 +10,8 @@ import * as transport from '../transport/limits.ts';
 import { bucketNameProblem } from './bucket-name.ts';
 import { DEFAULT_HOMES, homeProblems } from './home-directories.ts';
 import { listenerTls, tlsPostQuantum } from './listener-tls.ts';
+import { allowedAndDenied, networks } from './networks.ts';
+import { sshListen } from './ssh-listen.ts';
 import { managementSchema } from './management-schema.ts';
 
 /** A limit as a room states it in its `limits.ts`, with its reason. */
@@ -21,11 +23,6 @@ interface Limit {
 
 const whole = ({ least, most, default: preset }: Limit) => z.int().min(least).max(most).default(preset);
 const seconds = ({ most, default: preset }: Omit<Limit, 'least'>) => z.number().positive().max(most).default(preset);
-
-const listen = z.strictObject({
-  host: z.string().min(1).default('0.0.0.0').describe('Address to listen on.'),
-  port: z.int().min(0).max(65535).default(2222).describe('TCP port; 0 lets the system pick one.'),
-});
 
 const permission = z.enum(['list', 'read', 'write', 'delete', 'rename', 'mkdir', 'setAttributes']);
 
@@ -72,6 +69,7 @@ const user = z
       .optional()
       .describe('A file that holds the hash instead, such as a mounted secret.'),
     disabled: z.boolean().default(false).describe('true: may not log in.'),
+    ...allowedAndDenied('may this user log in'),
     requirePostQuantum: requirement.optional().describe("This user's own setting instead of the server's."),
     requirePostQuantumKey: requirement.optional().describe("This user's own setting instead of the server's."),
     home: z
@@ -209,7 +207,7 @@ const storage = z.discriminatedUnion('type', [localStorage, s3Storage, memorySto
 
 const settings = z.strictObject({
   $schema: z.string().optional(),
-  listen: listen.prefault({}),
+  listen: sshListen.prefault({}),
   hostKeys: z.array(z.string().min(1)).min(1).describe('Private key files.'),
   hostCertificates: z
     .array(z.string().min(1))
@@ -240,9 +238,7 @@ const settings = z.strictObject({
       waitSeconds: seconds(transport.INSISTENCE_WAIT_SECONDS).describe(
         'So long the key exchange message of the client may take until ours goes first, with all methods.',
       ),
-      exceptFrom: z
-        .array(z.union([z.cidrv4(), z.cidrv6()], { error: 'expected a network such as 192.0.2.0/24 or 2001:db8::/32' }))
-        .max(1000)
+      exceptFrom: networks
         .default([])
         .describe('Networks whose clients have their way, as with "offer": "insist" does not hold for them.'),
     })
@@ -258,6 +254,7 @@ const settings = z.strictObject({
       'true: refuse a login by a password or a classical key once the credential has been checked, and say what to do. ' +
         FROM,
     ),
+  ...allowedAndDenied('may clients connect'),
   storage,
   users: z.array(user).default([]),
   auth: z

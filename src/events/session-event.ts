@@ -43,7 +43,12 @@ export type KeyExchangeFailure = (typeof KEY_EXCHANGE_FAILURES)[number];
 
 /** What a session tells, without whose it is. What the fields mean and when each is told: docs/events.md. */
 export type SessionFact =
-  | { readonly type: 'session.opened'; readonly remotePort: number | undefined }
+  | {
+      readonly type: 'session.opened';
+      readonly remotePort: number | undefined;
+      /** Address of the balancer that named the client's; null without one. */
+      readonly proxy: string | null;
+    }
   | {
       readonly type: 'session.negotiated';
       readonly policy: string;

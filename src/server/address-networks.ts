@@ -4,6 +4,16 @@ import { BlockList, isIP, isIPv6 } from 'node:net';
 export class AddressNetworks {
   readonly #networks = new BlockList();
 
+  /** Networks as CIDR has them, such as `192.0.2.0/24`. */
+  static of(networks: readonly string[]): AddressNetworks {
+    const made = new AddressNetworks();
+    for (const network of networks) {
+      const [address = '', bits = ''] = network.split('/');
+      made.add(address, Number(bits));
+    }
+    return made;
+  }
+
   /** `bits`: of the network; all of them for one address. */
   add(address: string, bits: number): void {
     this.#networks.addSubnet(address, bits, familyOf(address));
@@ -14,6 +24,28 @@ export class AddressNetworks {
     // A zone ("%eth0") says through which interface, not from which network.
     const [address = ''] = remoteAddress.split('%');
     return isIP(address) !== 0 && this.#networks.check(address, familyOf(address));
+  }
+}
+
+/** As the configuration has it: networks as CIDR has them. */
+export interface AddressRuleSettings {
+  /** Left out: from everywhere. */
+  readonly allowedNetworks?: readonly string[] | undefined;
+  readonly deniedNetworks: readonly string[];
+}
+
+/** From where somebody may come. What is denied is denied, whatever is allowed. */
+export class AddressRules {
+  readonly #allowed: AddressNetworks | null;
+  readonly #denied: AddressNetworks;
+
+  constructor({ allowedNetworks, deniedNetworks }: AddressRuleSettings) {
+    this.#allowed = allowedNetworks === undefined ? null : AddressNetworks.of(allowedNetworks);
+    this.#denied = AddressNetworks.of(deniedNetworks);
+  }
+
+  allows(remoteAddress: string): boolean {
+    return !this.#denied.has(remoteAddress) && this.#allowed?.has(remoteAddress) !== false;
   }
 }
 

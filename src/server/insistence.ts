@@ -24,14 +24,11 @@ export function checkPostQuantum(
 /** What a server insists on, and with whom. */
 export class Insisting {
   readonly #insistence: Insistence;
-  readonly #excepted = new AddressNetworks();
+  readonly #excepted: AddressNetworks;
 
   constructor({ postQuantum, insistence }: Config, algorithms: AlgorithmLists) {
     this.#insistence = { kex: insistedMethods(postQuantum, algorithms), waitSeconds: insistence.waitSeconds };
-    for (const network of insistence.exceptFrom) {
-      const [address = '', bits = ''] = network.split('/');
-      this.#excepted.add(address, Number(bits));
-    }
+    this.#excepted = AddressNetworks.of(insistence.exceptFrom);
   }
 
   /** For a client at `remoteAddress`; undefined where its KEXINIT need not be waited for. */

@@ -7,9 +7,11 @@ import type { RevocationList } from '../crypto/keys/revocation-list.ts';
 import type { AlgorithmLists } from '../policy/security-policy.ts';
 import type { ReadBudget } from '../sftp/read-budget.ts';
 import type { HostCertificate } from '../transport/host-credential.ts';
+import type { AddressRules } from './address-networks.ts';
 import type { Admission } from './admission.ts';
 import type { DescriptorShares } from './descriptors.ts';
 import type { Insisting } from './insistence.ts';
+import type { ProxyRules } from './proxy/proxy-rules.ts';
 import type { SessionPublisher } from './session-publisher.ts';
 import type { SftpHandler } from './sftp-sessions.ts';
 import type { User } from './users.ts';
@@ -26,6 +28,10 @@ export interface SessionEnvironment {
   /** All methods of the policy: `algorithms` may have only the post-quantum ones. */
   readonly policyKex: readonly string[];
   readonly insisting: Insisting;
+  /** Which connections are a balancer's, and who is behind it. */
+  readonly proxy: ProxyRules;
+  /** From where clients may connect. */
+  readonly addressRules: AddressRules;
   readonly hostKeys: readonly PrivateKey[];
   readonly hostCertificates: readonly HostCertificate[];
   readonly groupExchangeMinBits: number;

@@ -17,7 +17,7 @@ import { sourceOf } from './connection-throttle.ts';
 import { hostKeyRotation } from './host-keys-for-client.ts';
 import { KEX_SECONDS } from './limits.ts';
 import { classicalExchangeRefusal, judgeSession } from './login-judgement.ts';
-import { remoteAddressOf } from './remote-address.ts';
+import type { ClientSource } from './remote-address.ts';
 import type { Credential, Revocation } from './revocation.ts';
 import { acceptUserAuth } from './service-request.ts';
 import { sessionClosed } from './session-end.ts';
@@ -67,15 +67,15 @@ export class Session implements TransportHandler {
   /** Of the last key exchange. */
   #postQuantum = false;
 
-  constructor(socket: Socket, environment: SessionEnvironment, owner: SessionOwner) {
+  constructor(socket: Socket, client: ClientSource, environment: SessionEnvironment, owner: SessionOwner) {
     this.#environment = environment;
     this.#socket = socket;
     this.#owner = owner;
-    this.remoteAddress = remoteAddressOf(socket);
+    this.remoteAddress = client.address;
     const { server, config } = environment;
     const sessionId = publicRandomBytes(8).toString('hex');
     this.#events = new SessionPublisher({ server, sessionId, remoteAddress: this.remoteAddress, user: null });
-    this.#events.publish({ type: 'session.opened', remotePort: socket.remotePort });
+    this.#events.publish({ type: 'session.opened', remotePort: client.port, proxy: client.proxy });
     this.#sftp = new SftpChannels(environment, this.#events);
     this.#graceTimer = this.#deadline(Math.min(KEX_SECONDS, config.auth.loginGraceSeconds), 'no key exchange in time');
     this.#liveness = new SessionLiveness(config.limits, {

@@ -6,8 +6,10 @@ import type { SessionFacts } from '../management/server-control.ts';
 import { DISCONNECT_REASON } from '../transport/disconnect.ts';
 import type { Admission } from './admission.ts';
 import { sourceOf } from './connection-throttle.ts';
-import { LISTEN_BACKLOG } from './limits.ts';
-import { remoteAddressOf } from './remote-address.ts';
+import { LISTEN_BACKLOG, PROXY_HEADER_MS } from './limits.ts';
+import type { ProxyRule } from './proxy/proxy-rules.ts';
+import { readSource } from './proxy/read-source.ts';
+import { remoteAddressOf, type ClientSource } from './remote-address.ts';
 import { revocationOf } from './revocation.ts';
 import type { SessionEnvironment } from './session-environment.ts';
 import { Session } from './session.ts';
@@ -24,6 +26,7 @@ export class SshListener {
   readonly #admission: Admission;
   readonly #sessions = new Set<Session>();
   readonly #unauthenticated = new Set<Session>();
+  /** Those that are no sessions yet: their header is read, or they wait for admission. */
   readonly #waiting = new Set<Socket>();
   #stopping = false;
   #whenEmpty: (() => void)[] = [];
@@ -146,10 +149,48 @@ export class SshListener {
     for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
 
+  /** Who is there, before anything else is done for them. */
   #accept(socket: Socket): void {
-    const answer = this.#admission.admit(remoteAddressOf(socket));
+    const peer = remoteAddressOf(socket);
+    const direct = { address: peer, port: socket.remotePort, proxy: null };
+    const rule = this.#environment.proxy.ruleFor(peer);
+    if (rule === 'direct') this.#admit(socket, direct);
+    else if (rule === 'refused') this.#refuse(socket, peer, 'network');
+    else void this.#readHeader(socket, rule, direct);
+  }
+
+  /** The client is where the header says. */
+  async #readHeader(
+    socket: Socket,
+    { required, versions }: Exclude<ProxyRule, string>,
+    direct: ClientSource,
+  ): Promise<void> {
+    if (this.#stopping || this.#waiting.size >= this.#environment.capacity.unauthenticated) {
+      this.#refuse(socket, direct.address, 'limit');
+      return;
+    }
+    this.#waiting.add(socket);
+    const read = await readSource(socket, PROXY_HEADER_MS);
+    this.#waiting.delete(socket);
+    const isRefused =
+      read.kind === 'broken' ||
+      (read.kind === 'none' && required) ||
+      (read.kind === 'header' && !versions.includes(read.version));
+    if (socket.destroyed || read.kind === 'ended') socket.destroy();
+    else if (isRefused) this.#refuse(socket, direct.address, 'proxy-header');
+    else if (read.kind === 'none' || read.source === null) this.#admit(socket, direct);
+    else this.#admit(socket, { ...read.source, proxy: direct.address });
+    this.#checkEmpty();
+  }
+
+  #admit(socket: Socket, client: ClientSource): void {
+    if (!this.#environment.addressRules.allows(client.address)) {
+      this.#refuse(socket, client.address, 'network');
+      return;
+    }
+    const answer = this.#admission.admit(client.address);
     if (typeof answer === 'number' || answer === null) {
-      this.#admitted(socket, answer);
+      this.#admitted(socket, client, answer);
       return;
     }
     const onError = (): void => {
@@ -160,7 +201,7 @@ export class SshListener {
     void answer.then((wait) => {
       this.#waiting.delete(socket);
       socket.off('error', onError);
-      if (!socket.destroyed) this.#admitted(socket, wait);
+      if (!socket.destroyed) this.#admitted(socket, client, wait);
       this.#checkEmpty();
     });
   }
@@ -184,23 +225,22 @@ export class SshListener {
     most[0].evict('too many connections that have not logged in');
   }
 
-  #admitted(socket: Socket, wait: number | null): void {
+  #admitted(socket: Socket, client: ClientSource, wait: number | null): void {
     if (wait === 0) {
-      this.#begin(socket);
+      this.#begin(socket, client);
       return;
     }
     socket.on('error', () => {
       socket.destroy();
     });
     if (wait === null || this.#waiting.size >= this.#environment.capacity.unauthenticated) {
-      this.#tellRefusal(remoteAddressOf(socket), 'rate');
-      socket.destroy();
+      this.#refuse(socket, client.address, 'rate');
       return;
     }
     this.#waiting.add(socket);
     const timer = setTimeout(() => {
       this.#waiting.delete(socket);
-      if (!socket.destroyed) this.#begin(socket);
+      if (!socket.destroyed) this.#begin(socket, client);
       this.#checkEmpty();
     }, wait * 1000);
     socket.once('close', () => {
@@ -209,17 +249,16 @@ export class SshListener {
     });
   }
 
-  #begin(socket: Socket): void {
+  #begin(socket: Socket, client: ClientSource): void {
     const { capacity } = this.#environment;
     const unauthenticated = this.#unauthenticated.size;
     if (unauthenticated >= capacity.unauthenticated) this.#makeRoom();
     if (this.#stopping || this.#sessions.size >= capacity.connections) {
-      this.#tellRefusal(remoteAddressOf(socket), 'limit', unauthenticated);
-      socket.destroy();
+      this.#refuse(socket, client.address, 'limit', unauthenticated);
       return;
     }
     const environment = this.#environment;
-    const session = new Session(socket, environment, {
+    const session = new Session(socket, client, environment, {
       onAuthenticated: () => {
         this.#unauthenticated.delete(session);
         if (this.#loginRules !== environment) void this.#endIfRevoked(session);
@@ -232,6 +271,12 @@ export class SshListener {
     });
     this.#sessions.add(session);
     this.#unauthenticated.add(session);
+  }
+
+  #refuse(socket: Socket, remoteAddress: string, reason: RefusalReason, unauthenticated?: number): void {
+    socket.on('error', () => undefined);
+    this.#tellRefusal(remoteAddress, reason, unauthenticated);
+    socket.destroy();
   }
 
   #tellRefusal(remoteAddress: string, reason: RefusalReason, unauthenticated = this.#unauthenticated.size): void {

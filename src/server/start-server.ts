@@ -10,12 +10,14 @@ import { StoreRegistry } from '../storage/registry/store-registry.ts';
 import { withHostCertificates } from '../transport/host-credential.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { AddressRules } from './address-networks.ts';
 import type { Admission } from './admission.ts';
 import { localAdmission } from './admission.ts';
 import { ConnectionThrottle } from './connection-throttle.ts';
 import { descriptorLimit, FileDescriptors, shareDescriptors } from './descriptors.ts';
 import { inWords } from './host-certificates.ts';
 import { Insisting } from './insistence.ts';
+import { ProxyRules } from './proxy/proxy-rules.ts';
 import { announceKeyExchanges, connectSources } from './metrics-sources.ts';
 import type { PreparedConfig } from './prepared-config.ts';
 import { offeredAlgorithms, unusedHostKeys, usableHostCertificates, usableHostKeys } from './prepared-config.ts';
@@ -191,6 +193,8 @@ function makeEnvironment(
     algorithms,
     policyKex: prepared.policy.algorithms.kex,
     insisting: new Insisting(config, algorithms),
+    proxy: new ProxyRules(config.listen.proxyProtocol),
+    addressRules: new AddressRules(config),
     hostKeys: usableHostKeys(prepared),
     hostCertificates,
     groupExchangeMinBits: prepared.policy.groupExchangeMinBits,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Identity, IdentityProvider } from '../auth/identity.ts';
+import type { AbsenceReason, Identity, IdentityProvider, LoginContext } from '../auth/identity.ts';
 import { decoyHash, parsePasswordHash, PasswordHashError } from '../auth/password-hash.ts';
 import type { Config, OwnersSetting, UserConfig } from '../config/schema.ts';
 import type { PublicKey } from '../crypto/keys/key.ts';
@@ -9,6 +9,7 @@ import { ConfigError } from '../policy/config-error.ts';
 import type { RequirementSettings } from '../policy/post-quantum-requirement.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { UserView } from '../vfs/user-view.ts';
+import { AddressRules } from './address-networks.ts';
 import { viewOf } from './user-views.ts';
 
 /** A user of a server, wherever it comes from. */
@@ -29,6 +30,7 @@ export interface ServerUsers extends IdentityProvider<User> {
 /** A user of the configuration, with its keys parsed. */
 export interface ConfiguredUser extends User {
   readonly settings: UserConfig;
+  readonly addressRules: AddressRules;
 }
 
 /** SP 800-132 §5.1: salts of 128 bits or more. */
@@ -68,10 +70,26 @@ export class ConfiguredUsers implements ServerUsers, IdentityProvider<Configured
     return this.#caKeys.get(blob.toString('base64'));
   }
 
-  find(userName: string): Promise<ConfiguredUser | null> {
+  /** Whatever its address; null where there is no such user, or it is disabled. */
+  enabled(userName: string): ConfiguredUser | null {
     const user = this.#users.get(userName);
-    return Promise.resolve(user === undefined || user.settings.disabled ? null : user);
+    return user === undefined || user.settings.disabled ? null : user;
   }
+
+  find(userName: string, context: LoginContext): Promise<ConfiguredUser | null> {
+    const user = this.#users.get(userName);
+    return Promise.resolve(user === undefined || absenceOf(user, context) !== null ? null : user);
+  }
+
+  whyAbsent(userName: string, context: LoginContext): AbsenceReason {
+    const user = this.#users.get(userName);
+    return (user === undefined ? null : absenceOf(user, context)) ?? 'unknown-user';
+  }
+}
+
+function absenceOf({ settings, addressRules }: ConfiguredUser, { remoteAddress }: LoginContext): AbsenceReason | null {
+  if (settings.disabled) return 'disabled';
+  return addressRules.allows(remoteAddress) ? null : 'address-not-allowed';
 }
 
 /** Public keys as in authorized_keys, at a place of the configuration. */
@@ -113,6 +131,7 @@ function parseUser(
   }
   return {
     ...{ name, publicKeys, passwordHash, settings },
+    addressRules: new AddressRules(settings),
     viewOf: (store) => viewOf(settings, store),
     ...(caKeys.length > 0 && { certificates: { caKeys, principals } }),
   };

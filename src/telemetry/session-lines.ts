@@ -10,10 +10,13 @@ export function sessionLines(log: Logger): EventHandlers {
       const fields = { event: type, remoteAddress, reason };
       if (reason === 'rate') log.warn(fields, 'too many connections a second');
       // Of one that made room the session's own line tells.
+      if (reason === 'network') log.warn(fields, 'nobody may connect from that address');
+      if (reason === 'proxy-header') log.warn(fields, 'no header of the PROXY protocol, or none that can be used');
       if (reason === 'limit') log.warn({ ...fields, unauthenticated }, 'too many connections');
     },
     'session.opened': (event) => {
-      log.info({ ...whose(event), event: event.type, remotePort: event.remotePort }, 'connection opened');
+      const { type, remotePort, proxy } = event;
+      log.info({ ...whose(event), event: type, remotePort, ...(proxy !== null && { proxy }) }, 'connection opened');
     },
     'session.negotiated': (event) => {
       const { type, policy, kex, milliseconds } = event;

@@ -19,7 +19,7 @@ describe('a good configuration', () => {
   test('the least that is needed; everything else has a default', () => {
     const { config } = parseConfig(JSON.stringify(minimal), '/etc/lp/latticeport.json');
     expect(config.securityPolicy).toBe('TransferPQSecurityPolicy-2026-11');
-    expect(config.listen).toEqual({ host: '0.0.0.0', port: 2222 });
+    expect(config.listen).toMatchObject({ host: '0.0.0.0', port: 2222, proxyProtocol: { mode: 'off' } });
     expect(config.limits.sessionsPerConnection).toBe(10);
   });
 
@@ -152,4 +152,20 @@ test('the JSON Schema knows every top-level setting', () => {
     expect.arrayContaining(['listen', 'hostKeys', 'securityPolicy', 'storage', 'users', 'rekey', 'limits']),
   );
   expect(schema.additionalProperties).toBe(false);
+});
+
+describe('from where clients may come', () => {
+  const problemOf = (change: object): string | undefined => errorOf({ ...minimal, ...change }).problems[0]?.jsonPath;
+
+  test('balancers are believed where they are named only', () => {
+    expect(problemOf({ listen: { proxyProtocol: { mode: 'accept' } } })).toBe('$.listen.proxyProtocol.networks');
+    expect(problemOf({ listen: { proxyProtocol: { mode: 'enforce', networks: ['10.0.0.1'] } } })).toBe(
+      '$.listen.proxyProtocol.networks[0]',
+    );
+  });
+
+  test('no network at all is a mistake, and so is an address', () => {
+    expect(problemOf({ allowedNetworks: [] })).toBe('$.allowedNetworks');
+    expect(problemOf({ users: [{ name: 'x', deniedNetworks: ['192.0.2.1'] }] })).toBe('$.users[0].deniedNetworks[0]');
+  });
 });

@@ -24,7 +24,7 @@ describe('a post-quantum key is required, and the login is by a certificate', ()
     const user = { name: 'alice', trustedCaKeys: [lineOf(ca)], requirePostQuantumKey: true };
     const text = JSON.stringify({ hostKeys: ['x'], storage: { type: 'memory' }, users: [user] });
     const { config } = parseConfig(text, 'latticeport.json');
-    const identity = await new ConfiguredUsers(config, 'latticeport.json', false).find('alice');
+    const identity = new ConfiguredUsers(config, 'latticeport.json', false).enabled('alice');
     if (identity === null) throw new Error('no such user');
     const [signatureAlgorithm = null] = key.publicKey.signatureAlgorithms;
     const judged = judgeSession({ identity, signatureAlgorithm, certificate }, SESSION, {}, Date.now());

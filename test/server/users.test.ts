@@ -32,7 +32,7 @@ function usersWith(trustedUserCaKeys: readonly string[], ...list: object[]): Con
   });
   return new ConfiguredUsers(parseConfig(text, file).config, file, false);
 }
-const find = (from: ConfiguredUsers, name: string) => from.find(name);
+const find = (from: ConfiguredUsers, name: string) => from.find(name, { remoteAddress: '192.0.2.1' });
 
 describe('a password hash in a file of its own', () => {
   test('counts like one in the configuration, with or without the end of its line', async () => {

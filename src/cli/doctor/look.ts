@@ -52,21 +52,21 @@ export async function look({ file, logs, stdin, now, inspectLink }: Look): Promi
     config,
     policy,
     server: requirements({}),
-    users: await usersOf(loaded, requirements),
+    users: usersOf(loaded, requirements),
     hostKeys: config.hostKeys.map((keyFile, index) => hostKeyFacts(loaded, policy, keyFile, index)),
     storage: await inspectLink(config.storage, file),
     log: logs.length === 0 ? null : await logFacts(logs, stdin, now),
   };
 }
 
-async function usersOf(
+function usersOf(
   { config, file }: LoadedConfig,
   requirements: (user: RequirementSettings) => Pick<UserFacts, 'exchange' | 'key'>,
-): Promise<UserFacts[]> {
+): UserFacts[] {
   const all = new ConfiguredUsers(config, file, config.fips === 'required');
   const found: UserFacts[] = [];
   for (const [index, settings] of config.users.entries()) {
-    const user = await all.find(settings.name);
+    const user = all.enabled(settings.name);
     const credentials = user === null ? [] : credentialsOf(user, config.auth.methods);
     if (user === null || credentials.length === 0) continue;
     found.push({ index, name: user.name, ...requirements(settings), credentials });

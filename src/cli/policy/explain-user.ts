@@ -34,13 +34,13 @@ export interface UserExplanation {
  * Judges a client by the settings of a user of the configuration. Throws CliError for a user that is not there or may not
  * log in, ConfigError for users that cannot be read. `now` in milliseconds since the epoch.
  */
-export async function explainUser(
+export function explainUser(
   { config, file }: LoadedConfig,
   name: string,
   client: { readonly version: string; readonly exchange: 'pq-hybrid' | 'classical' | null },
   now: number,
-): Promise<UserExplanation> {
-  const user = await new ConfiguredUsers(config, file, config.fips === 'required').find(name);
+): UserExplanation {
+  const user = new ConfiguredUsers(config, file, config.fips === 'required').enabled(name);
   if (user === null) throw new CliError(noSuchUser(name, file, config.users));
   const judge = (requirement: Requirement, meets: boolean): Judged => ({
     requirement,

@@ -53,7 +53,7 @@ export function registerPolicyExplain(policy: Command, terminal: Terminal): void
     .option('--host-keys <list>', 'host key algorithms that the server has keys for (default: all of the policy)')
     .option('--json', 'print JSON', false)
     .addHelpText('after', EXIT_CODES)
-    .action(async (name: string | undefined, options: ExplainOptions) => {
+    .action((name: string | undefined, options: ExplainOptions) => {
       const loaded = configOf(options);
       const explained = policyOf(name, options, loaded);
       const client = clientOf(options, explained.algorithms);
@@ -66,7 +66,7 @@ export function registerPolicyExplain(policy: Command, terminal: Terminal): void
       const user =
         loaded === null || options.user === undefined
           ? null
-          : await explainUser(loaded, options.user, { version: client.version, exchange }, Date.now());
+          : explainUser(loaded, options.user, { version: client.version, exchange }, Date.now());
       terminal.exit(user !== null && exchange !== null && isRefused(user) ? 5 : exitCode(explanation));
       if (options.json) {
         const { title, offer } = client;

@@ -149,7 +149,7 @@ export class ManagedServers implements ServerControl {
   }
 
   checkServer(settings: ServerSettings, hostKeys: readonly string[]): void {
-    checkSettings(settings);
+    checkSettings(settings, this.#parts.management);
     const port = settings.ProtocolDetails?.SftpPorts?.[0]?.SftpPort;
     const taken = [...(this.#parts.otherPorts ?? []), this.#file?.running.address.port];
     if (port !== undefined && taken.includes(port)) {

@@ -1,10 +1,11 @@
-import type { LoginContext } from '../../auth/identity.ts';
+import type { AbsenceReason, LoginContext } from '../../auth/identity.ts';
 import type { StorageConfig } from '../../config/schema.ts';
 import { KeyFormatError, type PublicKey } from '../../crypto/keys/key.ts';
 import { parseAuthorizedKey } from '../../crypto/keys/public-key.ts';
 import { SettingRefused } from '../../management/server-control.ts';
 import type { UserRecord } from '../../state/records.ts';
 import { UserView } from '../../vfs/user-view.ts';
+import { AddressRules } from '../address-networks.ts';
 import type { ServerUsers, User } from '../users.ts';
 import { PolicyRules } from './session-policy/policy-rules.ts';
 import type { Sights, UserSight } from './user-sight.ts';
@@ -16,6 +17,7 @@ import { accessTags, userTagSettings } from './user-tags.ts';
 interface KnownUser {
   readonly publicKeys: readonly PublicKey[];
   readonly tags: UserTagSettings;
+  readonly addressRules: AddressRules;
   readonly sight: UserSight;
   /** For every session, where the user's view does not depend on where the client is. */
   readonly user: User;
@@ -60,18 +62,28 @@ export class ManagedUsers implements ServerUsers {
   }
 
   /** Rejects with SettingRefused for a user that the configuration has no place for any more. */
-  find(userName: string, { remoteAddress }: LoginContext): Promise<User | null> {
+  find(userName: string, context: LoginContext): Promise<User | null> {
     return new Promise((resolve) => {
-      resolve(this.#find(userName, remoteAddress));
+      resolve(this.#find(userName, context));
     });
   }
 
-  #find(userName: string, remoteAddress: string): User | null {
+  whyAbsent(userName: string, { remoteAddress }: LoginContext): AbsenceReason {
     const record = this.#records.get(userName);
-    if (record === undefined) return null;
+    return (record === undefined ? null : this.#absenceOf(record, remoteAddress)) ?? 'unknown-user';
+  }
+
+  #absenceOf(record: UserRecord, remoteAddress: string): AbsenceReason | null {
     // First of all: a session of a user who may not be there ends, whatever else of the record this node can use.
     const { disabled, expiresAt } = accessTags(record.tags);
-    if (disabled || (expiresAt !== null && expiresAt <= this.#now())) return null;
+    if (disabled) return 'disabled';
+    if (expiresAt !== null && expiresAt <= this.#now()) return 'expired';
+    return this.#knownUser(record).addressRules.allows(remoteAddress) ? null : 'address-not-allowed';
+  }
+
+  #find(userName: string, { remoteAddress }: LoginContext): User | null {
+    const record = this.#records.get(userName);
+    if (record === undefined || this.#absenceOf(record, remoteAddress) !== null) return null;
     const known = this.#knownUser(record);
     if (known.sight.policy?.asksForSource !== true) return known.user;
     return userOf(userName, known, this.#ignoresSetStat, remoteAddress);
@@ -101,9 +113,11 @@ export class ManagedUsers implements ServerUsers {
 
 /** @throws SettingRefused where a member of the record cannot work on this installation */
 export function parseUser(record: Omit<UserRecord, 'revision'>, sights: Sights): Omit<KnownUser, 'user'> {
+  const tags = userTagSettings(record.tags);
   return {
     publicKeys: record.keys.map(({ body }) => parseKey(body)),
-    tags: userTagSettings(record.tags),
+    tags,
+    addressRules: new AddressRules(tags),
     sight: sightOf(record, sights),
   };
 }

@@ -10,6 +10,9 @@ import { checkReplacement, policyDirectories, type PreparedConfig } from '../pre
 import { loadRevokedKeys } from '../revoked-keys.ts';
 import type { ServerUsers } from '../users.ts';
 
+/** The API's name for: every connection is a balancer's, with a header of version 2. */
+const PROXY_ENFORCED = 'PROXY_PROTOCOL_V2_ENFORCED';
+
 /** What belongs to the machine, for all servers of the API. */
 export interface ServersMachine {
   readonly loaded: LoadedConfig;
@@ -33,7 +36,7 @@ export function prepareServer(
   const { file } = loaded;
   const config = {
     ...machine,
-    listen: { host: management.servers.host, port },
+    listen: { host: management.servers.host, port, proxyProtocol: proxyProtocolOf(management, settings) },
     // In the order in which they came: the first of a type is the one that signs, the others are announced.
     hostKeys: hostKeys.map(({ hostKeyId }) => hostKeyId),
     hostCertificates: [],
@@ -60,7 +63,7 @@ export function prepareServer(
 }
 
 /** @throws SettingRefused for settings that no server of this installation can have */
-export function checkSettings(settings: ServerSettings): void {
+export function checkSettings(settings: ServerSettings, { servers }: ManagementConfig): void {
   const { Protocols, IdentityProviderType, EndpointType, ProtocolDetails, WorkflowDetails, Domain } = settings;
   const other = Protocols?.find((protocol) => protocol !== 'SFTP');
   if (other !== undefined) refuse('Protocols', `${other} is not supported by Latticeport: expected SFTP`);
@@ -74,9 +77,11 @@ export function checkSettings(settings: ServerSettings): void {
   if ((WorkflowDetails?.OnUpload ?? []).length + (WorkflowDetails?.OnPartialUpload ?? []).length > 0) {
     refuse('WorkflowDetails', 'workflows are not supported by Latticeport');
   }
-  const proxy = ProtocolDetails?.ProxyConfig?.SftpMode;
-  if (proxy !== undefined && proxy !== 'NONE') {
-    refuse('ProtocolDetails.ProxyConfig.SftpMode', `${proxy} is not supported by Latticeport: expected NONE`);
+  if (ProtocolDetails?.ProxyConfig?.SftpMode === PROXY_ENFORCED && servers.proxyNetworks.length === 0) {
+    refuse(
+      'ProtocolDetails.ProxyConfig.SftpMode',
+      `${PROXY_ENFORCED} needs the networks of the balancers: expected some in "management.servers.proxyNetworks" of the configuration`,
+    );
   }
   const ports = ProtocolDetails?.SftpPorts ?? [];
   if (ports.length > 1) refuse('ProtocolDetails.SftpPorts', 'a server has one port: expected one entry');
@@ -98,6 +103,15 @@ export function checkServable(loaded: LoadedConfig, settings: ServerSettings, ho
     const [{ jsonPath, problem } = { jsonPath: '$', problem: error.message }] = error.problems;
     throw new SettingRefused(jsonPath === '$.hostKeys' ? 'HostKey' : 'SecurityPolicyName', problem);
   }
+}
+
+function proxyProtocolOf(
+  { servers }: ManagementConfig,
+  { ProtocolDetails }: ServerSettings,
+): PreparedConfig['loaded']['config']['listen']['proxyProtocol'] {
+  const isEnforced = ProtocolDetails?.ProxyConfig?.SftpMode === PROXY_ENFORCED;
+  // Without networks, which an operator may have taken out since, no connection is believed and none is served.
+  return { mode: isEnforced ? 'enforce' : 'off', networks: servers.proxyNetworks, versions: [2] };
 }
 
 function policyName({ config }: LoadedConfig, { SecurityPolicyName }: ServerSettings): string {

@@ -1,4 +1,5 @@
 import type { Tag } from '../../state/records.ts';
+import { networks } from '../../config/networks.ts';
 import { SettingRefused } from '../../management/server-control.ts';
 import type { PostQuantumRequirement } from '../../policy/post-quantum-requirement.ts';
 
@@ -13,9 +14,14 @@ export interface UserTagSettings {
   readonly expiresAt: number | null;
   /** The user's own setting instead of the server's. */
   readonly requirePostQuantum: PostQuantumRequirement | undefined;
+  /** From where it may log in, as CIDR has networks. Left out: from everywhere. */
+  readonly allowedNetworks: readonly string[] | undefined;
+  readonly deniedNetworks: readonly string[];
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+const NETWORKS = 'networks with spaces between them, such as 192.0.2.0/24 2001:db8::/32';
 
 const SETTINGS: Readonly<Record<string, (value: string, into: Mutable<UserTagSettings>) => string | null>> = {
   'latticeport:disabled': (value, into) => {
@@ -34,12 +40,24 @@ const SETTINGS: Readonly<Record<string, (value: string, into: Mutable<UserTagSet
     else return 'true, false, or the date from which on it is required, such as 2027-01-31';
     return null;
   },
+  'latticeport:allowed-cidrs': (value, into) => {
+    into.allowedNetworks = networksOf(value) ?? undefined;
+    return into.allowedNetworks === undefined ? NETWORKS : null;
+  },
+  'latticeport:denied-cidrs': (value, into) => {
+    const denied = networksOf(value);
+    into.deniedNetworks = denied ?? [];
+    return denied === null ? NETWORKS : null;
+  },
   'latticeport:comment': () => null,
 };
 
 /** @throws SettingRefused for a tag that begins with `latticeport:` and is none, or has another value than expected */
 export function userTagSettings(tags: readonly Tag[]): UserTagSettings {
-  const settings: Mutable<UserTagSettings> = { disabled: false, expiresAt: null, requirePostQuantum: undefined };
+  const settings: Mutable<UserTagSettings> = {
+    ...{ disabled: false, expiresAt: null, requirePostQuantum: undefined },
+    ...{ allowedNetworks: undefined, deniedNetworks: [] },
+  };
   for (const { Key, Value } of tags) {
     if (!Key.toLowerCase().startsWith(PREFIX)) continue;
     const apply = Object.hasOwn(SETTINGS, Key) ? SETTINGS[Key] : undefined;
@@ -67,6 +85,12 @@ export function accessTags(tags: readonly Tag[]): Pick<UserTagSettings, 'disable
     else if (Key === 'latticeport:expires') expiresAt = timeOf(Value) ?? 0;
   }
   return { disabled, expiresAt };
+}
+
+/** null for what is no list of networks. */
+function networksOf(value: string): string[] | null {
+  const read = networks.min(1).safeParse(value.split(/[\s,]+/).filter((word) => word !== ''));
+  return read.success ? read.data : null;
 }
 
 function isBoolean(value: string): boolean {

@@ -147,6 +147,8 @@ describe('a session ends, and no other begins,', () => {
       site.putUser(A, 'alice', [KEY], {}, [{ Key: 'latticeport:disabled', Value: 'true' }]),
     'when its user has expired': () =>
       site.putUser(A, 'alice', [KEY], {}, [{ Key: 'latticeport:expires', Value: '2020-01-31' }]),
+    'when its user may not come from there any more': () =>
+      site.putUser(A, 'alice', [KEY], {}, [{ Key: 'latticeport:allowed-cidrs', Value: '192.0.2.0/24' }]),
     'when its user is gone': () => site.deleteUser(A, 'alice'),
   };
   for (const [when, change] of Object.entries(changes)) {

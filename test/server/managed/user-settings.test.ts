@@ -115,6 +115,23 @@ test('patterns match as the regular expression does', () => {
   );
 });
 
+test('networks are read from tags, with spaces or commas between them', () => {
+  const read = (Key: string, Value: string) => userTagSettings([{ Key: `latticeport:${Key}`, Value }]);
+  expect(read('allowed-cidrs', ' 192.0.2.0/24  2001:db8::/32,198.51.100.7/32').allowedNetworks).toEqual([
+    '192.0.2.0/24',
+    '2001:db8::/32',
+    '198.51.100.7/32',
+  ]);
+  expect(read('denied-cidrs', '192.0.2.0/24')).toMatchObject({
+    allowedNetworks: undefined,
+    deniedNetworks: ['192.0.2.0/24'],
+  });
+  for (const wrong of ['', '192.0.2.1', '192.0.2.0/33', 'here']) {
+    expect(() => read('allowed-cidrs', wrong)).toThrow(SettingRefused);
+    expect(() => read('denied-cidrs', wrong)).toThrow(SettingRefused);
+  }
+});
+
 test('whether a user may log in is read from its tags, whatever the others are', () => {
   const other = { Key: 'latticeport:of-a-later-version', Value: 'x' };
   const tag = (name: string, Value: string) => ({ Key: `latticeport:${name}`, Value });

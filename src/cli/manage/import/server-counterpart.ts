@@ -35,7 +35,8 @@ const NOT_TAKEN: Readonly<Record<string, string>> = {
   'ProtocolDetails.TlsSessionResumptionMode': NOT_SERVED,
   'ProtocolDetails.As2Transports': NOT_SERVED,
   'ProtocolDetails.SftpPorts': ONE_PORT,
-  'ProtocolDetails.ProxyConfig': 'headers of the PROXY protocol are not read',
+  'ProtocolDetails.ProxyConfig':
+    'set it when "management.servers.proxyNetworks" of the configuration names your balancers',
   As2ServiceManagedEgressIpAddresses: NOT_SERVED,
   IdentityProviderType: PROVIDER,
   'IdentityProviderDetails.Url': PROVIDER,
