@@ -46,7 +46,7 @@ export async function writeSessions(db: StateQueries, node: string, rows: readon
       .insertInto('node_sessions')
       .values(some.map((row) => ({ node, ...row })))
       .onConflict((conflict) =>
-        conflict.columns(['node', 'session']).doUpdateSet(({ ref }) => ({ body: ref('excluded.body') })),
+        conflict.columns(['node', 'session']).doUpdateSet((eb) => ({ body: eb.ref('excluded.body') })),
       )
       .execute();
   }
@@ -94,10 +94,10 @@ export async function readSessions(
   if (userName !== null) wanted = wanted.where('user_name', '=', userName);
   if (after !== null) {
     const { connectedAt, sessionId } = after;
-    wanted = wanted.where(({ or, and, eb }) =>
-      or([
+    wanted = wanted.where((eb) =>
+      eb.or([
         eb('connected_at', '>', connectedAt),
-        and([eb('connected_at', '=', connectedAt), eb('session', '>', sessionId)]),
+        eb.and([eb('connected_at', '=', connectedAt), eb('session', '>', sessionId)]),
       ]),
     );
   }
