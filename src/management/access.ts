@@ -14,7 +14,7 @@ interface ResourceInput {
   readonly TagKeys?: unknown;
 }
 
-/** What an operator may do beside reading: users and their keys. */
+/** What an operator may do beside reading: users, their keys and sessions. */
 const OPERATOR: ReadonlySet<string> = new Set([
   'CreateUser',
   'UpdateUser',
@@ -22,6 +22,7 @@ const OPERATOR: ReadonlySet<string> = new Set([
   'ImportSshPublicKey',
   'DeleteSshPublicKey',
   'TestIdentityProvider',
+  'EndSession',
 ]);
 
 /** Tags of a user are its settings; those of a server and of a host key are the administrator's. */
@@ -29,6 +30,9 @@ const OPERATOR_ON_USERS: ReadonlySet<string> = new Set(['TagResource', 'UntagRes
 
 /** About no server, and the same for everybody. */
 const ABOUT_POLICIES: ReadonlySet<string> = new Set(['DescribeSecurityPolicy', 'ListSecurityPolicies']);
+
+/** Without a server in the input they answer what the caller may see, and nothing else: they look at each server themselves. */
+const LOOK_THEMSELVES: ReadonlySet<string> = new Set(['ListServers', 'ListSessions', 'EndSession']);
 
 /** `arn:…:server/ID`, `arn:…:user/ID/NAME`, `arn:…:host-key/ID/KEY`. */
 const RESOURCE = /^arn:[^:]*:transfer:[^:]*:[^:]*:(server|user|host-key|agreement)\/(s-[0-9a-f]{17})(?:\/[^/:]*)?$/;
@@ -63,7 +67,8 @@ export function checkResource(
     denied(`an access key with the role operator may call ${operation} for users only`);
   }
   const { serverTag } = key;
-  if (serverTag === null || ABOUT_POLICIES.has(operation) || operation === 'ListServers') return;
+  if (serverTag === null || ABOUT_POLICIES.has(operation)) return;
+  if (LOOK_THEMSELVES.has(operation) && named.ServerId === undefined) return;
   const limit = `this access key is limited to servers with the tag ${serverTag.Key}=${serverTag.Value}`;
   if (operation === 'CreateServer') {
     if (!has(tagsIn(named.Tags), serverTag)) denied(limit);

@@ -78,7 +78,7 @@ export class ApiCalls {
   async #output({ operation, accessKey, remoteAddress, body }: ApiCall): Promise<unknown> {
     const { operations, serverTags } = this.#options;
     if (!MODEL_OPERATIONS.has(operation)) {
-      throw new ApiError('UnknownOperationException', 'X-Amz-Target names no operation of TransferService');
+      throw new ApiError('UnknownOperationException', 'X-Amz-Target names no operation');
     }
     checkRole(accessKey, operation);
     if (!isSupported(operations, operation)) {

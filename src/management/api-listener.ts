@@ -20,6 +20,7 @@ import { ApiConnections } from './api-connections.ts';
 import { ApiError } from './api-error.ts';
 import * as limits from './limits.ts';
 import { isLoopback } from './loopback.ts';
+import { operationOfTarget } from './model/transfer-model.ts';
 import type { Operations } from './operation.ts';
 import { BodyTooLarge, readBody, RequestAborted } from './request-body.ts';
 import { RequestRates, sourceOf, type RequestRate } from './request-rates.ts';
@@ -52,8 +53,6 @@ export interface ApiListenerOptions {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
-
-const TARGET = /^TransferService\.([A-Za-z0-9]{1,64})$/;
 
 /**
  * The port of the management API: awsJson1_1 over HTTP(S), signed with AWS Signature Version 4 (docs/management-api.md). Before
@@ -201,7 +200,7 @@ export class ApiListener {
     const remoteAddress = request.socket.remoteAddress ?? '';
     try {
       const { accessKey, target, body } = await this.#authenticated(request, remoteAddress);
-      const operation = TARGET.exec(target)?.[1] ?? '';
+      const operation = operationOfTarget(target);
       const output = await this.#calls.call({ requestId, accessKey, remoteAddress, operation, body });
       return { answer: answerOf(output), keep: true };
     } catch (error) {

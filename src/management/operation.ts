@@ -1,4 +1,5 @@
 import type * as transfer from '@aws-sdk/client-transfer';
+import type { EndSessionRequest, ListSessionsRequest, ListSessionsResponse } from './session-types.ts';
 import type { AccessKeyRecord, Author } from '../state/records.ts';
 
 /** Who calls, as the listener has found by the signature. */
@@ -7,7 +8,7 @@ export interface Caller {
   readonly author: Author;
 }
 
-/** The operations that work in full, with their types in the SDK's words. Inputs have passed the model's validation. */
+/** The operations that work in full, with their types in the SDK's words; those of ours, which it has not, are the last. Inputs have passed the model's validation. */
 export interface OperationTypes {
   CreateServer: [transfer.CreateServerRequest, transfer.CreateServerResponse];
   DescribeServer: [transfer.DescribeServerRequest, transfer.DescribeServerResponse];
@@ -39,6 +40,8 @@ export interface OperationTypes {
   ListAccesses: [transfer.ListAccessesRequest, transfer.ListAccessesResponse];
   UpdateAccess: [transfer.UpdateAccessRequest, transfer.UpdateAccessResponse];
   DeleteAccess: [transfer.DeleteAccessRequest, null];
+  ListSessions: [ListSessionsRequest, ListSessionsResponse];
+  EndSession: [EndSessionRequest, null];
 }
 
 export type OperationName = keyof OperationTypes;

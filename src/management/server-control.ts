@@ -22,20 +22,6 @@ export interface HostKeyFacts {
   readonly fingerprint: string;
 }
 
-/** A session that is open now on this node. */
-export interface SessionFacts {
-  readonly sessionId: string;
-  readonly serverId: string;
-  /** null: not logged in yet. */
-  readonly userName: string | null;
-  readonly remoteAddress: string;
-  readonly clientVersion: string | null;
-  readonly kex: string | null;
-  readonly postQuantum: boolean | null;
-  /** Milliseconds since the epoch. */
-  readonly connectedAt: number;
-}
-
 /** A server of the configuration file: the API shows it and changes nothing of it. */
 export interface FileServer {
   readonly serverId: string;
@@ -66,7 +52,6 @@ export interface ServerControl {
   inspectHostKey(privateKey: string): HostKeyFacts;
   /** The host keys of a new server that brings none: private keys in OpenSSH's format. */
   makeHostKeys(): Promise<readonly string[]>;
-  sessions(): readonly SessionFacts[];
-  /** Whether there was such a session. */
-  endSession(sessionId: string): boolean;
+  /** Resolves when the state has the sessions of this node as they are now, or has not answered. Those of others it has anyway. */
+  reportSessions(): Promise<void>;
 }

@@ -6,9 +6,9 @@ import { describeCertificate } from '../auth/tried-key.ts';
 import { Connection } from '../connection/connection.ts';
 import { SSH_MSG_CONNECTION } from '../connection/messages.ts';
 import { publicRandomBytes } from '../crypto/random-pool.ts';
-import type { SessionFacts } from '../management/server-control.ts';
 import { looksPostQuantum } from '../policy/pq-names.ts';
 import { describeKex } from '../policy/session-kex.ts';
+import type { OpenSession } from '../state/open-sessions.ts';
 import { DISCONNECT_REASON, SshDisconnect, unexpectedMessage } from '../transport/disconnect.ts';
 import { SSH_MSG } from '../transport/messages.ts';
 import type { KeyExchangeInfo, TransportHandler } from '../transport/transport.ts';
@@ -124,20 +124,29 @@ export class Session implements TransportHandler {
     return this.#phase.name === 'open' ? this.#phase.credential : null;
   }
 
-  /** What an operator is told of it. */
-  get facts(): SessionFacts {
-    const { sessionId, server, user } = this.#events.identity;
+  /** As events name it. */
+  get id(): string {
+    return this.#events.identity.sessionId;
+  }
+
+  /** What an operator is told of it; null: nobody is logged in. */
+  get facts(): OpenSession | null {
+    if (this.#phase.name !== 'open') return null;
+    const { identity, method } = this.#phase.credential;
+    const { peerVersion, bytesReceived, bytesSent } = this.#transport;
     return {
-      ...{
-        sessionId,
-        serverId: server,
-        remoteAddress: this.remoteAddress,
-        connectedAt: this.#startedAt,
-        kex: this.#kex,
-      },
-      userName: this.authenticated ? user : null,
-      clientVersion: this.#transport.peerVersion,
+      sessionId: this.id,
+      serverId: this.#environment.server,
+      userName: identity.name,
+      remoteAddress: this.remoteAddress,
+      clientVersion: peerVersion,
+      method,
+      kex: this.#kex,
       postQuantum: this.#kex === null ? null : this.#postQuantum,
+      connectedAt: this.#startedAt,
+      openFiles: this.#sftp.openFiles,
+      bytesIn: bytesReceived,
+      bytesOut: bytesSent,
     };
   }
 

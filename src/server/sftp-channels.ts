@@ -24,6 +24,12 @@ export class SftpChannels {
     return true;
   }
 
+  get openFiles(): number {
+    let count = 0;
+    for (const { openFiles } of this.#open) count += openFiles;
+    return count;
+  }
+
   /** What is open may be brought to its end, and nothing else. */
   refuseNew(): void {
     for (const sftp of this.#open) sftp.refuseNew();

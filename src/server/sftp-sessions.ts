@@ -27,6 +27,8 @@ export interface SftpShared {
 /** An SFTP session on a channel. `idle` tells a drain whether it may be cut off. */
 export interface SftpHandler extends ChannelHandler {
   readonly idle: boolean;
+  /** Open directories among them. */
+  readonly openFiles: number;
   /** What is open may be brought to its end, and nothing else. */
   refuseNew(): void;
 }
@@ -105,6 +107,9 @@ export class SftpSessions {
     return {
       get idle() {
         return session.openHandles === 0 && session.requestsInFlight === 0;
+      },
+      get openFiles() {
+        return session.openHandles;
       },
       refuseNew: () => {
         session.refuseNew();

@@ -2,7 +2,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { publish } from '../events/event-channels.ts';
 import type { RefusalReason } from '../events/server-event.ts';
-import type { SessionFacts } from '../management/server-control.ts';
+import type { OpenSession } from '../state/open-sessions.ts';
 import { DISCONNECT_REASON } from '../transport/disconnect.ts';
 import type { Admission } from './admission.ts';
 import { sourceOf } from './connection-throttle.ts';
@@ -50,14 +50,14 @@ export class SshListener {
     return this.#unauthenticated.size;
   }
 
-  /** Those that are open now. */
-  get sessionFacts(): readonly SessionFacts[] {
-    return [...this.#sessions].map(({ facts }) => facts);
+  /** Those that are logged in now. */
+  get sessionFacts(): readonly OpenSession[] {
+    return [...this.#sessions].flatMap(({ facts }) => facts ?? []);
   }
 
   /** Ends a session, whatever it does. Whether there was one. */
   endSession(sessionId: string): boolean {
-    const session = [...this.#sessions].find(({ facts }) => facts.sessionId === sessionId);
+    const session = [...this.#sessions].find((each) => each.id === sessionId);
     session?.end(DISCONNECT_REASON.BY_APPLICATION, 'ended by the operator');
     return session !== undefined;
   }

@@ -44,6 +44,21 @@ export const PRUNE_EVERY_REVISIONS = 500;
 /** Names and ids in the state: longer than any of the API. */
 export const MAX_NAME_CHARACTERS = 1_024;
 
+/** How often a node tells what sessions it has. */
+export const SESSION_REPORT_MS = 3_000;
+
+/** A node without sessions tells that less often: it also removes what dead nodes have left. */
+export const QUIET_REPORT_MS = 30_000;
+
+/** Sessions of a node that has told nothing for so long are none any more: five reports were missed. */
+export const NODE_EXPIRY_MS = 15_000;
+
+/** A report that is not written in this time is given up. The next one says more. */
+export const REPORT_DEADLINE_MS = 2_000;
+
+/** So long a node can be without the state and still learn that it is to end a session. */
+export const SESSION_END_KEPT_MS = 3_600_000;
+
 /** A file of secret keys, and the keys in it. */
 export const MAX_KEY_FILE_BYTES = 64 * 1024;
 export const MAX_SECRET_KEYS = 100;

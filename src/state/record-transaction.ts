@@ -1,9 +1,12 @@
+import type { RawBuilder } from 'kysely';
 import type { AuditEntry } from './audit-trail.ts';
 import type { StateQueries } from './database/schema.ts';
 import { MAX_NAME_CHARACTERS } from './limits.ts';
 import { KINDS_OF_SERVERS, RECORD_KINDS, type RecordKey, type RecordKind, type RecordKinds } from './record-kinds.ts';
+import type { SessionOnNode } from './open-sessions.ts';
 import type { AccessKeyRecord, AccessRecord, HostKeyRecord, ServerRecord, UserRecord } from './records.ts';
 import type { SecretBox } from './secret-box.ts';
+import { askEnd, readSession } from './session-rows.ts';
 import type { Draft, StateTransaction } from './state-store.ts';
 import { decodeRecord, encodeRecord, readRecords } from './stored-record.ts';
 
@@ -18,16 +21,19 @@ export class RecordTransaction implements StateTransaction {
   readonly auditEntries: AuditEntry[] = [];
   readonly #db: StateQueries;
   readonly #secrets: SecretBox;
+  readonly #clock: RawBuilder<number>;
   #wrote = false;
   #ended = false;
   /** The calls of one transaction run one after the other, whether they are awaited or not. */
   #lane: Promise<unknown> = Promise.resolve();
   #failure: { readonly error: unknown } | null = null;
 
-  constructor(db: StateQueries, revision: number, secrets: SecretBox) {
+  /** `clock`: the database's. */
+  constructor(db: StateQueries, revision: number, secrets: SecretBox, clock: RawBuilder<number>) {
     this.#db = db;
     this.revision = revision;
     this.#secrets = secrets;
+    this.#clock = clock;
   }
 
   /** Whether there is anything to commit. */
@@ -125,6 +131,17 @@ export class RecordTransaction implements StateTransaction {
 
   deleteAccessKey(accessKeyId: string): Promise<void> {
     return this.#call(() => this.#delete('access-key', { parent: '', key: accessKeyId }));
+  }
+
+  openSession(sessionId: string): Promise<SessionOnNode | null> {
+    return this.#call(() => readSession(this.#db, this.#clock, sessionId));
+  }
+
+  endSession({ node, sessionId }: Pick<SessionOnNode, 'node' | 'sessionId'>): Promise<void> {
+    return this.#call(async () => {
+      await askEnd(this.#db, this.#clock, node, sessionId);
+      this.#wrote = true;
+    });
   }
 
   audit(entry: AuditEntry): void {

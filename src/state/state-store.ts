@@ -1,3 +1,4 @@
+import type { OpenSessions, SessionOnNode } from './open-sessions.ts';
 import type {
   AccessKeyRecord,
   AccessRecord,
@@ -49,6 +50,10 @@ export interface StateTransaction {
   accessKeys(): Promise<readonly AccessKeyRecord[]>;
   putAccessKey(record: Draft<AccessKeyRecord>): Promise<void>;
   deleteAccessKey(accessKeyId: string): Promise<void>;
+  /** A session that is open now, as the list of `OpenSessions` has it. */
+  openSession(sessionId: string): Promise<SessionOnNode | null>;
+  /** Asks the node that has it to end it. The node hears of it as of every change. */
+  endSession(session: Pick<SessionOnNode, 'node' | 'sessionId'>): Promise<void>;
   /** Written with the change, or not at all. */
   audit(entry: Pick<AuditRecord, 'operation' | 'resource' | 'before' | 'after'>): void;
 }
@@ -65,6 +70,8 @@ export interface StateStore {
   readonly snapshot: StateSnapshot;
   /** Whether the last attempt to reach the state succeeded. Where not, `snapshot` is the last one that was read. */
   readonly reachable: boolean;
+  /** What is open on all nodes now: no part of the snapshot. */
+  readonly sessions: OpenSessions;
   /** Calls `listener` after each replacement of the snapshot, by whichever node. Returns what ends it. */
   onSnapshot(listener: (snapshot: StateSnapshot, before: StateSnapshot) => void): () => void;
   /** Calls `listener` whenever `reachable` changes. Returns what ends it. */

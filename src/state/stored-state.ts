@@ -14,6 +14,7 @@ import { readChanges, type StateChanges } from './read-changes.ts';
 import type { AuditRecord, Author } from './records.ts';
 import { RecordTransaction } from './record-transaction.ts';
 import type { SecretBox } from './secret-box.ts';
+import { SessionBoard } from './session-board.ts';
 import { StateUnavailable, type StateSnapshot, type StateStore, type StateTransaction } from './state-store.ts';
 import { StateWatch } from './state-watch.ts';
 
@@ -29,6 +30,7 @@ interface Made<Result> {
 /** The store over a database of any kind. */
 export class StoredState implements StateStore {
   readonly kind: StateStore['kind'];
+  readonly sessions: SessionBoard;
   readonly #database: StateDatabase;
   readonly #secrets: SecretBox;
   readonly #watch: StateWatch;
@@ -42,6 +44,7 @@ export class StoredState implements StateStore {
 
   private constructor(database: StateDatabase, secrets: SecretBox) {
     this.kind = database.kind;
+    this.sessions = new SessionBoard(database);
     this.#database = database;
     this.#secrets = secrets;
     this.#watch = new StateWatch(database, {
@@ -131,7 +134,7 @@ export class StoredState implements StateStore {
     const refusals: { readonly error: unknown }[] = [];
     try {
       const { result, changes, base } = await this.#database.write(async (db, head) => {
-        const state = new RecordTransaction(db, head.revision + 1, this.#secrets);
+        const state = new RecordTransaction(db, head.revision + 1, this.#secrets, this.#database.clock);
         const outcome = await this.#run(deadline, state, work);
         if (state.failure !== null) throw state.failure.error;
         if ('error' in outcome) {

@@ -27,7 +27,8 @@ async function offered(...words: string[]): Promise<string[]> {
 describe('completion in bash', () => {
   test('offers commands, then the commands below them', async () => {
     expect(await offered('')).toEqual(expect.arrayContaining(['policy', 'server', 'user', 'host-key', 'completion']));
-    expect(await offered('se')).toEqual(['server', 'security-policy']);
+    expect(await offered('se')).toEqual(['server', 'session', 'security-policy']);
+    expect(await offered('session', '')).toEqual(['list', 'end']);
     expect(await offered('server', '')).toEqual(['list', 'describe', 'create', 'update', 'start', 'stop', 'delete']);
     expect(await offered('host-key', 'd')).toEqual(['describe', 'delete']);
     expect(await offered('import', 'tr')).toEqual(['transfer-family']);
@@ -40,6 +41,7 @@ describe('completion in bash', () => {
     );
     expect(await offered('user', 'create', 'acme', '--ro')).toEqual(['--role']);
     expect(await offered('user', 'list', '--ro')).toEqual([]);
+    expect(await offered('session', 'list', '--')).toEqual(expect.arrayContaining(['--server', '--user', '--json']));
   });
 
   test('the value of an option is left to files, and is no command', async () => {

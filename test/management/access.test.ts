@@ -40,8 +40,9 @@ function reaches(
 describe('roles, over all operations', () => {
   const all = [...MODEL_OPERATIONS.keys()];
 
-  test('there are 71', () => {
-    expect(all).toHaveLength(71);
+  test('there are 71 of the service, and two of ours', () => {
+    expect(all).toHaveLength(73);
+    expect(all.slice(71)).toEqual(['ListSessions', 'EndSession']);
   });
 
   test('an admin may call all of them', () => {
@@ -54,12 +55,13 @@ describe('roles, over all operations', () => {
     expect(allowedFor('read-only')).toEqual(reading);
   });
 
-  test('an operator may also change users and their keys', () => {
+  test('an operator may also change users and their keys, and end sessions', () => {
     const beside = allowedFor('operator').filter((name) => !/^(Describe|List)/.test(name));
     expect(beside.sort()).toEqual([
       'CreateUser',
       'DeleteSshPublicKey',
       'DeleteUser',
+      'EndSession',
       'ImportSshPublicKey',
       'TagResource',
       'TestIdentityProvider',
@@ -93,7 +95,9 @@ describe('a key limited to servers with a tag', () => {
       expect([operation, reaches(operation, { ServerId: OURS })]).toEqual([operation, true]);
       expect([operation, reaches(operation, { ServerId: THEIRS })]).toEqual([operation, false]);
       expect([operation, reaches(operation, { ServerId: 's-00000000000000003' })]).toEqual([operation, false]);
-      expect([operation, reaches(operation, {})]).toEqual([operation, false]);
+      // These look at the servers themselves.
+      const looks = ['ListSessions', 'EndSession'].includes(operation);
+      expect([operation, reaches(operation, {})]).toEqual([operation, looks]);
     }
   });
 

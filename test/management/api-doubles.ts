@@ -41,6 +41,8 @@ export const OPERATION_NAMES: readonly OperationName[] = [
   'ListAccesses',
   'UpdateAccess',
   'DeleteAccess',
+  'ListSessions',
+  'EndSession',
 ];
 
 export interface DoubledCall {

@@ -125,6 +125,10 @@ describe('what is answered', () => {
     ['TransferService.Nonsense', 'UnknownOperationException'],
     ['TransferService.constructor', 'UnknownOperationException'],
     ['OtherService.ListServers', 'UnknownOperationException'],
+    ['Latticeport.ListServers', 'UnknownOperationException'],
+    ['Latticeport.Nonsense', 'UnknownOperationException'],
+    ['TransferService.ListSessions', 'UnknownOperationException'],
+    ['TransferService.EndSession', 'UnknownOperationException'],
     ['TransferService.ListServers.x', 'UnknownOperationException'],
   ])('the target %s', async (target, exception) => {
     await using api = await listening();

@@ -41,6 +41,7 @@ const TEXTS = [
   'anna',
   '10.0.0.1',
   'bucket-one',
+  '0123456789abcdef',
   'x',
 ];
 

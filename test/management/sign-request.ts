@@ -30,6 +30,9 @@ export const EXAMPLE_KEY: AccessKeyRecord = {
   revision: 1,
 };
 
+/** The operations that the service has not. */
+const OURS: ReadonlySet<string> = new Set(['ListSessions', 'EndSession']);
+
 const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
 const hmac = (key: string | Buffer, data: string): Buffer => createHmac('sha256', key).update(data).digest();
 
@@ -54,7 +57,7 @@ export function signedHeaders(
     'content-type': 'application/x-amz-json-1.1',
     host: 'transfer.example.org',
     'x-amz-date': date,
-    'x-amz-target': `TransferService.${operation}`,
+    'x-amz-target': `${OURS.has(operation) ? 'Latticeport' : 'TransferService'}.${operation}`,
     ...parts.headers,
   };
   const names = Object.keys(headers)

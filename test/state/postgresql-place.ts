@@ -72,7 +72,7 @@ export function postgresPlace(): PostgresPlace {
     giveBack: start,
     bytes: async (settings) => {
       const rows: unknown[] = [];
-      for (const table of ['head', 'records', 'audit'])
+      for (const table of ['head', 'records', 'audit', 'nodes', 'node_sessions', 'session_ends'])
         rows.push(...(await query(urlOf(settings), `select * from ${table}`)));
       return Buffer.from(JSON.stringify(rows));
     },

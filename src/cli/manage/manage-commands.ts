@@ -6,6 +6,7 @@ import { registerImportCommand } from './import/import-command.ts';
 import { registerKeyCommands } from './key-commands.ts';
 import { registerSecurityPolicyCommands } from './security-policy-commands.ts';
 import { registerServerCommands } from './server-commands.ts';
+import { registerSessionCommands } from './session-commands.ts';
 import { registerUserCommands } from './user-commands.ts';
 
 /** Adds the commands that are clients of the management API. */
@@ -17,6 +18,7 @@ export function registerManageCommands(
   registerUserCommands(program, context);
   registerKeyCommands(program, context);
   registerHostKeyCommands(program, context);
+  registerSessionCommands(program, context);
   registerSecurityPolicyCommands(program, context);
   registerImportCommand(program, context);
 }

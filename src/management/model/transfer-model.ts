@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SHAPES_OF_OURS, withMembersOfOurs } from './additions.ts';
+import { OPERATIONS_OF_OURS, SHAPES_OF_OURS, withMembersOfOurs } from './additions.ts';
 import transferModel from './transfer-model.json' with { type: 'json' };
 
 const bounds = { min: z.number().optional(), max: z.number().optional() };
@@ -49,12 +49,20 @@ const modelFile = z.object({
 });
 
 const { operations, shapes } = modelFile.parse({
-  ...transferModel,
+  operations: { ...transferModel.operations, ...OPERATIONS_OF_OURS },
   shapes: withMembersOfOurs({ ...transferModel.shapes, ...SHAPES_OF_OURS }),
 });
 
-/** The 71 operations of the service, by name. */
+/** The 71 operations of the service and those of ours, by name. */
 export const MODEL_OPERATIONS: ReadonlyMap<string, ModelOperation> = new Map(Object.entries(operations));
+
+const TARGET = /^(TransferService|Latticeport)\.([A-Za-z0-9]{1,64})$/;
+
+/** The operation that `X-Amz-Target` names; empty where it names none. Ours are not the service's, nor the other way round. */
+export function operationOfTarget(target: string): string {
+  const [, service, name = ''] = TARGET.exec(target) ?? [];
+  return Object.hasOwn(OPERATIONS_OF_OURS, name) === (service === 'Latticeport') ? name : '';
+}
 
 const SHAPES: ReadonlyMap<string, ModelShape> = new Map(Object.entries(shapes));
 

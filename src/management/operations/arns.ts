@@ -29,6 +29,11 @@ export class Arns {
     return `${this.#prefix}access/${serverId}/${externalId}`;
   }
 
+  /** Nor has it sessions. */
+  session(serverId: string, sessionId: string): string {
+    return `${this.#prefix}session/${serverId}/${sessionId}`;
+  }
+
   /** null: not the ARN of a server, user or host key, or of another region or account. */
   parse(arn: string): NamedResource | null {
     if (!arn.startsWith(this.#prefix)) return null;

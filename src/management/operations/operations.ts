@@ -5,6 +5,7 @@ import { hostKeyOperations } from './host-keys.ts';
 import { identityProviderOperations } from './identity-provider.ts';
 import { securityPolicyOperations } from './security-policies.ts';
 import { serverOperations } from './servers.ts';
+import { sessionOperations } from './sessions.ts';
 import { sshPublicKeyOperations } from './ssh-public-keys.ts';
 import { tagOperations } from './tags.ts';
 import { userOperations } from './users.ts';
@@ -22,5 +23,6 @@ export function createOperations(context: OperationsContext): Operations {
     ...identityProviderOperations(context),
     ...tagOperations(context),
     ...accessOperations(context),
+    ...sessionOperations(context),
   };
 }

@@ -42,7 +42,12 @@ export function pageOf<Item>(
   });
   const last = chosen.at(-1);
   if (last === undefined || start + chosen.length >= keys.length) return { items };
-  return { items, NextToken: Buffer.from(JSON.stringify([...name, last])).toString('base64url') };
+  return { items, NextToken: tokenAfter(name, last) };
+}
+
+/** The token of a page that ends with `last`. */
+export function tokenAfter(name: readonly string[], last: string): string {
+  return Buffer.from(JSON.stringify([...name, last])).toString('base64url');
 }
 
 function keysOf(list: ReadonlyMap<string, unknown>): readonly string[] {
@@ -65,13 +70,18 @@ function firstAfter(keys: readonly string[], after: string): number {
   return low;
 }
 
-function readToken(name: readonly string[], token: string): string {
+/** With what the page before has ended. @throws ApiError InvalidNextTokenException */
+export function readToken(name: readonly string[], token: string): string {
   const parts = token.length > MAX_TOKEN_LENGTH ? null : partsOf(token);
   const after = parts?.at(-1);
   if (after === undefined || parts?.length !== name.length + 1 || name.some((part, index) => parts[index] !== part)) {
-    throw new ApiError('InvalidNextTokenException', 'NextToken: is not one that this list has answered');
+    throw foreignToken();
   }
   return after;
+}
+
+export function foreignToken(): ApiError {
+  return new ApiError('InvalidNextTokenException', 'NextToken: is not one that this list has answered');
 }
 
 function partsOf(token: string): readonly string[] | null {

@@ -2,7 +2,7 @@ import { ApiError } from '../api-error.ts';
 import { SettingRefused } from '../server-control.ts';
 
 /** The service's words for its resources, as `ResourceType` of an exception has them. */
-export type ResourceType = 'Server' | 'User' | 'SshPublicKey' | 'HostKey' | 'SecurityPolicy' | 'Access';
+export type ResourceType = 'Server' | 'User' | 'SshPublicKey' | 'HostKey' | 'SecurityPolicy' | 'Access' | 'Session';
 
 const UNKNOWN: Readonly<Record<ResourceType, string>> = {
   Server: 'Unknown server',
@@ -11,6 +11,7 @@ const UNKNOWN: Readonly<Record<ResourceType, string>> = {
   HostKey: 'Unknown host key',
   SecurityPolicy: 'Unknown security policy',
   Access: 'Unknown access',
+  Session: 'Unknown session',
 };
 
 export function notFound(type: ResourceType, resource: string): ApiError {

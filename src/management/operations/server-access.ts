@@ -42,6 +42,14 @@ export class ServerAccess {
     return new Map(all.filter((server) => isInScope(caller, server.tags)).map((server) => [server.serverId, server]));
   }
 
+  /**
+   * Whether the caller may know of what belongs to that server. Who is not limited may of every one, also of the server of another
+   * node's configuration file, which is not known here.
+   */
+  mayKnowOf(caller: Caller, serverId: string): boolean {
+    return caller.accessKey.serverTag === null || this.all(caller).has(serverId);
+  }
+
   /** From the snapshot: reading waits for nothing. @throws ApiError ResourceNotFoundException */
   shown(caller: Caller, serverId: string): ShownServer {
     const { snapshot } = this.#context.store;

@@ -1,4 +1,5 @@
-import type { ServerState, SessionFacts } from '../../management/server-control.ts';
+import type { ServerState } from '../../management/server-control.ts';
+import type { OpenSession } from '../../state/open-sessions.ts';
 import type { HostKeyRecord, ServerRecord } from '../../state/records.ts';
 import type { StateSnapshot } from '../../state/state-store.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -87,7 +88,7 @@ export class ManagedServer {
     return this.#listeners.map(({ sources }) => sources);
   }
 
-  get sessions(): readonly SessionFacts[] {
+  get sessions(): readonly OpenSession[] {
     return this.#listeners.flatMap(({ listener }) => listener.sessionFacts);
   }
 

@@ -1,14 +1,9 @@
 import type { LoadedConfig } from '../../config/load.ts';
 import type { ManagementConfig } from '../../config/schema.ts';
 import { generatePrivateKeyOffLoop } from '../../crypto/keys/private-key.ts';
-import type {
-  FileServer,
-  HostKeyFacts,
-  ServerControl,
-  ServerState,
-  SessionFacts,
-} from '../../management/server-control.ts';
+import type { FileServer, HostKeyFacts, ServerControl, ServerState } from '../../management/server-control.ts';
 import { SettingRefused } from '../../management/server-control.ts';
+import type { OpenSession } from '../../state/open-sessions.ts';
 import type { ServerSettings, UserRecord } from '../../state/records.ts';
 import type { StateSnapshot, StateStore } from '../../state/state-store.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -28,6 +23,7 @@ import { ManagedServer } from './managed-server.ts';
 import { ManagedStorages } from './managed-storages.ts';
 import { parseUser } from './managed-users.ts';
 import { checkServable, checkSettings, parseHostKey } from './prepare-server.ts';
+import { SessionReports } from './session-reports.ts';
 
 /** The types of the host keys that a server gets: for clients of all ages, and one that is post-quantum. */
 const HOST_KEY_TYPES = ['ed25519', 'ecdsa-256', 'rsa', 'mldsa44-ed25519'] as const;
@@ -61,6 +57,7 @@ export class ManagedServers implements ServerControl {
   readonly #servers = new Map<string, ManagedServer>();
   readonly #detach: () => void;
   readonly #unsubscribe: () => void;
+  readonly #reports: SessionReports;
   #file: RunningFileServer | null;
   #stopped: Promise<void> | null = null;
 
@@ -76,6 +73,7 @@ export class ManagedServers implements ServerControl {
     this.#house = house;
     this.#file = file;
     this.#detach = detach;
+    this.#reports = new SessionReports(parts.state, this, parts.log);
     this.#unsubscribe = parts.state.onSnapshot((snapshot) => {
       this.#follow(snapshot);
     });
@@ -99,6 +97,7 @@ export class ManagedServers implements ServerControl {
       servers.#connectMetrics();
       servers.#follow(state.snapshot);
       await Promise.all([...servers.#servers.values()].map((server) => server.settled()));
+      servers.#reports.begin();
       return servers;
     } catch (error) {
       await storages?.close();
@@ -172,11 +171,17 @@ export class ManagedServers implements ServerControl {
     return (await Promise.all(made)).map(({ privateKey }) => privateKey);
   }
 
-  sessions(): readonly SessionFacts[] {
+  reportSessions(): Promise<void> {
+    return this.#reports.report();
+  }
+
+  /** Of this process, those that are logged in. */
+  sessions(): readonly OpenSession[] {
     const ofFile = this.#file?.running.listener.sessionFacts ?? [];
     return [...ofFile, ...[...this.#servers.values()].flatMap(({ sessions }) => sessions)];
   }
 
+  /** Of this process; whether there was one. */
   endSession(sessionId: string): boolean {
     if (this.#file?.running.listener.endSession(sessionId) === true) return true;
     return [...this.#servers.values()].some((server) => server.endSession(sessionId));
@@ -198,6 +203,8 @@ export class ManagedServers implements ServerControl {
   async #stop(): Promise<void> {
     this.#unsubscribe();
     await Promise.all([this.#file?.running.stop(), ...[...this.#servers.values()].map((server) => server.close())]);
+    // Sessions that end slowly are in the list until then.
+    await this.#reports.stop();
     await this.#storages.close();
     this.#file?.detach();
     this.#detach();

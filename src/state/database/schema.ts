@@ -40,10 +40,42 @@ interface AuditTable {
   after: string;
 }
 
+/** A process that has sessions. Its row is its heartbeat. */
+interface NodesTable {
+  node: string;
+  /** For people: its machine. */
+  name: string;
+  /** Milliseconds since the epoch by `StateDatabase.clock`. */
+  seen_at: number;
+}
+
+/** A session that is open now. It counts for as long as its node's heartbeat does. */
+interface NodeSessionsTable {
+  node: string;
+  session: string;
+  server: string;
+  user_name: string;
+  /** Milliseconds since the epoch. */
+  connected_at: number;
+  /** JSON of all that its node tells. */
+  body: string;
+}
+
+/** A session that its node is to end. */
+interface SessionEndsTable {
+  node: string;
+  session: string;
+  /** Milliseconds since the epoch by `StateDatabase.clock`. */
+  asked_at: number;
+}
+
 export interface Schema {
   head: HeadTable;
   records: RecordsTable;
   audit: AuditTable;
+  nodes: NodesTable;
+  node_sessions: NodeSessionsTable;
+  session_ends: SessionEndsTable;
 }
 
 /** The database itself, or a transaction of it. */

@@ -1,3 +1,4 @@
+import type { RawBuilder } from 'kysely';
 import type { StateStore } from '../state-store.ts';
 import type { Head, StateQueries } from './schema.ts';
 
@@ -12,6 +13,8 @@ export class InTheWay extends Error {
  */
 export interface StateDatabase {
   readonly kind: StateStore['kind'];
+  /** Milliseconds since the epoch, by the one clock that all nodes share: the database's, or the machine's. */
+  readonly clock: RawBuilder<number>;
   /** How often `changed` wants to be asked, in milliseconds. */
   readonly pollMs: number;
   /**
@@ -19,6 +22,11 @@ export interface StateDatabase {
    * @throws InTheWay, StateUnavailable
    */
   write<Result>(work: (db: StateQueries, head: Head) => Promise<Result>): Promise<Result>;
+  /**
+   * One transaction of what belongs to no revision: sessions that are open now. It waits for no disk, so that a crash of the
+   * machine may undo it. @throws InTheWay, StateUnavailable
+   */
+  note<Result>(work: (db: StateQueries) => Promise<Result>): Promise<Result>;
   /** Tells other nodes, once the transaction `db` is committed. */
   announce(db: StateQueries, revision: number): Promise<void>;
   /** One transaction that sees one state of everything. @throws StateUnavailable */

@@ -7,6 +7,7 @@ import type {
   ServerRecord,
   UserRecord,
 } from '../../../src/state/records.ts';
+import { MemorySessions } from './memory-sessions.ts';
 import type { Draft, StateSnapshot, StateStore, StateTransaction } from '../../../src/state/state-store.ts';
 
 type Table<Stored> = Map<string, Stored>;
@@ -29,6 +30,7 @@ export class SharedMemory {
     accessKeys: new Map(),
   };
   revision = 0;
+  readonly sessions = new MemorySessions();
   readonly trail: AuditRecord[] = [];
   readonly stores = new Set<MemoryState>();
   lane: Promise<unknown> = Promise.resolve();
@@ -47,6 +49,10 @@ export class MemoryState implements StateStore {
     this.snapshot = snapshotOf(memory);
   }
 
+  get sessions(): MemorySessions {
+    return this.#memory.sessions;
+  }
+
   onSnapshot(): () => void {
     return () => undefined;
   }
@@ -62,7 +68,7 @@ export class MemoryState implements StateStore {
       const revision = memory.revision + 1;
       const entries: AuditRecord[] = [];
       const result = await work(
-        transactionOver(tables, revision, (entry) => {
+        transactionOver(tables, revision, memory.sessions, (entry) => {
           entries.push({ ...entry, ...author, revision, at: Date.now() });
         }),
       );
@@ -106,7 +112,12 @@ function nested<Stored extends { readonly serverId: string }>(table: Table<Store
   return byServer;
 }
 
-function transactionOver(tables: Tables, revision: number, audit: StateTransaction['audit']): StateTransaction {
+function transactionOver(
+  tables: Tables,
+  revision: number,
+  sessions: MemorySessions,
+  audit: StateTransaction['audit'],
+): StateTransaction {
   const done = Promise.resolve();
   const stored = <Stored>(record: Draft<Stored & { revision: number }>): Stored =>
     ({ ...(JSON.parse(JSON.stringify(record)) as object), revision }) as Stored;
@@ -163,6 +174,11 @@ function transactionOver(tables: Tables, revision: number, audit: StateTransacti
     },
     deleteAccessKey(accessKeyId) {
       tables.accessKeys.delete(accessKeyId);
+      return done;
+    },
+    openSession: (sessionId) => Promise.resolve(sessions.all.find((each) => each.sessionId === sessionId) ?? null),
+    endSession(session) {
+      sessions.askEnd(session);
       return done;
     },
     audit,

@@ -27,6 +27,8 @@ export class TestControl implements ServerControl {
   readonly failing = new Set<string>();
   failAll = false;
   readonly waited: string[] = [];
+  /** How often this node was asked what it has open. */
+  reports = 0;
   readonly #store: StateStore;
   readonly #states = new Map<string, ServerState>();
 
@@ -83,12 +85,9 @@ export class TestControl implements ServerControl {
     return Promise.resolve([newPrivateKey('ed25519'), newPrivateKey('ecdsa-256')]);
   }
 
-  sessions() {
-    return [];
-  }
-
-  endSession(): boolean {
-    return false;
+  reportSessions(): Promise<void> {
+    this.reports += 1;
+    return Promise.resolve();
   }
 }
 

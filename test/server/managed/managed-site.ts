@@ -42,12 +42,17 @@ export class ManagedSite {
   #state: StateStore | null = null;
   #servers: ManagedServers | null = null;
   readonly loaded: LoadedConfig;
+  readonly host: string;
 
-  constructor(more: Partial<ConfigInput> = {}) {
+  /** `stateOf`: another node on that one's state; it listens at its own address. */
+  constructor(more: Partial<ConfigInput> = {}, stateOf: ManagedSite | null = null) {
+    const shared = stateOf?.loaded.config.management;
+    this.host = shared === undefined ? '127.0.0.1' : '127.0.0.2';
     for (const bucket of ['inbox', 'outbox']) mkdirSync(this.data(bucket));
     const config = {
       management: {
-        servers: { host: '127.0.0.1' },
+        ...(shared === undefined ? {} : { state: shared.state, secretKeyFile: shared.secretKeyFile }),
+        servers: { host: this.host },
         storages: {
           inbox: { type: 'local', root: this.data('inbox'), fsync: 'never' },
           outbox: { type: 'local', root: this.data('outbox'), fsync: 'never' },
@@ -169,7 +174,7 @@ export class ManagedSite {
 
   /** Logs in; rejects where that is refused. */
   async login(port: number, userName: string, { privateKey }: GeneratedKey): Promise<SftpLogin> {
-    const client = await SftpLogin.open(port, userName, privateKey);
+    const client = await SftpLogin.open(port, userName, privateKey, this.host);
     this.#clients.add(client);
     return client;
   }

@@ -18,12 +18,12 @@ export class SftpLogin {
   }
 
   /** Rejects where the login is refused. */
-  static async open(port: number, username: string, privateKey: string): Promise<SftpLogin> {
+  static async open(port: number, username: string, privateKey: string, host = '127.0.0.1'): Promise<SftpLogin> {
     const client = new Client();
     await new Promise<void>((resolve, reject) => {
       client.on('ready', resolve);
       client.on('error', reject);
-      client.connect({ host: '127.0.0.1', port, username, privateKey });
+      client.connect({ host, port, username, privateKey });
     });
     return new SftpLogin(client, await called<SFTPWrapper>((callback) => client.sftp(callback)));
   }
@@ -53,6 +53,13 @@ export class SftpLogin {
     await called((callback) => {
       this.#sftp.writeFile(path, text, callback);
     }, true);
+  }
+
+  /** Opens a file for writing, and leaves it open. */
+  async hold(path: string): Promise<void> {
+    await called<Buffer>((callback) => {
+      this.#sftp.open(path, 'w', callback);
+    });
   }
 
   async mkdir(path: string): Promise<void> {

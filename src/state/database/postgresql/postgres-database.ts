@@ -13,6 +13,7 @@ const MIGRATION_LOCK = 0x6c617474;
 /** The state in a PostgreSQL database, for any number of nodes. */
 export class PostgresStateDatabase implements StateDatabase {
   readonly kind = 'postgresql';
+  readonly clock = sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`;
   readonly pollMs = POSTGRESQL_POLL_MS;
   readonly #pool: OpenPool;
   readonly #listener: PostgresListener;
@@ -48,6 +49,17 @@ export class PostgresStateDatabase implements StateDatabase {
       .transaction()
       .setIsolationLevel('read committed')
       .execute(async (transaction) => work(transaction, await readHead(transaction, true)));
+  }
+
+  async note<Result>(work: (db: StateQueries) => Promise<Result>): Promise<Result> {
+    this.#refuseAfterClose();
+    return this.#pool.queries
+      .transaction()
+      .setIsolationLevel('read committed')
+      .execute(async (transaction) => {
+        await sql`set local synchronous_commit = off`.execute(transaction);
+        return work(transaction);
+      });
   }
 
   async announce(db: StateQueries, revision: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { SQLITE_POLL_MS } from '../../limits.ts';
 import { StateUnavailable } from '../../state-store.ts';
 import { readHead, type Head, type StateQueries } from '../schema.ts';
@@ -7,6 +8,7 @@ import { makeSqliteFile, openSqliteFile, type SqliteFile } from './sqlite-file.t
 /** The state in one file, for the processes of one machine. */
 export class SqliteStateDatabase implements StateDatabase {
   readonly kind = 'sqlite';
+  readonly clock = sql<number>`cast(unixepoch('subsec') * 1000 as integer)`;
   readonly pollMs = SQLITE_POLL_MS;
   readonly #file: string;
   #opened: SqliteFile | null;
@@ -29,6 +31,11 @@ export class SqliteStateDatabase implements StateDatabase {
   async write<Result>(work: (db: StateQueries, head: Head) => Promise<Result>): Promise<Result> {
     const { writer } = await this.#current();
     return writer.transaction().execute(async (transaction) => work(transaction, await readHead(transaction)));
+  }
+
+  async note<Result>(work: (db: StateQueries) => Promise<Result>): Promise<Result> {
+    const { notes } = await this.#current();
+    return notes.transaction().execute(work);
   }
 
   /** Others see the commit in their `data_version`. */

@@ -14,9 +14,11 @@ import { sqliteProblem } from './sqlite-problem.ts';
 /** Between two attempts to open a file that another process is opening, too. */
 const OPEN_RETRY_MS = 20;
 
-/** The two connections of one process: what one of them commits, the other sees in its `data_version`. */
+/** The connections of one process: what the others commit, the reader sees in its `data_version`. */
 export interface SqliteFile {
   readonly writer: StateQueries;
+  /** Writes without waiting for the disk. */
+  readonly notes: StateQueries;
   readonly reader: StateQueries;
   /** Another number after any commit of anybody but the reader. */
   dataVersion(): number;
@@ -73,11 +75,15 @@ export async function openSqliteFile(file: string): Promise<SqliteFile> {
         const writer = connect('begin immediate');
         await writer.queries.transaction().execute((transaction) => migrate(transaction));
         const reader = connect('begin');
+        const notes = connect('begin immediate');
+        // The journal keeps its order: a change that is synced later takes these with it.
+        notes.database.exec('PRAGMA synchronous = NORMAL');
         // Who waits here would stop the whole process. Attempts are repeated instead.
-        writer.database.exec('PRAGMA busy_timeout = 0');
+        for (const { database } of [writer, notes]) database.exec('PRAGMA busy_timeout = 0');
         const version = reader.database.prepare('PRAGMA data_version');
         return {
           writer: writer.queries,
+          notes: notes.queries,
           reader: reader.queries,
           dataVersion: () => readDataVersion(version, problemOf),
           isInPlace: () => identityOf(file) === identity,

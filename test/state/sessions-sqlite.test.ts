@@ -1,0 +1,4 @@
+import { describeSessionsContract } from './sessions-contract.ts';
+import { sqlitePlace } from './sqlite-place.ts';
+
+describeSessionsContract('sqlite', sqlitePlace(), null);
