@@ -1,6 +1,6 @@
 import type { Logger } from '../telemetry/logger.ts';
 import type { AccessKeyRecord } from '../state/records.ts';
-import { StateUnavailable } from '../state/state-store.ts';
+import { StateUnavailable, StateVersionError } from '../state/state-store.ts';
 import { checkResource, checkRole, visibleAnswer, type ServerTags } from './access.ts';
 import { ApiError } from './api-error.ts';
 import { API_KEY_BURST, API_KEY_RATE, API_OPERATION_MS, API_OPERATIONS } from './limits.ts';
@@ -97,7 +97,12 @@ export class ApiCalls {
     const { log } = this.#options;
     if (error instanceof StateUnavailable) {
       log.error({ event: 'management.state-unavailable', ...line, err: error }, 'the state does not answer');
-      return new ApiError('ServiceUnavailableException', 'the state cannot be reached: try again later');
+      return new ApiError(
+        'ServiceUnavailableException',
+        error instanceof StateVersionError
+          ? 'a newer version of Latticeport has changed the state: this node changes nothing until it is updated'
+          : 'the state cannot be reached: try again later',
+      );
     }
     log.error({ event: 'management.call-failed', ...line, err: error }, 'a fault in the management API');
     return new ApiError(

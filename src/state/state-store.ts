@@ -55,7 +55,12 @@ export interface StateTransaction {
 
 /** The state cannot be reached, or does not answer in time. Nothing was changed, as far as is known. */
 export class StateUnavailable extends Error {
-  override readonly name = 'StateUnavailable';
+  override readonly name: string = 'StateUnavailable';
+}
+
+/** A newer version of the software has made the state one that this version cannot work with, neither read nor change. */
+export class StateVersionError extends StateUnavailable {
+  override readonly name = 'StateVersionError';
 }
 
 /** Where the state is kept. */
@@ -65,6 +70,8 @@ export interface StateStore {
   readonly snapshot: StateSnapshot;
   /** Whether the last attempt to reach the state succeeded. Where not, `snapshot` is the last one that was read. */
   readonly reachable: boolean;
+  /** Why it is not reachable: a newer version has changed it (StateVersionError). Only another version of this node helps. */
+  readonly outdated: boolean;
   /** Calls `listener` after each replacement of the snapshot, by whichever node. Returns what ends it. */
   onSnapshot(listener: (snapshot: StateSnapshot, before: StateSnapshot) => void): () => void;
   /** Calls `listener` whenever `reachable` changes. Returns what ends it. */

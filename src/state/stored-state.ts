@@ -66,6 +66,10 @@ export class StoredState implements StateStore {
     return this.#watch.reachable;
   }
 
+  get outdated(): boolean {
+    return this.#watch.outdated;
+  }
+
   onSnapshot(listener: (snapshot: StateSnapshot, before: StateSnapshot) => void): () => void {
     this.#snapshotListeners.add(listener);
     return () => {

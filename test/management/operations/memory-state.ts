@@ -38,6 +38,7 @@ export class SharedMemory {
 export class MemoryState implements StateStore {
   readonly kind = 'sqlite';
   readonly reachable = true;
+  readonly outdated = false;
   snapshot: StateSnapshot;
   readonly #memory: SharedMemory;
 

@@ -135,6 +135,18 @@ const missing = missingPeer('postgresql') ?? radosgw.missing ?? (client === null
       }
     });
 
+    test('a server stopped or started on one node is so on the other', async () => {
+      const key = generatePrivateKey('ed25519');
+      await createUser(a, 'fred', key);
+      await knownOnBoth('fred', key);
+      const refuses = async (node: Node): Promise<boolean> =>
+        (await site.sftp(through(node, 'fred', key), 'ls\n')).stderr.includes('Connection refused');
+      await b.call('StopServer', { ServerId });
+      await eventually(() => refuses(a), 'the port is closed on the other node');
+      await a.call('StartServer', { ServerId });
+      await knownOnBoth('fred', key);
+    });
+
     test('a node that is killed takes its own sessions with it and nothing else, and comes back up to date', async () => {
       const key = generatePrivateKey('ed25519');
       await createUser(a, 'dora', key);
