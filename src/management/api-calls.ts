@@ -12,6 +12,8 @@ import { RequestRates, type RequestRate } from './request-rates.ts';
 export interface ApiCallsOptions {
   readonly operations: Operations;
   readonly serverTags: ServerTags;
+  /** Resolves when this node knows what any node has answered before: a client may talk to another one with each call. */
+  readonly caughtUp?: (() => Promise<void>) | undefined;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -76,7 +78,7 @@ export class ApiCalls {
   }
 
   async #output({ operation, accessKey, remoteAddress, body }: ApiCall): Promise<unknown> {
-    const { operations, serverTags } = this.#options;
+    const { operations, serverTags, caughtUp } = this.#options;
     if (!MODEL_OPERATIONS.has(operation)) {
       throw new ApiError('UnknownOperationException', 'X-Amz-Target names no operation of TransferService');
     }
@@ -85,6 +87,7 @@ export class ApiCalls {
       throw new ApiError('InvalidRequestException', `not supported by Latticeport: ${operation}`);
     }
     const input = readInput(operation, body);
+    await caughtUp?.();
     checkResource(accessKey, operation, input, serverTags);
     const author = { accessKeyId: accessKey.accessKeyId, remoteAddress };
     const output = await outputOf(operations, operation, input, { accessKey, author });

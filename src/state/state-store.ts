@@ -72,6 +72,11 @@ export interface StateStore {
   readonly reachable: boolean;
   /** Why it is not reachable: a newer version has changed it (StateVersionError). Only another version of this node helps. */
   readonly outdated: boolean;
+  /**
+   * Resolves once `snapshot` has every change that any node had acknowledged before the call. Where the state cannot be reached it
+   * resolves at once, and where it does not answer, after CATCH_UP_MS: the snapshot is what there is then.
+   */
+  caughtUp(): Promise<void>;
   /** Calls `listener` after each replacement of the snapshot, by whichever node. Returns what ends it. */
   onSnapshot(listener: (snapshot: StateSnapshot, before: StateSnapshot) => void): () => void;
   /** Calls `listener` whenever `reachable` changes. Returns what ends it. */

@@ -66,6 +66,15 @@ export class StateWatch {
     });
   }
 
+  /** Asks, and resolves when that is answered, whatever it is: what is being asked already may have been answered too early. */
+  async asked(): Promise<void> {
+    const running = this.#asking;
+    this.ask();
+    await running;
+    // Either that of above, or the one after `running`.
+    await this.#asking;
+  }
+
   async end(): Promise<void> {
     this.#ended = true;
     if (this.#timer !== null) clearInterval(this.#timer);

@@ -126,6 +126,7 @@ async function startApi(
     accessKey: (id) => state.snapshot.accessKeys.get(id),
     serverTags: (id) =>
       id === servers.fileServer?.serverId ? servers.fileServer.server.tags : state.snapshot.servers.get(id)?.tags,
+    caughtUp: () => state.caughtUp(),
     log,
     tls: certificate?.tls,
   });

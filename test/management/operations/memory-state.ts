@@ -48,6 +48,10 @@ export class MemoryState implements StateStore {
     this.snapshot = snapshotOf(memory);
   }
 
+  caughtUp(): Promise<void> {
+    return Promise.resolve();
+  }
+
   onSnapshot(): () => void {
     return () => undefined;
   }

@@ -106,6 +106,18 @@ const missing = missingPeer('postgresql') ?? radosgw.missing ?? (client === null
       expect(new Set(balancer.taken.slice(before))).toEqual(new Set([a.host, b.host]));
     });
 
+    test('what one node has answered the other knows with the next call', async () => {
+      const UserName = 'gina';
+      for (let round = 0; round < 20; round += 1) {
+        await createUser(a, UserName, generatePrivateKey('ed25519'));
+        expect(await userOn(b, UserName)).toMatchObject({ UserName });
+        await b.call('DeleteUser', { ServerId, UserName });
+        expect(await a.outcome('DescribeUser', { ServerId, UserName })).toMatchObject({
+          exception: 'ResourceNotFoundException',
+        });
+      }
+    });
+
     test('a key added on one node works on the other, and one taken away is refused there', async () => {
       const [first, second] = [generatePrivateKey('ed25519'), generatePrivateKey('ecdsa-256')];
       await createUser(a, 'bert', first);
