@@ -4,6 +4,8 @@ import type { SignatureAlgorithm } from '../../src/crypto/keys/key-registry.ts';
 export interface LoadJob {
   readonly port: number;
   readonly user: string;
+  /** The users are `user`-0 and on, so many, one after the other. Default: `user` itself. */
+  readonly users?: number;
   /** Path of the private key. */
   readonly key: string;
   /** What it signs with. */

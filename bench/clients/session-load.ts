@@ -23,10 +23,17 @@ const algorithms = {
 
 await prepareKexMethods([job.kex]);
 
+let turn = 0;
+function nextUser(): string {
+  const user = job.users === undefined ? job.user : `${job.user}-${turn % job.users}`;
+  turn += 1;
+  return user;
+}
+
 async function login(): Promise<SshTestClient> {
   const client = SshTestClient.connect(job.port, { algorithms, version: 'SSH-2.0-LatticeportBench_1' });
   await client.startAuth();
-  if ((await client.publicKey(job.user, key, job.signature)) !== USERAUTH_SUCCESS) throw NOT_LET_IN;
+  if ((await client.publicKey(nextUser(), key, job.signature)) !== USERAUTH_SUCCESS) throw NOT_LET_IN;
   await SftpChannel.open(client);
   return client;
 }

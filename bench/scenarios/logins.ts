@@ -19,16 +19,16 @@ import {
 import type { Bench, Measurement, Scenario } from './scenario.ts';
 
 const CLIENT = resolve(import.meta.dirname, '../clients/session-load.ts');
-const SERVER_CORE = '0';
-const CLIENT_CORE = '1';
+export const SERVER_CORE = '0';
+export const CLIENT_CORE = '1';
 /** The method that most clients end with. */
-const KEYS_KEX = 'mlkem768x25519-sha256';
+export const KEYS_KEX = 'mlkem768x25519-sha256';
 /** A key of each type, with the strongest signature that it makes. */
 const KEYS = KEY_TYPES.flatMap(({ keygen, signatures }) =>
   signatures.slice(0, 1).map(({ name }) => ({ generated: keygen.name, signature: name })),
 );
 
-const METRICS = [
+export const LOGIN_METRICS = [
   { name: 'logins', unit: '1/s', better: 'higher' },
   { name: 'logins per core', unit: '1/s of CPU time', better: 'higher' },
 ] as const;
@@ -42,7 +42,7 @@ export const logins: Scenario = {
     'seconds after one that is not measured (six with a server that has just started). The server is ' +
     'bound to one core and the client to the other. "Per core" is the number of logins over the CPU time that the server used: ' +
     'what one core could do if the client were not in the way.',
-  metrics: METRICS,
+  metrics: LOGIN_METRICS,
   cases: KEX_ALGORITHMS.map(({ name }) => name),
   rotates: true,
   servers: [latticeport, openssh10, opensshMachine, ssh2NoDelay, asyncssh],
@@ -56,7 +56,7 @@ export const workers: Scenario = {
   name: 'workers',
   title: 'Logins a second with one worker and with two',
   method: 'As above, without binding anybody to a core: on a machine of two cores the client takes its share of them.',
-  metrics: METRICS,
+  metrics: LOGIN_METRICS,
   cases: ['mlkem768x25519-sha256', 'diffie-hellman-group16-sha512'],
   rotates: true,
   servers: [latticeportWorkers(1), latticeportWorkers(2)],
@@ -71,7 +71,7 @@ export const loginKeys: Scenario = {
   method:
     `As "logins", with ${KEYS_KEX}. "host": the server proves itself with that type, and the user logs in with Ed25519; ` +
     '"user": the other way round.',
-  metrics: METRICS,
+  metrics: LOGIN_METRICS,
   cases: KEYS.flatMap(({ signature }) => [`host ${signature}`, `user ${signature}`]),
   rotates: true,
   servers: [latticeport],
@@ -99,16 +99,16 @@ function keyFile(bench: Bench, signature: string): string {
 }
 
 /** Ed25519 on both sides. */
-function ed25519(bench: Bench): Pick<LoadJob, 'key' | 'signature' | 'hostKey'> {
+export function ed25519(bench: Bench): Pick<LoadJob, 'key' | 'signature' | 'hostKey'> {
   return { key: bench.identity.userKeys['ed25519'].path, signature: 'ssh-ed25519', hostKey: 'ssh-ed25519' };
 }
 
 /** Servers whose code has run often enough to be compiled. */
 const warmed = new WeakSet<RunningBenchServer>();
 
-async function measureLogins(
+export async function measureLogins(
   server: RunningBenchServer,
-  keys: Pick<LoadJob, 'key' | 'signature' | 'hostKey' | 'kex'>,
+  keys: Pick<LoadJob, 'key' | 'signature' | 'hostKey' | 'kex' | 'users'>,
   seconds: number,
   clientCores: string | undefined,
 ): Promise<Measurement | null> {

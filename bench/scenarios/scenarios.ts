@@ -1,6 +1,7 @@
 import { crowd } from './crowd.ts';
 import { idleSessions } from './idle-sessions.ts';
 import { loginKeys, logins, workers } from './logins.ts';
+import { managedLogins } from './managed-logins.ts';
 import { regress } from './regress.ts';
 import { roundTrip } from './round-trip.ts';
 import { s3Distance, s3FarDistance } from './s3-distance.ts';
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   s3FarDistance,
   logins,
   loginKeys,
+  managedLogins,
   workers,
   smallFiles,
   roundTrip,

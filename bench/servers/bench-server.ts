@@ -28,6 +28,10 @@ export interface Bucket {
 export interface RunningBenchServer {
   readonly port: number;
   readonly user: string;
+  /** Where there are several: `user`-0 and on, so many. */
+  readonly users?: number;
+  /** How long it took from the start of the process until everybody is let in, and what it had resident then. */
+  readonly atStart?: { readonly seconds: number; readonly residentBytes: number };
   /** The process whose tree's CPU time and memory are measured. */
   readonly pid: number;
   /** How a client names the served folder: `/` where the server shows nothing else. */

@@ -1,6 +1,6 @@
 import type { Logger } from '../telemetry/logger.ts';
 import type { AccessKeyRecord } from '../state/records.ts';
-import { StateUnavailable } from '../state/state-store.ts';
+import { StateUnavailable, StateVersionError } from '../state/state-store.ts';
 import { checkResource, checkRole, visibleAnswer, type ServerTags } from './access.ts';
 import { ApiError } from './api-error.ts';
 import { API_KEY_BURST, API_KEY_RATE, API_OPERATION_MS, API_OPERATIONS } from './limits.ts';
@@ -12,6 +12,8 @@ import { RequestRates, type RequestRate } from './request-rates.ts';
 export interface ApiCallsOptions {
   readonly operations: Operations;
   readonly serverTags: ServerTags;
+  /** Resolves when this node knows what any node has answered before: a client may talk to another one with each call. */
+  readonly caughtUp?: (() => Promise<void>) | undefined;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -76,7 +78,7 @@ export class ApiCalls {
   }
 
   async #output({ operation, accessKey, remoteAddress, body }: ApiCall): Promise<unknown> {
-    const { operations, serverTags } = this.#options;
+    const { operations, serverTags, caughtUp } = this.#options;
     if (!MODEL_OPERATIONS.has(operation)) {
       throw new ApiError('UnknownOperationException', 'X-Amz-Target names no operation');
     }
@@ -85,6 +87,7 @@ export class ApiCalls {
       throw new ApiError('InvalidRequestException', `not supported by Latticeport: ${operation}`);
     }
     const input = readInput(operation, body);
+    await caughtUp?.();
     checkResource(accessKey, operation, input, serverTags);
     const author = { accessKeyId: accessKey.accessKeyId, remoteAddress };
     const output = await outputOf(operations, operation, input, { accessKey, author });
@@ -97,7 +100,12 @@ export class ApiCalls {
     const { log } = this.#options;
     if (error instanceof StateUnavailable) {
       log.error({ event: 'management.state-unavailable', ...line, err: error }, 'the state does not answer');
-      return new ApiError('ServiceUnavailableException', 'the state cannot be reached: try again later');
+      return new ApiError(
+        'ServiceUnavailableException',
+        error instanceof StateVersionError
+          ? 'a newer version of Latticeport has changed the state: this node changes nothing until it is updated'
+          : 'the state cannot be reached: try again later',
+      );
     }
     log.error({ event: 'management.call-failed', ...line, err: error }, 'a fault in the management API');
     return new ApiError(

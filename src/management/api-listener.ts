@@ -46,6 +46,8 @@ export interface ApiListenerOptions {
   /** The key of that id, also one that is disabled. */
   accessKey(accessKeyId: string): AccessKeyRecord | undefined;
   readonly serverTags: ServerTags;
+  /** See `ApiCallsOptions`. Default: there is no other node. */
+  readonly caughtUp?: () => Promise<void>;
   readonly log: Logger;
   /** HTTPS instead of HTTP. Plain HTTP is for loopback addresses alone. */
   readonly tls?: TlsServerOptions | undefined;

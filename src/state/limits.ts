@@ -13,6 +13,9 @@ export const SQLITE_POLL_MS = 200;
 /** How often PostgreSQL is asked for its revision, beside its notifications: it finds what a broken connection has missed. */
 export const POSTGRESQL_POLL_MS = 1_000;
 
+/** Who wants the newest snapshot waits for the database so long at the most. It answers in a millisecond, where nothing is wrong. */
+export const CATCH_UP_MS = 1_000;
+
 /** How long the start may wait for another process that opens or migrates the same SQLite file. */
 export const SQLITE_OPEN_DEADLINE_MS = 30_000;
 

@@ -50,8 +50,3 @@ export const RECORD_KINDS: { readonly [Kind in RecordKind]: KindDefinition<Recor
 export function isRecordKind(word: string): word is RecordKind {
   return Object.hasOwn(RECORD_KINDS, word);
 }
-
-/** The kinds that are deleted with their server. */
-export const KINDS_OF_SERVERS: readonly string[] = Object.entries(RECORD_KINDS)
-  .filter(([, { ofServer }]) => ofServer)
-  .map(([kind]) => kind);

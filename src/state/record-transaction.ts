@@ -2,7 +2,7 @@ import type { RawBuilder } from 'kysely';
 import type { AuditEntry } from './audit-trail.ts';
 import type { StateQueries } from './database/schema.ts';
 import { MAX_NAME_CHARACTERS } from './limits.ts';
-import { KINDS_OF_SERVERS, RECORD_KINDS, type RecordKey, type RecordKind, type RecordKinds } from './record-kinds.ts';
+import { RECORD_KINDS, type RecordKey, type RecordKind, type RecordKinds } from './record-kinds.ts';
 import type { SessionOnNode } from './open-sessions.ts';
 import type { AccessKeyRecord, AccessRecord, HostKeyRecord, ServerRecord, UserRecord } from './records.ts';
 import type { SecretBox } from './secret-box.ts';
@@ -75,11 +75,11 @@ export class RecordTransaction implements StateTransaction {
   deleteServer(serverId: string): Promise<void> {
     return this.#call(async () => {
       await this.#delete('server', { parent: '', key: serverId });
+      // Of every kind: a newer version on another node may store some that are not known here.
       await this.#db
         .updateTable('records')
         .set({ revision: this.revision, body: null, secret: null })
         .where('parent', '=', serverId)
-        .where('kind', 'in', KINDS_OF_SERVERS)
         .where('body', 'is not', null)
         .execute();
     });

@@ -60,7 +60,12 @@ export interface StateTransaction {
 
 /** The state cannot be reached, or does not answer in time. Nothing was changed, as far as is known. */
 export class StateUnavailable extends Error {
-  override readonly name = 'StateUnavailable';
+  override readonly name: string = 'StateUnavailable';
+}
+
+/** A newer version of the software has made the state one that this version cannot work with, neither read nor change. */
+export class StateVersionError extends StateUnavailable {
+  override readonly name = 'StateVersionError';
 }
 
 /** Where the state is kept. */
@@ -72,6 +77,13 @@ export interface StateStore {
   readonly reachable: boolean;
   /** What is open on all nodes now: no part of the snapshot. */
   readonly sessions: OpenSessions;
+  /** Why it is not reachable: a newer version has changed it (StateVersionError). Only another version of this node helps. */
+  readonly outdated: boolean;
+  /**
+   * Resolves once `snapshot` has every change that any node had acknowledged before the call. Where the state cannot be reached it
+   * resolves at once, and where it does not answer, after CATCH_UP_MS: the snapshot is what there is then.
+   */
+  caughtUp(): Promise<void>;
   /** Calls `listener` after each replacement of the snapshot, by whichever node. Returns what ends it. */
   onSnapshot(listener: (snapshot: StateSnapshot, before: StateSnapshot) => void): () => void;
   /** Calls `listener` whenever `reachable` changes. Returns what ends it. */

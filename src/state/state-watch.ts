@@ -1,4 +1,5 @@
 import type { StateDatabase } from './database/state-database.ts';
+import { StateVersionError } from './state-store.ts';
 
 interface Watched {
   readonly revision: () => number;
@@ -16,7 +17,7 @@ export class StateWatch {
   /** A refresh has failed after `changed` had answered yes: it is due whatever `changed` answers next. */
   #due = false;
   #ended = false;
-  #problem: string | null = null;
+  #problem: Error | null = null;
 
   constructor(database: StateDatabase, watched: Watched) {
     this.#database = database;
@@ -25,6 +26,10 @@ export class StateWatch {
 
   get reachable(): boolean {
     return this.#problem === null;
+  }
+
+  get outdated(): boolean {
+    return this.#problem instanceof StateVersionError;
   }
 
   onReachable(listener: (reachable: boolean, problem: string | null) => void): () => void {
@@ -61,6 +66,15 @@ export class StateWatch {
     });
   }
 
+  /** Asks, and resolves when that is answered, whatever it is: what is being asked already may have been answered too early. */
+  async asked(): Promise<void> {
+    const running = this.#asking;
+    this.ask();
+    await running;
+    // Either that of above, or the one after `running`.
+    await this.#asking;
+  }
+
   async end(): Promise<void> {
     this.#ended = true;
     if (this.#timer !== null) clearInterval(this.#timer);
@@ -77,17 +91,17 @@ export class StateWatch {
       }
       this.#tell(null);
     } catch (error) {
-      this.#tell((error as Error).message);
+      this.#tell(error as Error);
     }
   }
 
-  #tell(problem: string | null): void {
-    const was = this.reachable;
+  #tell(problem: Error | null): void {
+    const { reachable, outdated } = this;
     this.#problem = problem;
-    if (was === this.reachable || this.#ended) return;
+    if ((reachable === this.reachable && outdated === this.outdated) || this.#ended) return;
     for (const listener of [...this.#listeners]) {
       try {
-        listener(this.reachable, problem);
+        listener(this.reachable, problem?.message ?? null);
       } catch (error) {
         queueMicrotask(() => {
           throw error;

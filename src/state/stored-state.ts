@@ -4,6 +4,7 @@ import { readAudit, writeAudit } from './audit-trail.ts';
 import type { Head, StateQueries } from './database/schema.ts';
 import { InTheWay, type StateDatabase } from './database/state-database.ts';
 import {
+  CATCH_UP_MS,
   CHANGE_DEADLINE_MS,
   DELETIONS_KEPT_REVISIONS,
   MAX_CHANGE_ATTEMPTS,
@@ -69,11 +70,25 @@ export class StoredState implements StateStore {
     return this.#watch.reachable;
   }
 
+  get outdated(): boolean {
+    return this.#watch.outdated;
+  }
+
   onSnapshot(listener: (snapshot: StateSnapshot, before: StateSnapshot) => void): () => void {
     this.#snapshotListeners.add(listener);
     return () => {
       this.#snapshotListeners.delete(listener);
     };
+  }
+
+  async caughtUp(): Promise<void> {
+    if (!this.reachable) return;
+    const late = new AbortController();
+    try {
+      await Promise.race([this.#watch.asked(), delay(CATCH_UP_MS, undefined, { signal: late.signal, ref: false })]);
+    } finally {
+      late.abort();
+    }
   }
 
   onReachable(listener: (reachable: boolean, problem: string | null) => void): () => void {

@@ -361,6 +361,17 @@ export function describeStateContract(name: string, place: StatePlace, missing: 
       expect(contentOf(other.snapshot)).toEqual(contentOf(store.snapshot));
     });
 
+    test(`who has caught up knows what another node has acknowledged, each of ${TIMES} times`, async () => {
+      const settings = await place.create();
+      const [store, other] = [await open(settings), await open(settings)];
+      for (let number = 1; number <= TIMES; number += 1) {
+        await store.change(AUTHOR, (state) => state.putServer(server(number)));
+        // Asked twice at once: the second may not be content with what the first was answered.
+        await Promise.all([other.caughtUp(), other.caughtUp()]);
+        expect(other.snapshot.revision).toBe(number);
+      }
+    });
+
     test('goes on with the last snapshot while the state is away, says so, and comes back', async () => {
       const settings = await place.create();
       const [store, other] = [await open(settings), await open(settings)];
@@ -372,6 +383,7 @@ export function describeStateContract(name: string, place: StatePlace, missing: 
       await place.takeAway(settings);
       expect(await gone).toEqual(expect.any(String));
       expect(store.reachable).toBe(false);
+      await store.caughtUp();
       expect(store.snapshot.servers.size).toBe(1);
       await expect(store.change(AUTHOR, (state) => state.putServer(server(2)))).rejects.toBeInstanceOf(
         StateUnavailable,

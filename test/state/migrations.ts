@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { migrate, StateVersionError } from '../../src/state/database/migrate.ts';
+import { migrate } from '../../src/state/database/migrate.ts';
 import { MIGRATIONS } from '../../src/state/database/migrations/index.ts';
 import type { Migration } from '../../src/state/database/migrations/migration.ts';
 import { openState, type StateSettings } from '../../src/state/open-state.ts';
+import { StateVersionError } from '../../src/state/state-store.ts';
 import type { StateDatabase } from '../../src/state/database/state-database.ts';
 import type { StatePlace } from './contract.ts';
 import { access, accessKey, AUTHOR, contentOf, hostKey, secretBox, server, serverId, user } from './sample-records.ts';

@@ -15,6 +15,8 @@ const USER = 'latticeport';
 
 export interface PostgresPlace extends StatePlace {
   create(): Promise<StateSettings & { readonly type: 'postgresql' }>;
+  /** The rows that a statement answers, in a database of `create` or beside them all. */
+  query(sql: string, url?: string): Promise<unknown[]>;
   /** Everything that is connected to the database, but for who asks. */
   disconnect(settings: StateSettings): Promise<void>;
 }
@@ -79,6 +81,7 @@ export function postgresPlace(): PostgresPlace {
     run: async (settings, sql) => {
       await query(urlOf(settings), sql);
     },
+    query: (text, at = url('public')) => query(at, text),
     disconnect: async (settings) => {
       await query(
         urlOf(settings),

@@ -126,6 +126,7 @@ async function startApi(
     accessKey: (id) => state.snapshot.accessKeys.get(id),
     serverTags: (id) =>
       id === servers.fileServer?.serverId ? servers.fileServer.server.tags : state.snapshot.servers.get(id)?.tags,
+    caughtUp: () => state.caughtUp(),
     log,
     tls: certificate?.tls,
   });
@@ -166,6 +167,7 @@ function operationsOf(
 /** What an operator should look at while sessions and logins go on. */
 function remarkOn(state: StateStore, servers: ManagedServers): string | null {
   const { failed } = servers;
+  if (state.outdated) return 'ok, but a newer version has changed the state: update this node, it follows no changes';
   if (!state.reachable) return 'ok, but the state cannot be reached: nothing can be changed';
   return failed.length === 0 ? null : `ok, but these servers could not be started: ${failed.join(', ')}`;
 }
@@ -173,10 +175,13 @@ function remarkOn(state: StateStore, servers: ManagedServers): string | null {
 function watchState(state: StateStore, log: Logger): void {
   state.onReachable((reachable, problem) => {
     if (reachable) log.info({ event: 'state.reachable' }, 'the state can be reached again');
-    else
-      log.error(
-        { event: 'state.unreachable', problem },
-        'the state cannot be reached: its last snapshot stays in force',
-      );
+    else if (state.outdated) {
+      const what =
+        'a newer version has changed the state, update this node: until then its last snapshot stays in force';
+      log.error({ event: 'state.outdated', problem }, what);
+    } else {
+      const what = 'the state cannot be reached: its last snapshot stays in force';
+      log.error({ event: 'state.unreachable', problem }, what);
+    }
   });
 }

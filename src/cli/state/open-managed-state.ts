@@ -1,5 +1,4 @@
 import type { ManagementConfig } from '../../config/schema.ts';
-import { StateVersionError } from '../../state/database/migrate.ts';
 import { openState } from '../../state/open-state.ts';
 import { SecretUnreadable } from '../../state/secret-box.ts';
 import { loadSecretBox, makeSecretKeyFile, SecretKeyError } from '../../state/secret-keys.ts';
@@ -18,7 +17,7 @@ export async function openManagedState(
     if (makeSecretKeyFile(secretKeyFile)) onKeyMade(secretKeyFile);
     return await openState(state, loadSecretBox({ type: 'file', file: secretKeyFile }));
   } catch (error) {
-    const isKnown = [StateUnavailable, StateVersionError, SecretKeyError, SecretUnreadable].some(
+    const isKnown = [StateUnavailable, SecretKeyError, SecretUnreadable].some(
       (known) => error instanceof known,
     );
     throw isKnown ? new CliError(`the state cannot be opened: ${(error as Error).message}`) : error;

@@ -1,29 +1,20 @@
-import type { Kysely } from 'kysely';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Migration } from './migrations/migration.ts';
+import { refuseNewer } from './schema-version.ts';
 import type { StateQueries } from './schema.ts';
-
-/** The database has a schema with which this version cannot work. */
-export class StateVersionError extends Error {
-  override readonly name = 'StateVersionError';
-}
-
-/** Which schema the database has. One row. Older software reads it, too: it never changes. */
-interface VersionTable {
-  schema_version: { id: number; version: number; compatible_from: number };
-}
 
 /**
  * Brings the schema to the newest version. It runs inside a transaction that nobody else can be in at the same time, so either
  * all steps are made or none. (Kysely's own migrator makes its tables outside of its lock, and holds none on SQLite.)
+ * `keepOut` is called before the first step on a database that others may be using, where the transaction alone keeps nobody out.
  * @returns the versions that were made
  * @throws StateVersionError
  */
 export async function migrate(
-  transaction: StateQueries,
+  db: StateQueries,
   migrations: readonly Migration[] = MIGRATIONS,
+  keepOut: () => Promise<void> = () => Promise.resolve(),
 ): Promise<readonly number[]> {
-  const db = transaction as unknown as Kysely<VersionTable>;
   await db.schema
     .createTable('schema_version')
     .ifNotExists()
@@ -32,16 +23,12 @@ export async function migrate(
     .addColumn('compatible_from', 'integer', (column) => column.notNull())
     .execute();
   const row = await db.selectFrom('schema_version').selectAll().where('id', '=', 1).executeTakeFirst();
-  const known = migrations.length;
   const version = row?.version ?? 0;
-  if (version > known && (row?.compatible_from ?? 0) > known) {
-    throw new StateVersionError(
-      `its schema has version ${version}, and this version of Latticeport knows up to ${known}: a newer one has written it`,
-    );
-  }
+  refuseNewer({ version, compatibleFrom: row?.compatible_from ?? 0 }, migrations.length);
   const wanted = migrations.filter((migration) => migration.version > version);
+  if (version > 0 && wanted.length > 0) await keepOut();
   for (const { up, version: made, compatibleFrom } of wanted) {
-    await up(transaction as unknown as Parameters<typeof up>[0]);
+    await up(db as unknown as Parameters<typeof up>[0]);
     const reached = { version: made, compatible_from: compatibleFrom };
     await db
       .insertInto('schema_version')

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { checkSchemaVersion } from './schema-version.ts';
 
 /** The one row that holds where the state is. Who changes the state locks it. */
 interface HeadTable {
@@ -69,7 +70,16 @@ interface SessionEndsTable {
   asked_at: number;
 }
 
+/** Which schema the database has. One row. Older software reads it, too: it never changes. */
+interface VersionTable {
+  /** Always 1. */
+  id: number;
+  version: number;
+  compatible_from: number;
+}
+
 export interface Schema {
+  schema_version: VersionTable;
   head: HeadTable;
   records: RecordsTable;
   audit: AuditTable;
@@ -88,8 +98,13 @@ export interface Head {
   readonly history: string;
 }
 
+/**
+ * With what every transaction begins: who changes something locks the row, and is then alone. A newer version may have changed the
+ * schema since the start, so that is looked at each time. @throws StateVersionError
+ */
 export async function readHead(db: StateQueries, lock = false): Promise<Head> {
   const query = db.selectFrom('head').select(['revision', 'deletions_from', 'history']).where('id', '=', 1);
   const row = await (lock ? query.forUpdate() : query).executeTakeFirstOrThrow();
+  await checkSchemaVersion(db);
   return { revision: row.revision, deletionsFrom: row.deletions_from, history: row.history };
 }

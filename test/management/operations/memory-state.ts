@@ -40,6 +40,7 @@ export class SharedMemory {
 export class MemoryState implements StateStore {
   readonly kind = 'sqlite';
   readonly reachable = true;
+  readonly outdated = false;
   snapshot: StateSnapshot;
   readonly #memory: SharedMemory;
 
@@ -51,6 +52,10 @@ export class MemoryState implements StateStore {
 
   get sessions(): MemorySessions {
     return this.#memory.sessions;
+  }
+
+  caughtUp(): Promise<void> {
+    return Promise.resolve();
   }
 
   onSnapshot(): () => void {

@@ -2,6 +2,9 @@ import { sql } from 'kysely';
 import { POSTGRESQL_MIGRATION_MS, POSTGRESQL_POLL_MS } from '../../limits.ts';
 import { StateUnavailable } from '../../state-store.ts';
 import { migrate } from '../migrate.ts';
+import { MIGRATIONS } from '../migrations/index.ts';
+import type { Migration } from '../migrations/migration.ts';
+import { refuseNewer } from '../schema-version.ts';
 import { readHead, type Head, type StateQueries } from '../schema.ts';
 import { InTheWay, type StateDatabase } from '../state-database.ts';
 import { CHANNEL, PostgresListener } from './postgres-listener.ts';
@@ -27,13 +30,16 @@ export class PostgresStateDatabase implements StateDatabase {
   }
 
   /** @throws StateUnavailable, StateVersionError */
-  static async open(url: string): Promise<PostgresStateDatabase> {
+  static async open(url: string, migrations: readonly Migration[] = MIGRATIONS): Promise<PostgresStateDatabase> {
     const place = placeInWords(url);
     const migration = openPool(url, place, { connections: 1, answerMs: POSTGRESQL_MIGRATION_MS });
     try {
       await migration.queries.transaction().execute(async (transaction) => {
         await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction);
-        await migrate(transaction);
+        // Whatever the other nodes do begins with this table: those in the middle of it come to their end first.
+        await migrate(transaction, migrations, async () => {
+          await sql`lock table head in access exclusive mode`.execute(transaction);
+        });
       });
     } catch (error) {
       throw unavailableForInTheWay(error);
@@ -80,7 +86,9 @@ export class PostgresStateDatabase implements StateDatabase {
   }
 
   async changed(known: number): Promise<boolean> {
-    return (await this.#listener.revision()) !== known;
+    const { revision, ...version } = await this.#listener.look();
+    refuseNewer(version);
+    return revision !== known;
   }
 
   onNotice(listener: () => void): void {

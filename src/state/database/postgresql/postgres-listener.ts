@@ -1,11 +1,20 @@
 import pg from 'pg';
 import { RECONNECT_DELAY_MS } from '../../limits.ts';
 import { StateUnavailable } from '../../state-store.ts';
+import type { SchemaVersion } from '../schema-version.ts';
 import { clientSettings } from './postgres-pool.ts';
 import { postgresProblem } from './postgres-problem.ts';
 
 /** The channel of NOTIFY. Its payload is the revision, which nobody needs to read: the table has it. */
 export const CHANNEL = 'latticeport_state';
+
+/** What the poll sees. */
+interface StateLook extends SchemaVersion {
+  readonly revision: number;
+}
+
+const LOOK =
+  'select revision, version, compatible_from as "compatibleFrom" from head, schema_version where head.id = 1 and schema_version.id = 1';
 
 /**
  * The one connection that hears of changes. The poll goes over the same connection, and so finds out when it is dead: one that is
@@ -31,16 +40,16 @@ export class PostgresListener {
     this.#notice = listener;
   }
 
-  /** The revision of the state. Not to be called again before it has answered. @throws StateUnavailable */
-  async revision(): Promise<number> {
+  /** The revision of the state, and its schema. Not to be called again before it has answered. @throws StateUnavailable */
+  async look(): Promise<StateLook> {
     if (this.#client === null && performance.now() < this.#notBefore) throw this.#problem;
     try {
       const client = this.#client ?? (await this.#connect());
-      const { rows } = await client.query<{ revision: number }>('select revision from head where id = 1');
+      const { rows } = await client.query<StateLook>(LOOK);
       const [row] = rows;
       if (row === undefined) throw new StateUnavailable(`${this.#place}: the table head is empty`);
       this.#failures = 0;
-      return row.revision;
+      return row;
     } catch (error) {
       this.#problem = postgresProblem(error, this.#place);
       this.#drop();

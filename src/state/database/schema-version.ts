@@ -1,0 +1,34 @@
+import { StateVersionError } from '../state-store.ts';
+import { MIGRATIONS } from './migrations/index.ts';
+import type { StateQueries } from './schema.ts';
+
+/** Which schema the database has. */
+export interface SchemaVersion {
+  readonly version: number;
+  /** The oldest version whose software can work with it. */
+  readonly compatibleFrom: number;
+}
+
+/** The newest schema that this software knows. */
+const KNOWN_VERSION = MIGRATIONS.length;
+
+/**
+ * A newer schema may be one of a rolling update, which says that this software can go on with it. @throws StateVersionError
+ */
+export function refuseNewer({ version, compatibleFrom }: SchemaVersion, known = KNOWN_VERSION): void {
+  if (version <= known || compatibleFrom <= known) return;
+  throw new StateVersionError(
+    `the schema of the state has version ${version}, for software that knows ${compatibleFrom} or newer, and this version of ` +
+      `Latticeport knows ${known}: a newer one has changed it, update this one`,
+  );
+}
+
+/** What `refuseNewer` asks for. @throws StateVersionError */
+export async function checkSchemaVersion(db: StateQueries): Promise<void> {
+  const row = await db
+    .selectFrom('schema_version')
+    .select(['version', 'compatible_from'])
+    .where('id', '=', 1)
+    .executeTakeFirstOrThrow();
+  refuseNewer({ version: row.version, compatibleFrom: row.compatible_from });
+}
