@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../policy/config-error.ts';
+import { resolveApiListen } from './api-tls.ts';
 import { describeIssue } from './describe-issue.ts';
 import { openSecrets } from './open-secrets.ts';
 import type { Config, ManagementConfig, MetricsConfig, StorageConfig } from './schema.ts';
@@ -100,13 +101,13 @@ function resolvePaths(config: Config, folder: string): Config {
 }
 
 function resolveManagement(management: ManagementConfig, absolute: Resolve): ManagementConfig {
-  const { state, secretKeyFile, storages, listen } = management;
+  const { state, secretKeyFile, storages } = management;
   const resolved = Object.entries(storages).map(
     ([name, storage]) => [name, resolveStorage(storage, absolute)] as const,
   );
   return {
     ...management,
-    listen: resolveMetrics(listen, absolute),
+    listen: resolveApiListen(management, absolute),
     state: state.type === 'sqlite' ? { ...state, file: absolute(state.file) } : state,
     secretKeyFile: absolute(secretKeyFile),
     storages: Object.fromEntries(resolved),

@@ -1,23 +1,13 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
-import { listenerTls } from './listener-tls.ts';
+import { apiListenerTls } from './listener-tls.ts';
 import { networks } from './networks.ts';
 
-/** A host of this machine only: what goes there is seen by nobody else. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
-}
-
-const listen = z
-  .strictObject({
-    host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
-    port: z.int().min(0).max(65535).default(8122).describe('TCP port; 0 lets the system pick one.'),
-    tls: listenerTls,
-  })
-  .refine(({ host, tls: settings }) => settings !== undefined || isLoopback(host), {
-    path: ['tls'],
-    error: 'is missing: without it the API listens on an address of this machine only, such as 127.0.0.1',
-  });
+const listen = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+  port: z.int().min(0).max(65535).default(8122).describe('TCP port; 0 lets the system pick one.'),
+  tls: apiListenerTls,
+});
 
 const ports = z
   .strictObject({

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { apiTls, type ApiTls } from '../config/api-tls.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { MetricsConfig, S3StorageConfig } from '../config/schema.ts';
 import { ConfigError } from '../policy/config-error.ts';
@@ -11,6 +12,9 @@ import { refuseOpenFile } from './host-keys.ts';
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
+/** Where the settings of the management API stand. */
+export const API_TLS = '$.management.listen.tls';
+
 /** The TLS settings of everything that listens over HTTP; each has the same ones. */
 export type ListenerTls = NonNullable<MetricsConfig['tls']>;
 
@@ -18,7 +22,13 @@ export type ListenerTls = NonNullable<MetricsConfig['tls']>;
 export function checkTls({ config: { storage, metrics, management }, file }: LoadedConfig): void {
   if (storage.type === 's3') storeTls(storage, file);
   if (metrics?.tls !== undefined) listenerTls(metrics.tls, file, '$.metrics.tls');
-  if (management?.listen.tls !== undefined) listenerTls(management.listen.tls, file, '$.management.listen.tls');
+  if (management !== undefined) checkApiTls(apiTls(management), file);
+}
+
+/** Of a certificate that is made at the first start: what else the settings say. */
+function checkApiTls(tls: ApiTls, configFile: string): void {
+  if (tls.type === 'files') listenerTls(tls, configFile, API_TLS);
+  if (tls.type === 'own') listenerContext(tls, configFile, API_TLS);
 }
 
 /** How the store is connected to, with what the files hold. Throws ConfigError naming the one that cannot be used. */
@@ -42,17 +52,22 @@ export function storeTls({ tls }: Pick<S3StorageConfig, 'tls'>, configFile: stri
  * naming the one that cannot be used.
  */
 export function listenerTls(settings: ListenerTls, configFile: string, jsonPath: string): TlsServerOptions {
-  const { postQuantum, clientCaFile } = settings;
+  const context = listenerContext(settings, configFile, jsonPath);
   return {
-    context: {
-      ...exchange(postQuantum, configFile, jsonPath),
-      ...readPair(settings, configFile, jsonPath),
-      ...(clientCaFile === undefined
-        ? {}
-        : { ca: readCertificates(clientCaFile, configFile, `${jsonPath}.clientCaFile`) }),
-    },
-    clientCertificates: clientCaFile !== undefined,
+    context: { ...context, ...readPair(settings, configFile, jsonPath) },
+    clientCertificates: settings.clientCaFile !== undefined,
   };
+}
+
+/** All but the certificate. */
+function listenerContext(
+  { postQuantum, clientCaFile }: Pick<ListenerTls, 'postQuantum' | 'clientCaFile'>,
+  configFile: string,
+  jsonPath: string,
+): SecureContextOptions {
+  const context = exchange(postQuantum, configFile, jsonPath);
+  if (clientCaFile === undefined) return context;
+  return { ...context, ca: readCertificates(clientCaFile, configFile, `${jsonPath}.clientCaFile`) };
 }
 
 function exchange(setting: TlsPostQuantum, configFile: string, at: string): ReturnType<typeof keyExchange> {

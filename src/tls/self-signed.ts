@@ -1,18 +1,15 @@
-import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, randomBytes, sign, type KeyObject } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
+import { isCertificateHost } from './certificate-host.ts';
 
 export interface SelfSignedOptions {
+  /** Of the certificate: on P-256. */
+  readonly privateKey: KeyObject;
   /** DNS names and addresses that clients connect to: at least one. */
   readonly hosts: readonly string[];
   readonly commonName: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
-}
-
-export interface SelfSigned {
-  /** Both in PEM. */
-  readonly certificate: string;
-  readonly privateKey: string;
 }
 
 const BOOLEAN = 0x01;
@@ -44,13 +41,15 @@ const EXTENDED_KEY_USAGE = '551d25';
 const SERVER_AUTHENTICATION = '2b06010505070301';
 
 /**
- * A certificate (X.509 v3, RFC 5280) with a new key on P-256, which it signs itself, for a server whose clients are given the
- * certificate to trust. It is no authority: nobody who has the key can make certificates for other names.
+ * A certificate (X.509 v3, RFC 5280) that its own key signs, for a server whose clients are given the certificate to trust. It is
+ * no authority: nobody who has the key can make certificates for other names.
  *
- * @throws RangeError for a host that is neither an address nor a DNS name
+ * @returns PEM
+ * @throws RangeError for a host that is neither an address nor a DNS name, and for a key that is not on P-256
  */
-export function selfSigned({ hosts, commonName, notBefore, notAfter }: SelfSignedOptions): SelfSigned {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+export function selfSigned({ privateKey, hosts, commonName, notBefore, notAfter }: SelfSignedOptions): string {
+  if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new RangeError('the key is not one of P-256');
+  const publicKey = createPublicKey(privateKey);
   const algorithm = der(SEQUENCE, oid(ECDSA_WITH_SHA256));
   const name = der(SEQUENCE, der(SET, der(SEQUENCE, oid(COMMON_NAME), der(UTF8_STRING, Buffer.from(commonName)))));
   const toBeSigned = der(
@@ -65,10 +64,7 @@ export function selfSigned({ hosts, commonName, notBefore, notAfter }: SelfSigne
     der(EXPLICIT_3, der(SEQUENCE, ...extensions(hosts, keyIdentifier(publicKey)))),
   );
   const signature = sign('sha256', toBeSigned, privateKey);
-  return {
-    certificate: pem(der(SEQUENCE, toBeSigned, algorithm, der(BIT_STRING, Buffer.from([0]), signature))),
-    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-  };
+  return pem(der(SEQUENCE, toBeSigned, algorithm, der(BIT_STRING, Buffer.from([0]), signature)));
 }
 
 function extensions(hosts: readonly string[], identifier: Buffer): Buffer[] {
@@ -90,9 +86,7 @@ function extension(id: string, critical: boolean, value: Buffer): Buffer {
 
 function alternativeName(host: string): Buffer {
   if (isIP(host) !== 0) return der(IP_ADDRESS, addressBytes(host));
-  if (!/^(?=.{1,253}$)(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i.test(host)) {
-    throw new RangeError(`${JSON.stringify(host)} is neither an address nor a DNS name`);
-  }
+  if (!isCertificateHost(host)) throw new RangeError(`${JSON.stringify(host)} is neither an address nor a DNS name`);
   return der(DNS_NAME, Buffer.from(host));
 }
 

@@ -97,6 +97,7 @@ const NO_LIMITS = [
   'management.account',
   'management.listen.host',
   'management.listen.port',
+  'management.listen.tls.hosts',
   'management.listen.tls.postQuantum',
   'management.region',
   'management.roles[].permissions',

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { ownCertificate } from '../../src/management/own-certificate.ts';
+import { certificateHosts, ownCertificate } from '../../src/management/own-certificate.ts';
 import { keyExchange, postQuantumGroups } from '../../src/tls/groups.ts';
 import { handshake } from '../../src/tls/handshake.ts';
 import { selfSigned } from '../../src/tls/self-signed.ts';
@@ -50,10 +50,48 @@ describe('the certificate', () => {
     const first = ownCertificate(directory, { hosts: HOSTS });
     const second = ownCertificate(directory, { hosts: ['localhost'] });
     expect(second).toEqual({ ...first, isNew: false });
-    unlinkSync(first.certificateFile);
-    expect(() => ownCertificate(directory, { hosts: HOSTS })).toThrow('ENOENT');
     unlinkSync(first.keyFile);
+    expect(() => ownCertificate(directory, { hosts: HOSTS })).toThrow('management-api.key is missing: delete');
+    unlinkSync(first.certificateFile);
+    const third = ownCertificate(directory, { hosts: HOSTS });
+    expect(third).toMatchObject({ isNew: true });
+    expect(third.fingerprint).not.toBe(first.fingerprint);
+  });
+
+  test('is made for the key that a start has left which was killed before it', () => {
+    const { keyFile, certificateFile } = ownCertificate(directory, { hosts: HOSTS });
+    const key = readFileSync(keyFile);
+    unlinkSync(certificateFile);
     expect(ownCertificate(directory, { hosts: HOSTS })).toMatchObject({ isNew: true });
+    expect(readFileSync(keyFile)).toEqual(key);
+    expect(new X509Certificate(readFileSync(certificateFile)).checkPrivateKey(createPrivateKey(key))).toBe(true);
+    expect(readdirSync(directory).toSorted()).toEqual(['management-api.crt', 'management-api.key']);
+  });
+
+  test('is not made for a key of another kind', () => {
+    const { keyFile, certificateFile } = ownCertificate(directory, { hosts: HOSTS });
+    unlinkSync(certificateFile);
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeFileSync(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    expect(() => ownCertificate(directory, { hosts: HOSTS })).toThrow('not one of P-256');
+  });
+
+  test('is for this machine, too, and says for which hosts it is not', () => {
+    expect(ownCertificate(directory, { hosts: ['a.example.org', '*.example.com', '192.0.2.1'] }).missingHosts).toEqual(
+      [],
+    );
+    const hosts = ['b.example.org', '*.example.com', '192.0.2.1', '192.0.2.2', 'fe80::1%eth0', 'localhost', '::1'];
+    expect(ownCertificate(directory, { hosts }).missingHosts).toEqual(['b.example.org', '192.0.2.2', 'fe80::1%eth0']);
+  });
+
+  test.each([
+    ['0.0.0.0', ['x.example.org']],
+    ['::', ['x.example.org']],
+    ['no_name', ['x.example.org']],
+    ['192.0.2.1', ['192.0.2.1', 'x.example.org']],
+    ['x.example.org', ['x.example.org']],
+  ])('of a listener on %s', (host, hosts) => {
+    expect(certificateHosts(host, ['x.example.org'])).toEqual(hosts);
   });
 
   test.each(['', 'a b', '-x', 'x.', 'a..b', 'x\u0000.org', 'ü.org', `${'a'.repeat(260)}.org`])(
@@ -66,7 +104,8 @@ describe('the certificate', () => {
   test('before and after 2050', () => {
     const notBefore = new Date('2049-12-31T23:59:59Z');
     const notAfter = new Date('2050-01-01T00:00:00Z');
-    const { certificate } = selfSigned({ hosts: ['localhost'], commonName: 'x', notBefore, notAfter });
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const certificate = selfSigned({ privateKey, hosts: ['localhost'], commonName: 'x', notBefore, notAfter });
     const { validFrom, validTo } = new X509Certificate(certificate);
     expect([new Date(validFrom), new Date(validTo)]).toEqual([notBefore, notAfter]);
   });

@@ -6,7 +6,6 @@ import { ApiListener } from '../../management/api-listener.ts';
 import { createAccessKey } from '../../management/access-keys.ts';
 import { createOperations } from '../../management/operations/operations.ts';
 import { loadPoliciesFor } from '../../policy/policies-for.ts';
-import { ListenerCertificate } from '../../server/certificate-files.ts';
 import { ManagedServers } from '../../server/managed/managed-servers.ts';
 import { policyDirectories, type PreparedConfig } from '../../server/prepared-config.ts';
 import { LATTICEPORT } from '../../state/records.ts';
@@ -15,13 +14,12 @@ import type { LogOutput } from '../../telemetry/log-output.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { listenerUrl } from '../../tls/listener-url.ts';
 import { openManagedState } from '../state/open-managed-state.ts';
+import { apiCertificate } from './api-certificate.ts';
 import { demoText } from './demo-text.ts';
 import type { Demo } from './first-start.ts';
 import { listenError } from './listen-error.ts';
 import { countedReload, monitoredStop, startMonitoring } from './serve-monitoring.ts';
 import type { ServeSignals } from './serve-signals.ts';
-
-const AT = '$.management.listen.tls';
 
 /** By this description a demo finds its access key again. */
 const DEMO_KEY = 'demo';
@@ -118,9 +116,7 @@ async function startApi(
   servers: ManagedServers,
 ): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const { listen } = management;
-  const { tls } = listen;
-  const certificate =
-    tls === undefined ? undefined : new ListenerCertificate(tls, { configFile: loaded.file, jsonPath: AT });
+  const { certificate, own } = apiCertificate(loaded, management, log) ?? {};
   const listener = new ApiListener({
     operations: operationsOf(loaded, management, state, servers),
     accessKey: (id) => state.snapshot.accessKeys.get(id),
@@ -133,11 +129,10 @@ async function startApi(
   const { address, port } = await listener.listen(listen.host, listen.port).catch((error: unknown) => {
     throw listenError(error, listen, 'another "management.listen.port"') ?? error;
   });
-  const url = listenerUrl(address, port, tls !== undefined);
-  log.info(
-    { event: 'management.listening', host: address, port, tls: tls !== undefined },
-    `the management API on ${url}`,
-  );
+  const tls = certificate !== undefined;
+  const url = listenerUrl(address, port, tls);
+  const shown = own === undefined ? {} : { caFile: own.certificateFile, fingerprint: own.fingerprint };
+  log.info({ event: 'management.listening', host: address, port, tls, ...shown }, `the management API on ${url}`);
   if (state.snapshot.accessKeys.size === 0 && demo === null) {
     log.warn(
       { event: 'management.no-access-key' },

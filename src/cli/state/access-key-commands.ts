@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import { apiTls } from '../../config/api-tls.ts';
 import { createAccessKey, deleteAccessKey, disableAccessKey, listAccessKeys } from '../../management/access-keys.ts';
+import { ownCertificateFiles } from '../../management/own-certificate.ts';
 import { LATTICEPORT, type AccessKeyRole, type Tag } from '../../state/records.ts';
 import { printable } from '../../telemetry/printable.ts';
 import { listenerUrl } from '../../tls/listener-url.ts';
@@ -41,7 +43,8 @@ async function create(
   terminal: Terminal,
   { config, role, serverTag, description, json = false }: CreateOptions,
 ): Promise<void> {
-  const { listen, region } = managementOf(config);
+  const management = managementOf(config);
+  const { listen, region } = management;
   const { accessKeyId, secretAccessKey } = await withState(config, (state) =>
     createAccessKey(state, LATTICEPORT, { role, serverTag: serverTag ?? null, description: description ?? null }),
   );
@@ -49,11 +52,15 @@ async function create(
     writeJson(terminal, { accessKeyId, secretAccessKey, role });
     return;
   }
-  const url = listenerUrl(listen.host, listen.port, listen.tls !== undefined);
+  const tls = apiTls(management);
+  // No certificate is for an address that stands for all.
+  const host = ['0.0.0.0', '::'].includes(listen.host) ? 'localhost' : listen.host;
+  const url = listenerUrl(host, listen.port, tls.type !== 'none');
   terminal.line('# The secret is shown this once.');
   terminal.line(`export AWS_ACCESS_KEY_ID=${accessKeyId}`);
   terminal.line(`export AWS_SECRET_ACCESS_KEY=${secretAccessKey}`);
   terminal.line(`export AWS_DEFAULT_REGION=${region}`);
+  if (tls.type === 'own') terminal.line(`export AWS_CA_BUNDLE=${ownCertificateFiles(tls.directory).certificateFile}`);
   terminal.line(`# aws transfer list-servers --endpoint-url ${url}`);
 }
 
