@@ -3,6 +3,9 @@ import { z } from 'zod';
 import { apiListenerTls } from './listener-tls.ts';
 import { networks } from './networks.ts';
 
+/** `assumeRole.durationSeconds`: what STS allows. More than an hour only where the role does, and not from role to role. */
+const ASSUMED_SECONDS = { least: 900, most: 43_200, default: 3600 } as const;
+
 const listen = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
   port: z.int().min(0).max(65535).default(8122).describe('TCP port; 0 lets the system pick one.'),
@@ -41,6 +44,32 @@ const host = z
     'expected an address or a name',
   );
 
+const assumeRole = z
+  .union(
+    [
+      z.boolean(),
+      z.strictObject({
+        endpoint: z
+          .url({ protocol: /^https?$/, error: 'expected a URL such as https://sts.example.com' })
+          .optional()
+          .describe('Of STS. Default: that of the storage; where it has none, the one of AWS.'),
+        region: z.string().min(1).optional().describe('Of STS. Default: that of the storage.'),
+        externalId: z
+          .string()
+          .regex(/^[\w+=,.@:/-]{2,1224}$/, 'expected 2 to 1224 characters of letters, digits and _+=,.@:/-')
+          .optional(),
+        durationSeconds: z
+          .int()
+          .min(ASSUMED_SECONDS.least)
+          .max(ASSUMED_SECONDS.most)
+          .default(ASSUMED_SECONDS.default)
+          .describe('How long credentials last; they are renewed before.'),
+      }),
+    ],
+    { error: 'expected true, false, or an object with "endpoint", "region", "externalId", "durationSeconds"' },
+  )
+  .default(false);
+
 /**
  * The section `management`: what belongs to the machine of servers that the management API makes. `storage` and `permissions`
  * are as in the rest of the configuration.
@@ -48,6 +77,7 @@ const host = z
 export function managementSchema<Storage extends z.ZodType, Permissions extends z.ZodType>(
   storage: Storage,
   permissions: Permissions,
+  isS3: (storage: z.output<Storage>) => boolean,
 ) {
   const role = z.strictObject({
     arn: roleArn.describe('The "Role" of users; * stands for any text. The first entry that fits counts.'),
@@ -55,6 +85,9 @@ export function managementSchema<Storage extends z.ZodType, Permissions extends 
       .union([z.literal('*'), z.array(z.string().min(1)).min(1)], { error: 'expected "*" or a list of "storages"' })
       .describe('Names of "storages" that its users may have in their homes; *: all.'),
     permissions,
+    assumeRole: assumeRole.describe(
+      'true: S3 is asked with credentials of STS AssumeRole for the Role, with the session policy of the user.',
+    ),
   });
   return z
     .strictObject({
@@ -91,7 +124,16 @@ export function managementSchema<Storage extends z.ZodType, Permissions extends 
       roles: z.array(role).min(1).describe('What the "Role" of a user gives it.'),
     })
     .superRefine(({ storages, roles }, context) => {
-      roles.forEach(({ buckets }, index) => {
+      roles.forEach(({ buckets, assumeRole: assumes }, index) => {
+        const names: readonly string[] = buckets === '*' ? Object.keys(storages) : buckets;
+        const other = names.find((name) => {
+          const settings = storages[name];
+          return settings !== undefined && !isS3(settings);
+        });
+        if (assumes !== false && other !== undefined) {
+          const message = `needs storages of type "s3", and ${JSON.stringify(other)} is none`;
+          context.addIssue({ code: 'custom', path: ['roles', index, 'assumeRole'], message });
+        }
         if (buckets === '*') return;
         buckets.forEach((bucket, at) => {
           if (Object.hasOwn(storages, bucket)) return;

@@ -343,7 +343,7 @@ const settings = z.strictObject({
     })
     .prefault({}),
   shutdown: z.strictObject({ drainSeconds: seconds(server.DRAIN_SECONDS) }).prefault({}),
-  management: managementSchema(storage, permissions)
+  management: managementSchema(storage, permissions, ({ type }) => type === 's3')
     .optional()
     .describe('Servers and users that are made while it runs, by the management API. Default: none.'),
 });

@@ -227,6 +227,22 @@ export interface StatOptions {
   readonly mayBeRecent?: boolean;
 }
 
+/** A role of the store's account that is assumed by STS (AWS STS API Reference, AssumeRole). */
+export interface AssumedRole {
+  readonly arn: string;
+  /** Under which name the store's own records have what is done: 2 to 64 characters. */
+  readonly sessionName: string;
+  /** JSON of at most 2,048 characters: what it may do is at most what this allows. */
+  readonly policy?: string;
+  readonly externalId?: string;
+  /** How long its credentials are asked for. */
+  readonly durationSeconds: number;
+  /** URL of STS. Default: that of the store; where it has none, AWS's own for the region. */
+  readonly endpoint?: string;
+  /** Default: that of the store. */
+  readonly region?: string;
+}
+
 /** What a client asks before it opens a file; what is decided about a file asks the store itself. */
 export type SessionLooks = Pick<ObjectStore, 'stat' | 'list'>;
 
@@ -272,6 +288,13 @@ export interface ObjectStore {
    * session was shown a moment ago; the store says how long and what that can hide.
    */
   looksOfSession?(): SessionLooks;
+  /**
+   * Optional: the same files, asked for as a role that is assumed by it, and never with the store's own credentials. The same
+   * role gives the same store as long as somebody has it. It is closed with the one that it is of.
+   */
+  assuming?(role: AssumedRole): ObjectStore;
+  /** Of a store that `assuming` has answered: the store of which it is. */
+  readonly sameFilesAs?: ObjectStore;
   /** Only of stores that hold memory for transfers. */
   usage?(): StoreUsage;
   /** Stops timers, closes sockets. Open handles are the caller's to end first. */

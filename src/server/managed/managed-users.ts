@@ -4,9 +4,11 @@ import { KeyFormatError, type PublicKey } from '../../crypto/keys/key.ts';
 import { parseAuthorizedKey } from '../../crypto/keys/public-key.ts';
 import { SettingRefused } from '../../management/server-control.ts';
 import type { UserRecord } from '../../state/records.ts';
+import type { AssumedRole, ObjectStore } from '../../storage/object-store.ts';
 import { UserView } from '../../vfs/user-view.ts';
 import { AddressRules } from '../address-networks.ts';
 import type { ServerUsers, User } from '../users.ts';
+import type { ManagedStorage } from './managed-storages.ts';
 import { PolicyRules } from './session-policy/policy-rules.ts';
 import type { Sights, UserSight } from './user-sight.ts';
 import { sightOf } from './user-sight.ts';
@@ -137,13 +139,21 @@ function strictestOwners(areas: UserSight['areas']): StorageConfig['owners'] {
   return (['refuse', 'ignore'] as const).find((owners) => settings.includes(owners)) ?? 'set';
 }
 
+/** @throws TypeError where the store assumes no roles: `sightOf` has seen to it that there is no such user */
+function storeFor({ store }: ManagedStorage, assumed: AssumedRole | null): ObjectStore {
+  if (assumed === null) return store;
+  // Its own credentials never stand in for those of a role.
+  if (store.assuming === undefined) throw new TypeError('this store assumes no roles');
+  return store.assuming(assumed);
+}
+
 function userOf(
   name: string,
   { publicKeys, tags, sight }: Omit<KnownUser, 'user'>,
   ignoresSetStat: boolean,
   sourceIp: string | undefined,
 ): User {
-  const { areas, home, permissions, policy } = sight;
+  const { areas, home, permissions, policy, assumed } = sight;
   return {
     name,
     publicKeys,
@@ -154,7 +164,7 @@ function userOf(
       new UserView({
         directories: areas.map(({ entry, bucket, storage, path, isFile }) => ({
           entry,
-          store: storage.store,
+          store: storeFor(storage, assumed),
           path,
           isFile,
           ...(policy === null ? {} : { rules: new PolicyRules(policy, bucket, sourceIp) }),

@@ -3,13 +3,15 @@ import { expandHome, homeAreas, homeProblems, startDirectory } from '../../confi
 import type { ManagementConfig } from '../../config/schema.ts';
 import { SettingRefused } from '../../management/server-control.ts';
 import type { UserRecord } from '../../state/records.ts';
-import type { StorePath } from '../../storage/object-store.ts';
+import type { AssumedRole, StorePath } from '../../storage/object-store.ts';
 import { joinStorePath, STORE_ROOT } from '../../storage/store-path.ts';
 import type { PermissionSet } from '../../vfs/permissions.ts';
 import { permissionSet } from '../user-views.ts';
+import { assumedRole } from './assume-role/assumed-role.ts';
+import { inlinePolicy } from './assume-role/inline-policy.ts';
 import type { ManagedStorage, ManagedStorages } from './managed-storages.ts';
 import { mayUse, roleFor } from './roles.ts';
-import type { SessionPolicy } from './session-policy/parse-policy.ts';
+import type { PolicyVariables, SessionPolicy } from './session-policy/parse-policy.ts';
 import { parseSessionPolicy } from './session-policy/parse-policy.ts';
 
 /** What of the configuration says what users of the API may see. */
@@ -34,13 +36,16 @@ export interface UserSight {
   /** Where it starts. */
   readonly home: string;
   readonly permissions: PermissionSet;
+  /** What is evaluated here; null where there is none, or where the store does that. */
   readonly policy: SessionPolicy | null;
+  /** As whom its storages are asked; null where they are asked with their own credentials. */
+  readonly assumed: AssumedRole | null;
 }
 
-type SeeingUser = Pick<UserRecord, 'userName' | 'settings'>;
+type SeeingUser = Pick<UserRecord, 'serverId' | 'userName' | 'settings'>;
 
 /** @throws SettingRefused where the role, home, mappings or session policy cannot work */
-export function sightOf({ userName, settings }: SeeingUser, { storages, roles }: Sights): UserSight {
+export function sightOf({ serverId, userName, settings }: SeeingUser, { storages, roles }: Sights): UserSight {
   const role = roleFor(settings.Role, roles);
   const home = settings.HomeDirectory === '' ? undefined : settings.HomeDirectory;
   const homeSettings = {
@@ -64,11 +69,21 @@ export function sightOf({ userName, settings }: SeeingUser, { storages, roles }:
     return [{ ...area(mapping === undefined ? path : entry, path, member), isFile }];
   });
   const isPath = homeSettings.homeDirectoryType === 'PATH';
+  const variables = variablesOf(userName, isPath ? expandHome(homeSettings.home, userName) : null);
+  const policy = settings.Policy === undefined || settings.Policy.trim() === '' ? null : settings.Policy;
+  const here = role.assumeRole === false;
+  const assumed = assumedRole(role.assumeRole, {
+    ...{ arn: settings.Role ?? '', userName, serverId },
+    policy: policy === null || here ? null : inlinePolicy(policy, inStore(variables, storages)),
+  });
+  const other = assumed === null ? undefined : areas.find(({ storage }) => storage.store.assuming === undefined);
+  if (other !== undefined) throw new SettingRefused('Role', `no role is assumed in the storage "${other.bucket}"`);
   return {
     areas,
     home: isPath ? expandHome(homeSettings.home, userName) : startDirectory(homeSettings),
     permissions: permissionSet(role.permissions),
-    policy: policyOf(settings.Policy, userName, isPath ? expandHome(homeSettings.home, userName) : null),
+    policy: policy === null || !here ? null : parseSessionPolicy(policy, variables),
+    assumed,
   };
 
   function area(entry: string, path: string, member: string): SightArea {
@@ -89,14 +104,28 @@ function memberOf({ path: [setting] }: HomeProblem): string {
   return setting === 'home' ? 'HomeDirectory' : 'HomeDirectoryMappings';
 }
 
-function policyOf(text: string | undefined, userName: string, home: string | null): SessionPolicy | null {
-  if (text === undefined || text.trim() === '') return null;
+function variablesOf(userName: string, home: string | null): PolicyVariables {
   const [bucket, ...rest] = (home ?? '').slice(1).split('/');
   const hasHome = bucket !== undefined && bucket !== '';
-  return parseSessionPolicy(text, {
+  return {
     UserName: userName,
     HomeBucket: hasHome ? bucket : null,
     HomeFolder: hasHome ? rest.join('/') : null,
     HomeDirectory: hasHome ? [bucket, ...rest].join('/') : null,
-  });
+  };
+}
+
+/** The same for who knows nothing of the names and prefixes of storages: the bucket, and where the home is in it. */
+function inStore(variables: PolicyVariables, storages: ManagedStorages): PolicyVariables {
+  const { HomeBucket: name, HomeFolder: folder } = variables;
+  const settings = name === null ? undefined : storages.get(name)?.settings;
+  if (settings?.type !== 's3' || folder === null) return variables;
+  const { bucket, prefix } = settings;
+  const home = [...prefix.split('/'), ...folder.split('/')].filter((segment) => segment !== '').join('/');
+  return {
+    ...variables,
+    HomeBucket: bucket,
+    HomeFolder: home,
+    HomeDirectory: home === '' ? bucket : `${bucket}/${home}`,
+  };
 }

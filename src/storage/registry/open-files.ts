@@ -1,4 +1,4 @@
-import type { StorePath } from '../object-store.ts';
+import type { ObjectStore, StorePath } from '../object-store.ts';
 import { isInside } from '../store-path.ts';
 import type { FollowingReadHandle } from './following-read-handle.ts';
 import type { OpenVersion } from './open-version.ts';
@@ -71,9 +71,9 @@ export class OpenFiles {
     return this.versions.at(path).findLast((version) => version.hasWriterOf(session));
   }
 
-  /** The newest version at the path where nothing was when it was opened. */
-  newVersion(path: StorePath): OpenVersion | undefined {
-    return this.versions.at(path).findLast(({ kind }) => kind === 'new');
+  /** The newest version at the path where nothing was when it was opened; with `by` of those that were opened through it. */
+  newVersion(path: StorePath, by?: ObjectStore): OpenVersion | undefined {
+    return this.versions.at(path).findLast(({ kind, store }) => kind === 'new' && (by === undefined || store === by));
   }
 
   /**

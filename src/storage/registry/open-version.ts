@@ -1,4 +1,4 @@
-import type { OpenWriteOptions, StorageError, StorePath, WriteHandle } from '../object-store.ts';
+import type { ObjectStore, OpenWriteOptions, StorageError, StorePath, WriteHandle } from '../object-store.ts';
 import type { SessionKey } from './open-files.ts';
 import type { VersionReadHandle } from './version-read-handle.ts';
 import type { SharedWriteHandle } from './shared-write-handle.ts';
@@ -12,6 +12,8 @@ export type VersionKind = 'new' | 'replacing' | 'changing';
 /** One version of a file that is being written, by one handle or by several that share it. */
 export class OpenVersion {
   readonly inner: WriteHandle;
+  /** Through which it was opened: where roles are assumed, with whose rights. */
+  readonly store: ObjectStore;
   /** Where the store has it and would commit it. */
   home: StorePath;
   /** The name that it has by now. */
@@ -38,8 +40,14 @@ export class OpenVersion {
   changed: boolean;
   #committed = false;
 
-  constructor(inner: WriteHandle, path: StorePath, { truncate, create, exclusive }: OpenWriteOptions) {
+  constructor(
+    inner: WriteHandle,
+    path: StorePath,
+    { truncate, create, exclusive }: OpenWriteOptions,
+    store: ObjectStore,
+  ) {
     this.inner = inner;
+    this.store = store;
     this.home = path;
     this.path = path;
     this.truncates = truncate;

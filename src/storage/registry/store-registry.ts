@@ -24,6 +24,15 @@ const PUBLISH = { publish: true };
 
 const registries = new WeakMap<ObjectStore, StoreRegistry>();
 
+/** What there is once for the files of a store, whoever's credentials they are asked for with. */
+class SharedNames {
+  readonly lanes = new NameLanes();
+  readonly files = new OpenFiles((path, by) => {
+    this.lanes.versions(path, by);
+  });
+  isShared = false;
+}
+
 /**
  * The open files and the names of one store, for all sessions of this process. Whatever changes a name, or a file by its
  * name, goes through here: it has the lane of that path for itself, and acts on the files that are open under the name
@@ -31,30 +40,36 @@ const registries = new WeakMap<ObjectStore, StoreRegistry>();
  *
  * What is open follows its name: through a rename to the new name; through a removal, or when another file takes the
  * name, to nothing, and then its close is answered OK and leaves nothing, as on a POSIX file system.
+ *
+ * Where some ask as roles (`ObjectStore.assuming`), each role has a registry of its own over the same names and open files. Who asks
+ * as one role neither joins nor reads nor changes what is open as another: that would be done with the other's rights. What it
+ * does to names, the store has allowed it; that concerns whatever is open under them.
  */
 export class StoreRegistry {
   readonly store: ObjectStore;
-  readonly #lanes = new NameLanes();
-  readonly files = new OpenFiles((path, by) => {
-    this.#lanes.versions(path, by);
-  });
+  readonly #shared: SharedNames;
+  readonly #lanes: NameLanes;
+  readonly files: OpenFiles;
   readonly #life: VersionLife;
   readonly #names: NamesInUse;
   readonly #handles: HandleOperations;
-  #isShared = false;
 
-  private constructor(store: ObjectStore) {
+  private constructor(store: ObjectStore, shared: SharedNames) {
     this.store = store;
+    this.#shared = shared;
+    this.#lanes = shared.lanes;
+    this.files = shared.files;
     this.#names = new NamesInUse(store, this.files);
     this.#life = new VersionLife(store, this.files, this.#names, (handle, path) => this.#follow(handle, path));
     this.#handles = new HandleOperations(this.#lanes, this.files, this.#life);
   }
 
-  /** The one registry of a store. */
+  /** The one registry of a store, or of one of its roles. */
   static of(store: ObjectStore): StoreRegistry {
     let registry = registries.get(store);
     if (registry === undefined) {
-      registry = new StoreRegistry(store);
+      const whole = store.sameFilesAs;
+      registry = new StoreRegistry(store, whole === undefined ? new SharedNames() : StoreRegistry.of(whole).#shared);
       registries.set(store, registry);
     }
     return registry;
@@ -62,12 +77,12 @@ export class StoreRegistry {
 
   /** Whether other processes of this server work on the same store. */
   get isShared(): boolean {
-    return this.#isShared;
+    return this.#shared.isShared;
   }
 
   /** From now on other processes work on the same store. Before the first session. */
   connect(others: OtherProcesses): ThisProcess {
-    this.#isShared = true;
+    this.#shared.isShared = true;
     this.#lanes.connect(others);
     return {
       publish: async (paths) => {
@@ -99,12 +114,12 @@ export class StoreRegistry {
     stored: () => Promise<T>,
     open: (version: OpenVersion) => Promise<T>,
   ): Promise<T> {
-    const before = this.files.newVersion(path);
+    const before = this.#newVersion(path);
     try {
       return await stored();
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      const version = this.files.newVersion(path);
+      const version = this.#newVersion(path);
       // It was committed while the store looked.
       if (version === undefined) {
         if (before === undefined) throw error;
@@ -123,8 +138,9 @@ export class StoreRegistry {
   async openWrite(path: StorePath, options: OpenWriteOptions, session: SessionKey): Promise<WriteHandle> {
     const publish = !options.truncate || options.exclusive;
     return this.#lanes.run([path], { publish }, async ({ sharedElsewhere }) => {
-      const there = this.files.versions.at(path);
-      if (options.create && options.exclusive && there.some(({ kind }) => kind === 'new')) throw exists();
+      const open = this.files.versions.at(path);
+      if (options.create && options.exclusive && open.some(({ kind }) => kind === 'new')) throw exists();
+      const there = open.filter((version) => this.#isOurs(version));
       const shared = options.truncate || options.exclusive ? undefined : await this.#names.sharable(there);
       if (shared !== undefined) return new SharedWriteHandle(this.#handles, shared, session, options);
       const inner = await this.store.openWrite(path, {
@@ -132,7 +148,7 @@ export class StoreRegistry {
         append: false,
         ...(await this.#names.asOfNew(there, options.attributes)),
       });
-      const version = new OpenVersion(inner, path, options);
+      const version = new OpenVersion(inner, path, options, this.store);
       // Another process writes into the same file: so does this one.
       if (sharedElsewhere && version.kind === 'changing') await version.checkpoint();
       this.files.versions.add(version);
@@ -146,7 +162,7 @@ export class StoreRegistry {
       try {
         await this.store.remove(path);
       } catch (error) {
-        if (!isNotFound(error) || this.files.newVersion(path) === undefined) throw error;
+        if (!isNotFound(error) || this.#newVersion(path) === undefined) throw error;
       }
       await this.#life.happened({ kind: 'removed', path }, pass);
     });
@@ -203,7 +219,7 @@ export class StoreRegistry {
     session: SessionKey,
   ): Promise<void> {
     await this.#lanes.run([from, to], PUBLISH, async (pass) => {
-      const fresh = this.files.newVersion(from);
+      const fresh = this.#newVersion(from);
       if (from !== to) await this.#names.checkTarget(from, to, options);
       if (from !== to && options.overwrite) await this.#life.keepBases(to);
       try {
@@ -238,7 +254,8 @@ export class StoreRegistry {
   async truncate(path: StorePath, size: number, signal: AbortSignal | undefined, session: SessionKey): Promise<void> {
     await this.#lanes.run([path], PUBLISH, async (pass) => {
       const own = this.files.ownVersion(path, session);
-      const version = own ?? this.#names.versionByName(path);
+      const named = own ?? this.#names.versionByName(path);
+      const version = named !== undefined && this.#isOurs(named) ? named : undefined;
       if (version !== undefined && (version === own || version.kind !== 'replacing')) {
         version.changed = true;
         await version.inner.truncate(size);
@@ -248,6 +265,16 @@ export class StoreRegistry {
       await this.store.truncate(path, size, signal);
       await this.#life.happened({ kind: 'replaced', path }, pass);
     });
+  }
+
+  /** Whether it is open as the role that this registry is for. */
+  #isOurs({ store }: OpenVersion): boolean {
+    return store === this.store;
+  }
+
+  /** The newest version at the path where nothing was when it was opened, where it is not another role's. */
+  #newVersion(path: StorePath): OpenVersion | undefined {
+    return this.files.newVersion(path, this.store);
   }
 
   #follow(inner: ReadHandle, path: StorePath): ReadHandle {

@@ -64,7 +64,7 @@ export class VersionLife {
     setStored: () => Promise<void>,
     isOwn: (version: OpenVersion) => boolean,
   ): Promise<void> {
-    const fresh = this.#files.newVersion(path);
+    const fresh = this.#files.newVersion(path, this.#store);
     let stored = true;
     try {
       await setStored();
@@ -74,6 +74,8 @@ export class VersionLife {
     }
     const { mtime: _m, atime: _a, ...rights } = change;
     for (const version of this.#files.versions.at(path)) {
+      // The store has not been asked whether this role may change what is another's.
+      if (!stored && version.store !== this.#store) continue;
       const isThisFile =
         isOwn(version) || (version.kind === 'changing' ? !version.superseded : !stored && version.kind === 'new');
       // Who is allowed what holds for an upload that will take the place of the file; its times are its own.

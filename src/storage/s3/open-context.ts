@@ -4,7 +4,7 @@ import { AttributeMemory } from './api/attribute-memory.ts';
 import { MultipartApi } from './api/multipart-api.ts';
 import { ObjectApi } from './api/object-api.ts';
 import { Requester } from './api/requester.ts';
-import type { S3Connections } from './api/s3-client.ts';
+import type { S3Connections, Signer } from './api/s3-client.ts';
 import { ClaimObjects } from './claims/claim-objects.ts';
 import { NameClaims } from './claims/name-claims.ts';
 import { fetchInto } from './download/range-fetch.ts';
@@ -55,6 +55,9 @@ export function openContext(
   const readBudget = options.readBudget ?? new MemoryBudget(resolved.readAhead.budgetBytes);
   const context: S3Context = {
     ...resolved,
+    get own() {
+      return context;
+    },
     retry,
     keys,
     storeTime,
@@ -69,11 +72,40 @@ export function openContext(
     plan: new PartPlan(resolved.partBytes),
     buffers: options.uploadBuffers ?? new PartBuffers(resolved.uploadBudgetBytes),
     spool,
-    readBase: async ({ key: base, etag }, from, into) =>
-      fetchInto({ objects, retry }, { key: base, etag, from }, into, new AbortController().signal),
+    readBase: baseReader({ objects, retry }),
     readBudget,
     readWindows: new WindowBuffers(readBudget, resolved.readAhead.rangeBytes),
     directoryTime: Math.floor(clock.now() / 1000),
   };
   return { context, journal };
+}
+
+/**
+ * The context of those whom `signer` signs for, under a name that nobody else has. What they ask of files goes out with their
+ * credentials, and what is remembered of answers is for them alone. Journal, claims, memory for transfers and what is known of
+ * changes are the store's own.
+ */
+export function contextFor(own: S3Context, options: S3StoreOptions, signer: Signer, name: string): S3Context {
+  const retry = {
+    ...own.retry,
+    client: () => signer.client,
+    renewCredentials: (explained: boolean) => {
+      signer.renewCredentials(explained);
+    },
+  };
+  const requester = new Requester(options.bucket, retry);
+  const attributeMemory = own.attributeMemory.of(name);
+  const objects = new ObjectApi(requester, options, attributeMemory, own.objects);
+  return {
+    ...own,
+    ...{ retry, attributeMemory, objects },
+    multipart: new MultipartApi(requester, objects, options),
+    directories: new Directories({ ...own, objects }, own.directories),
+    readBase: baseReader({ objects, retry }),
+  };
+}
+
+function baseReader(context: Pick<S3Context, 'objects' | 'retry'>): S3Context['readBase'] {
+  return async ({ key, etag }, from, into) =>
+    fetchInto(context, { key, etag, from }, into, new AbortController().signal);
 }

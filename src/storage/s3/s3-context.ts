@@ -21,6 +21,11 @@ import type { SpoolSpace } from './upload/spool.ts';
  * takes a `Pick` of what it uses, which is what a test of it has to make.
  */
 export interface S3Context extends ResolvedOptions {
+  /**
+   * This context with the store's own credentials, whoever asks: for what lies under the reserved prefix, where no session may
+   * do anything. It is itself where nobody else's are used.
+   */
+  readonly own: S3Context;
   /** How often a request is tried, and who is told. */
   readonly retry: RetryContext;
   readonly keys: KeySpace;

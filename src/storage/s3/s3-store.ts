@@ -5,6 +5,7 @@ import {
   type AttributeChange,
   type DirectoryEntry,
   type Entry,
+  type AssumedRole,
   type ObjectStore,
   type OpenWriteOptions,
   type ReadHandle,
@@ -28,10 +29,11 @@ import { UPLOAD_TAG } from './api/object-fields.ts';
 import { rewriteFound, rewriteMetadata } from './upload/metadata.ts';
 import { rename } from './tree/rename.ts';
 import { S3Connections } from './api/s3-client.ts';
-import { openContext } from './open-context.ts';
+import { contextFor, openContext } from './open-context.ts';
 import type { S3Context } from './s3-context.ts';
 import type { S3StoreOptions } from './s3-options.ts';
 import { Sweeper } from './journal/sweeper.ts';
+import { RoleStores } from './role/role-stores.ts';
 import type { BucketJournal } from './journal/upload-journal.ts';
 import { assemble, checkSparse } from './upload/assemble.ts';
 import { commitVersion, type Commit, type StoreVersion } from './upload/commit.ts';
@@ -40,34 +42,54 @@ import { SpoolSpace } from './upload/spool.ts';
 import { UploadHandle } from './upload/upload-handle.ts';
 import type { VersionReference, ObjectInfo } from './api/object-info.ts';
 
+/** What is ended with a store, in this order but for the connections. */
+interface StoreHouse {
+  readonly connections: S3Connections;
+  readonly journal: BucketJournal | undefined;
+  readonly sweeper: Sweeper | undefined;
+}
+
+/** What is open in a store, through whomever. */
+interface OpenHandles {
+  /** Keys of files that are being created with `exclusive`. */
+  readonly reserved: Set<string>;
+  writes: number;
+  reads: number;
+}
+
 /** Files in an S3 bucket. What it promises is the table in docs/storage.md. */
 export class S3Store implements ObjectStore {
   readonly kind = 's3';
   readonly capabilities = { hardlink: false, symlink: false, holdsSymlinks: false, serverSideCopy: true };
 
-  readonly #connections: S3Connections;
+  /** Where it is this store's files as a role: the store. */
+  readonly sameFilesAs?: S3Store;
+  readonly #roles: RoleStores<S3Store>;
   readonly #context: S3Context;
   readonly #keys: KeySpace;
   readonly #objects: ObjectApi;
   readonly #directories: Directories;
   readonly #claims: NameClaims;
-  readonly #journal: BucketJournal | undefined;
-  readonly #sweeper: Sweeper | undefined;
-  /** Keys of files that are being created with `exclusive`. */
-  readonly #reserved = new Set<string>();
-  #openWrites = 0;
-  #openReads = 0;
+  /** What is to be ended with the store. */
+  readonly #house: StoreHouse | undefined;
+  readonly #open: OpenHandles;
 
-  private constructor(connections: S3Connections, options: S3StoreOptions, spool: SpoolSpace | undefined) {
-    const { context, journal } = openContext(connections, options, spool);
-    this.#connections = connections;
+  /** `of`: the store whose files they are, where the context is that of a role. */
+  private constructor(
+    context: S3Context,
+    roles: (store: S3Store) => RoleStores<S3Store>,
+    house: StoreHouse | undefined,
+    of?: S3Store,
+  ) {
+    if (of !== undefined) this.sameFilesAs = of;
     this.#context = context;
     this.#keys = context.keys;
     this.#objects = context.objects;
     this.#directories = context.directories;
     this.#claims = context.claims;
-    this.#journal = journal;
-    if (journal !== undefined && context.sweep !== false) this.#sweeper = new Sweeper(context, journal, context.sweep);
+    this.#house = house;
+    this.#open = of === undefined ? { reserved: new Set(), writes: 0, reads: 0 } : of.#open;
+    this.#roles = roles(this);
   }
 
   /** Prepares the spool; what a crash has left in the bucket is swept in the background. Throws RangeError for sizes out of their limits. */
@@ -79,23 +101,35 @@ export class S3Store implements ObjectStore {
       connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
       idleTimeoutMs: options.idleTimeoutMs ?? 30_000,
     });
-    const store = new S3Store(connections, options, spool);
-    store.#sweeper?.start();
+    const { context, journal } = openContext(connections, options, spool);
+    const { sweep } = context;
+    const sweeper = journal === undefined || sweep === false ? undefined : new Sweeper(context, journal, sweep);
+    const roles = (own: S3Store): RoleStores<S3Store> =>
+      new RoleStores(context, connections, (signer, name) => {
+        return new S3Store(contextFor(context, options, signer, name), () => own.#roles, undefined, own);
+      });
+    const store = new S3Store(context, roles, { connections, journal, sweeper });
+    sweeper?.start();
     return store;
+  }
+
+  assuming(role: AssumedRole): S3Store {
+    return this.#roles.storeFor(role);
   }
 
   async stat(path: StorePath, _options: StatOptions): Promise<Entry> {
     if (path === '') return directoryEntry(undefined, this.#context);
-    const look = this.#objects.head(this.#keys.fileKey(path));
+    const look = this.#lookAtFile(path);
     const lookInside = async (): Promise<[ObjectInfo | undefined, boolean]> =>
       Promise.all([this.#directories.marker(path), this.#directories.hasKeys(path)]);
     const early = this.#directories.wasSeen(path) ? lookInside() : undefined;
     // Its failure counts only where there is no file.
     early?.catch(() => undefined);
     const file = await look;
-    if (file !== undefined) return this.#fileEntry(file);
+    if (file !== undefined && !(file instanceof StorageError)) return this.#fileEntry(file);
     const [marker, exists] = await (early ?? lookInside());
     if (exists || marker !== undefined) return directoryEntry(marker, this.#context);
+    if (file !== undefined) throw file;
     throw new StorageError('not-found', 'No such file or directory.');
   }
 
@@ -123,11 +157,11 @@ export class S3Store implements ObjectStore {
   async openRead(path: StorePath): Promise<ReadHandle> {
     const opened = await this.#objects.open(this.#keys.fileKey(path), OPENING_BYTES);
     if (opened === undefined) throw await this.#noFile(path);
-    this.#openReads += 1;
+    this.#open.reads += 1;
     return new DownloadHandle(this.#context, opened, {
       setAttributes: async (version, change) => this.#setOpenAttributes(version, change),
       onEnd: () => {
-        this.#openReads -= 1;
+        this.#open.reads -= 1;
       },
     });
   }
@@ -143,18 +177,18 @@ export class S3Store implements ObjectStore {
       this.#directories.requireParent(path),
     ]);
     if (directory && existing === undefined) throw new StorageError('is-a-directory', 'This is a directory.');
-    if (exclusive && (existing !== undefined || this.#reserved.has(key))) {
+    if (exclusive && (existing !== undefined || this.#open.reserved.has(key))) {
       throw new StorageError('exists', 'The file exists already.');
     }
     if (existing === undefined) {
       if (!options.create) throw new StorageError('not-found', 'No such file.');
       this.#keys.newKey(path);
     }
-    if (exclusive) this.#reserved.add(key);
-    this.#openWrites += 1;
+    if (exclusive) this.#open.reserved.add(key);
+    this.#open.writes += 1;
     return new UploadHandle(this.#context, { path, key, existing }, { ...options, exclusive }, () => {
-      this.#openWrites -= 1;
-      if (exclusive) this.#reserved.delete(key);
+      this.#open.writes -= 1;
+      if (exclusive) this.#open.reserved.delete(key);
     });
   }
 
@@ -261,22 +295,38 @@ export class S3Store implements ObjectStore {
       uploadsWaiting: buffers.waiting,
       spoolFiles: spool?.openFiles ?? 0,
       spoolBytes: spool?.used ?? 0,
-      openWrites: this.#openWrites,
+      openWrites: this.#open.writes,
       readBytes: this.#context.readBudget.used,
-      openReads: this.#openReads,
+      openReads: this.#open.reads,
     };
   }
 
   async close(): Promise<void> {
-    await this.#sweeper?.stop();
+    if (this.#house === undefined) return;
+    const { connections, journal, sweeper } = this.#house;
+    await sweeper?.stop();
     await this.#claims.close();
-    await this.#journal?.close();
-    this.#connections.close();
+    await journal?.close();
+    connections.close();
   }
 
   /** Ends now what processes that died have left, as happens at start and on a schedule. Throws StorageError. */
   async sweep(): Promise<void> {
-    await this.#sweeper?.sweep();
+    await this.#house?.sweeper?.sweep();
+  }
+
+  /**
+   * The file's object. Where that may not be seen by a role, the refusal: what its policy names is the prefix of a home, and not
+   * the object that has the home's name.
+   */
+  async #lookAtFile(path: StorePath): Promise<ObjectInfo | StorageError | undefined> {
+    try {
+      return await this.#objects.head(this.#keys.fileKey(path));
+    } catch (error) {
+      if (this.sameFilesAs === undefined || !(error instanceof StorageError)) throw error;
+      if (error.code !== 'permission-denied') throw error;
+      return error;
+    }
   }
 
   #fileEntry({ size, lastModified, properties: { metadata } }: ObjectInfo): Entry {

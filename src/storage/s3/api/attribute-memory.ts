@@ -30,6 +30,12 @@ interface Remembered {
   readonly bytes: number;
 }
 
+/** All entries, and an estimate of the memory that they take. */
+interface Kept {
+  readonly entries: Map<string, Remembered>;
+  bytes: number;
+}
+
 export interface AttributeMemoryOptions {
   /** Milliseconds since the epoch, by the store's clock. */
   readonly storeTime: () => number;
@@ -45,16 +51,24 @@ export interface AttributeMemoryOptions {
  */
 export class AttributeMemory {
   readonly #options: AttributeMemoryOptions;
-  readonly #entries = new Map<string, Remembered>();
-  #bytes = 0;
+  readonly #kept: Kept;
+  /** Before the keys of what only some may know. */
+  readonly #who: string;
 
-  constructor(options: AttributeMemoryOptions) {
+  constructor(options: AttributeMemoryOptions, kept: Kept = { entries: new Map(), bytes: 0 }, who = '') {
     this.#options = options;
+    this.#kept = kept;
+    this.#who = who;
+  }
+
+  /** What those who are `who` have asked for: nobody else is told of it. All of it together is bounded. */
+  of(who: string): AttributeMemory {
+    return new AttributeMemory(this.#options, this.#kept, `${who}\n`);
   }
 
   /** Entries, and an estimate of the memory that they take. Bytes. */
   get usage(): { readonly entries: number; readonly bytes: number } {
-    return { entries: this.#entries.size, bytes: this.#bytes };
+    return { entries: this.#kept.entries.size, bytes: this.#kept.bytes };
   }
 
   /** What a look at the object has told. `lastModified` is in seconds. */
@@ -63,24 +77,28 @@ export class AttributeMemory {
     const { storeTime, isHidden } = this.#options;
     if (storeTime() - lastModified * 1000 < SETTLED_MS || isHidden(key)) return;
     const known = attributesOf(metadata);
-    const bytes = bytesOf(key, etag, known);
-    this.#entries.set(key, { etag: bareEtag(etag), lastModified, metadata: known, bytes });
-    this.#bytes += bytes;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= MAX_REMEMBERED && this.#bytes <= MAX_BYTES) return;
-      this.forget(oldest);
+    const bytes = bytesOf(this.#who + key, etag, known);
+    this.#kept.entries.set(this.#who + key, { etag: bareEtag(etag), lastModified, metadata: known, bytes });
+    this.#kept.bytes += bytes;
+    for (const oldest of this.#kept.entries.keys()) {
+      if (this.#kept.entries.size <= MAX_REMEMBERED && this.#kept.bytes <= MAX_BYTES) return;
+      this.#drop(oldest);
     }
   }
 
   /** The object is gone, or is another one. */
   forget(key: string): void {
-    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
-    this.#entries.delete(key);
+    this.#drop(this.#who + key);
+  }
+
+  #drop(name: string): void {
+    this.#kept.bytes -= this.#kept.entries.get(name)?.bytes ?? 0;
+    this.#kept.entries.delete(name);
   }
 
   /** The metadata of exactly this version; undefined if it is not known. */
   find(key: string, etag: string, lastModified: number): ObjectMetadata | undefined {
-    const known = this.#entries.get(key);
+    const known = this.#kept.entries.get(this.#who + key);
     if (known === undefined) return undefined;
     if (known.etag === bareEtag(etag) && known.lastModified === lastModified) return known.metadata;
     this.forget(key);

@@ -31,6 +31,10 @@ export interface Fault {
 /** Where a link must be encrypted and the endpoint is plain http, requests fail with this code. */
 export const NOT_ENCRYPTED = 'NotEncrypted';
 
+/** A role could not be assumed: for now, or until somebody changes something. */
+export const ROLE_UNAVAILABLE = 'RoleUnavailable';
+export const ROLE_REFUSED = 'RoleRefused';
+
 const RETRY_CODES = new Set([
   'InternalError',
   'InternalServerError',
@@ -126,6 +130,9 @@ export function classify(error: unknown): Fault {
   const fault = (remedy: Remedy, ambiguous: boolean): Fault => ({ remedy, reason: code, status, ambiguous });
 
   if (isLinkFault(error)) return fault('fail', false);
+  // Without credentials no request was sent.
+  if (code === ROLE_UNAVAILABLE) return fault('retry', false);
+  if (code === ROLE_REFUSED) return fault('fail', false);
   if (code === 'RequestTimeTooSkewed' || field(error, '$clockSkewCorrected') === true)
     return fault('clock-skew', false);
   if (CREDENTIAL_CODES.has(code)) return fault('renew-credentials', false);
@@ -167,6 +174,8 @@ export function toStorageError(error: unknown, operation: string): StorageError 
     case 'ExpiredTokenException':
     case 'TokenRefreshRequired':
     case 'CredentialsProviderError':
+    case ROLE_UNAVAILABLE:
+    case ROLE_REFUSED:
       return make('unavailable', 'The server could not sign in to its storage.');
     case 'RequestTimeTooSkewed':
       return make('unavailable', "The server's clock differs from its storage's.");

@@ -1,4 +1,4 @@
-import { isLinkFault, isMissing, isPreconditionFailure, type Fault } from './errors.ts';
+import { isLinkFault, isMissing, isPreconditionFailure, ROLE_REFUSED, ROLE_UNAVAILABLE, type Fault } from './errors.ts';
 
 /** What can go wrong with a request, in few enough words for a metric's label. */
 export const FAULT_KINDS = [
@@ -54,6 +54,8 @@ const KIND_OF_CODE: ReadonlyMap<string, FaultKind> = new Map<string, FaultKind>(
   ['ConditionalRequestConflict', 'conflict'],
   ['InvalidAccessKeyId', 'credentials'],
   ['SignatureDoesNotMatch', 'credentials'],
+  [ROLE_UNAVAILABLE, 'credentials'],
+  [ROLE_REFUSED, 'credentials'],
   ['PermanentRedirect', 'other-region'],
   ['AuthorizationHeaderMalformed', 'other-region'],
   ['IllegalLocationConstraintException', 'other-region'],

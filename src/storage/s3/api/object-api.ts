@@ -58,14 +58,22 @@ interface PutRequest extends WriteCondition {
 /** Requests on whole objects. Every method throws StorageError. */
 export class ObjectApi {
   /** Where versions are whose metadata or name this process has changed. */
-  readonly sameBytes = new SameBytes();
+  readonly sameBytes: SameBytes;
   /** What this process has changed. */
-  readonly changes = new KeyChanges();
+  readonly changes: KeyChanges;
   readonly #requester: Requester;
   readonly #stored: StorageFields;
   readonly #memory: AttributeMemory;
 
-  constructor(requester: Requester, stored: StorageClassOptions, memory: AttributeMemory) {
+  /** `same`: another one for the same bucket. What happens through either of them both know. */
+  constructor(
+    requester: Requester,
+    stored: StorageClassOptions,
+    memory: AttributeMemory,
+    same?: Pick<ObjectApi, 'sameBytes' | 'changes'>,
+  ) {
+    this.sameBytes = same?.sameBytes ?? new SameBytes();
+    this.changes = same?.changes ?? new KeyChanges();
     this.#requester = requester;
     this.#memory = memory;
     this.#stored = storedAs(stored);

@@ -35,8 +35,8 @@ export interface RetryContext extends RetryOptions {
   readonly events: StoreEventSink;
   /** Told of every try; must not throw. */
   readonly onTry?: ((ended: RequestTry) => void) | undefined;
-  /** Makes the next try use fresh credentials. */
-  readonly renewCredentials: () => void;
+  /** Makes the next try use fresh credentials. `explained`: the store has said that these have run out. */
+  readonly renewCredentials: (explained: boolean) => void;
 }
 
 /** What a try learns about the ones before it. */
@@ -96,7 +96,9 @@ export async function withRetry<T>(
         throw error;
       }
       tell('retried', faultKind(error, fault));
-      if (fault.remedy === 'renew-credentials' || fault.remedy === 'unexplained') context.renewCredentials();
+      if (fault.remedy === 'renew-credentials' || fault.remedy === 'unexplained') {
+        context.renewCredentials(fault.remedy === 'renew-credentials');
+      }
       context.events('S3_RETRY', {
         operation,
         attempt: number,

@@ -39,12 +39,26 @@ export interface S3ConnectionOptions {
   readonly onConnection?: StoreConnectionSink | undefined;
 }
 
+/** The connections of a store, and whose credentials ask. */
+export interface AccountConnection extends Pick<S3ConnectionOptions, 'region' | 'endpoint' | 'credentials'> {
+  readonly handler: NodeHttpHandler;
+  readonly logger: NonNullable<S3ClientConfig['logger']>;
+}
+
+/** Whoever has the credentials of requests. */
+export interface Signer {
+  /** The client of this moment. */
+  readonly client: S3Client;
+  /** As `RetryContext.renewCredentials`. */
+  renewCredentials(explained: boolean): void;
+}
+
 /** The SDK would write to the console that it makes no second try of a stream. */
 const nothing = (): void => undefined;
 const SILENT = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /** The connections to the store, and clients on them. Clients come and go with credentials; connections stay. */
-export class S3Connections {
+export class S3Connections implements Signer {
   readonly #options: S3ConnectionOptions;
   readonly #handler: NodeHttpHandler;
   readonly #agents: readonly HttpAgent[];
@@ -79,6 +93,16 @@ export class S3Connections {
     this.#client = this.#makeClient();
   }
 
+  /** A client on the same connections that signs with what `credentials` answers. */
+  clientWith(credentials: () => Promise<S3Credentials & { readonly expiration: Date }>): S3Client {
+    return this.#makeClient(credentials);
+  }
+
+  /** For requests to another service of the same account, with the store's own credentials. */
+  get account(): AccountConnection {
+    return { ...this.#options, handler: this.#handler, logger: SILENT };
+  }
+
   close(): void {
     this.#handler.destroy();
     // A connection that was still being made, for a request that got another or was given up, would be kept for later
@@ -86,8 +110,8 @@ export class S3Connections {
     for (const agent of this.#agents) agent.on('free', (socket: Socket) => socket.destroy());
   }
 
-  #makeClient(): S3Client {
-    const { region, endpoint, forcePathStyle, credentials } = this.#options;
+  #makeClient(credentials: S3ClientConfig['credentials'] = this.#options.credentials): S3Client {
+    const { region, endpoint, forcePathStyle } = this.#options;
     const config: S3ClientConfig = {
       region,
       requestHandler: this.#handler,
@@ -102,7 +126,8 @@ export class S3Connections {
     };
     if (endpoint !== undefined) config.endpoint = endpoint;
     if (forcePathStyle !== undefined) config.forcePathStyle = forcePathStyle;
-    if (credentials !== undefined) config.credentials = { ...credentials };
+    if (credentials !== undefined)
+      config.credentials = typeof credentials === 'function' ? credentials : { ...credentials };
     const client = new S3Client(config);
     client.middlewareStack.add(
       (next) => async (args) => {

@@ -39,9 +39,14 @@ export class Directories {
   /** The same for markers. */
   readonly #marked = new Map<StorePath, number>();
   /** Removals from a directory without a marker go one by one, or two could each leave the marker to the other. */
-  readonly #removals = new PathQueues();
+  readonly #removals: PathQueues;
 
-  constructor({ keys, objects, claims, clock }: Pick<S3Context, 'keys' | 'objects' | 'claims' | 'clock'>) {
+  /** `same`: another one for the same bucket, which has seen other directories. */
+  constructor(
+    { keys, objects, claims, clock }: Pick<S3Context, 'keys' | 'objects' | 'claims' | 'clock'>,
+    same?: Directories,
+  ) {
+    this.#removals = same === undefined ? new PathQueues() : same.#removals;
     this.#keys = keys;
     this.#objects = objects;
     this.#claims = claims;

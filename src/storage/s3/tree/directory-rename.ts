@@ -7,7 +7,8 @@ import type { ListedObject } from '../api/list-parser.ts';
 import { inParallel } from '../../flow/in-parallel.ts';
 import type { S3Context } from '../s3-context.ts';
 
-export type DirectoryRenameContext = CopyContext & Pick<S3Context, 'keys' | 'directories' | 'claims' | 'rename'>;
+export type DirectoryRenameContext = CopyContext &
+  Pick<S3Context, 'keys' | 'directories' | 'claims' | 'rename' | 'own'>;
 
 /** A source that is written to all the time is given up after so many rounds. */
 const MAX_ROUNDS = 5;
@@ -43,8 +44,8 @@ export class DirectoryRename {
 
   /** With `overwrite` an empty directory may be at the target, as rename(2) has it. */
   async run(state: { readonly targetExists: boolean; readonly overwrite: boolean }): Promise<void> {
-    const { events, objects, directories } = this.#context;
-    const resumed = state.targetExists && (await objects.head(this.#record)) !== undefined;
+    const { events, objects, directories, own } = this.#context;
+    const resumed = state.targetExists && (await own.objects.head(this.#record)) !== undefined;
     if (state.targetExists && !resumed) {
       if (!state.overwrite) throw new StorageError('exists', 'The target exists already.');
       const there = await objects.list({ prefix: this.#target, maxKeys: 2 });
@@ -55,7 +56,7 @@ export class DirectoryRename {
     const entries = await this.#listSource();
     this.#checkNames(entries);
     const fields = { from: this.#from, to: this.#to };
-    await objects.put(this.#record, Buffer.from(JSON.stringify(fields)), { metadata: {} }, { exclusive: false });
+    await own.objects.put(this.#record, Buffer.from(JSON.stringify(fields)), { metadata: {} }, { exclusive: false });
     events('RENAME_BEGIN', { ...fields, entries: entries.length, resumed });
     try {
       if (resumed) await this.#skipWhatIsThere(entries);
@@ -82,7 +83,7 @@ export class DirectoryRename {
       directories.forget(this.#from);
       directories.forget(this.#to);
     }
-    await objects.delete(this.#record);
+    await own.objects.delete(this.#record);
     events('RENAME_END', { ...fields, entries: this.#copied.size });
   }
 

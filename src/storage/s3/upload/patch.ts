@@ -11,7 +11,7 @@ import { Overlay } from './overlay.ts';
 import type { PartStream } from './part-stream.ts';
 import type { VersionReference } from '../api/object-info.ts';
 
-export type PatchContext = AssembleContext & Pick<S3Context, 'keys' | 'readBase'>;
+export type PatchContext = AssembleContext & Pick<S3Context, 'keys' | 'readBase' | 'own'>;
 
 /** The upload that was sent, before its patches are applied. */
 export interface PatchedUpload {
@@ -54,7 +54,7 @@ export async function completePatched(
   });
   let stored: VersionReference;
   try {
-    if (old !== undefined && copy !== undefined) await copyObject(context, old, copy, { exclusive: false });
+    if (old !== undefined && copy !== undefined) await copyObject(context.own, old, copy, { exclusive: false });
     const unpatched = await upload.complete(stream.nextNumber - 1, stream.sent, condition);
     // Another writer's object: no byte of it belongs into this file.
     if (unpatched.properties.metadata[UPLOAD_TAG] !== tag) {
@@ -85,7 +85,7 @@ async function putBack(
   entry: JournalEntry,
 ): Promise<void> {
   try {
-    await restoreObject(context, object);
+    await restoreObject(context.own, object);
     entry.end();
   } catch (error) {
     entry.leave(error);
@@ -94,7 +94,7 @@ async function putBack(
 
 async function discardCopy(context: PatchContext, copy: string | undefined, entry: JournalEntry): Promise<void> {
   try {
-    if (copy !== undefined) await context.objects.delete(copy);
+    if (copy !== undefined) await context.own.objects.delete(copy);
     entry.end();
   } catch (error) {
     entry.leave(error);
