@@ -8,6 +8,7 @@ import type { S3Connections } from './api/s3-client.ts';
 import { ClaimObjects } from './claims/claim-objects.ts';
 import { NameClaims } from './claims/name-claims.ts';
 import { fetchInto } from './download/range-fetch.ts';
+import { windowBytes } from './download/read-ahead.ts';
 import { WindowBuffers } from './download/window-buffers.ts';
 import { journalPrefix } from './journal/sweeper.ts';
 import { BucketJournal, noJournal } from './journal/upload-journal.ts';
@@ -72,7 +73,7 @@ export function openContext(
     readBase: async ({ key: base, etag }, from, into) =>
       fetchInto({ objects, retry }, { key: base, etag, from }, into, new AbortController().signal),
     readBudget,
-    readWindows: new WindowBuffers(readBudget, resolved.readAhead.rangeBytes),
+    readWindows: new WindowBuffers(readBudget, windowBytes(resolved.readAhead.rangeBytes)),
     directoryTime: Math.floor(clock.now() / 1000),
   };
   return { context, journal };
