@@ -1,7 +1,7 @@
 import type { SessionEvent } from './session-event.ts';
 
 /** Why a connection was closed for the sake of a limit; `made-room`: of those that had not logged in, for a newcomer. */
-export type RefusalReason = 'rate' | 'limit' | 'made-room' | 'network' | 'proxy-header';
+export type RefusalReason = 'rate' | 'limit' | 'made-room' | 'network' | 'proxy-header' | 'proxy-silent';
 
 /** What a server tells that belongs to no session, without whose it is. What the fields mean: docs/events.md. */
 export type ServerFact =

@@ -2,7 +2,8 @@ import { BlockList, isIP, isIPv6 } from 'node:net';
 
 /** Networks of IPv4 and IPv6, by the address of a connection's peer. Whoever adds one has checked how it is written. */
 export class AddressNetworks {
-  readonly #networks = new BlockList();
+  /** One for each family: in one list a short network of IPv6, such as `::/0`, would have all of IPv4, too. */
+  readonly #networks = { ipv4: new BlockList(), ipv6: new BlockList() };
 
   /** Networks as CIDR has them, such as `192.0.2.0/24`. */
   static of(networks: readonly string[]): AddressNetworks {
@@ -16,14 +17,17 @@ export class AddressNetworks {
 
   /** `bits`: of the network; all of them for one address. */
   add(address: string, bits: number): void {
-    this.#networks.addSubnet(address, bits, familyOf(address));
+    const family = familyOf(address);
+    this.#networks[family].addSubnet(address, bits, family);
   }
 
   /** Whether one of them has the address. Where the connection has ended already there is none: then it is in no network. */
   has(remoteAddress: string): boolean {
     // A zone ("%eth0") says through which interface, not from which network.
     const [address = ''] = remoteAddress.split('%');
-    return isIP(address) !== 0 && this.#networks.check(address, familyOf(address));
+    if (isIP(address) === 0) return false;
+    const family = familyOf(address);
+    return this.#networks[family].check(address, family);
   }
 }
 

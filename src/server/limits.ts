@@ -62,7 +62,10 @@ export const DRAIN_SECONDS = { most: 24 * 3600, default: 30 } as const;
 /** The kernel's queue of connections that are not accepted yet. */
 export const LISTEN_BACKLOG = 1024;
 
-/** To the end of a header of the PROXY protocol. A balancer sends it with its first packet, before it waits for anything. */
+/**
+ * To the end of a header of the PROXY protocol. Most balancers send it as they connect, some only with the first bytes of their
+ * client, which SSH clients send at once, too.
+ */
 export const PROXY_HEADER_MS = 3000;
 
 /** To the end of the first key exchange. A person at a password prompt needs time; a key exchange needs none. */

@@ -80,7 +80,12 @@ export class RunningServer {
     const { config: before } = this.#prepared.loaded;
     const { config } = prepared.loaded;
     await prepareKexMethods(prepared.policy.algorithms.kex);
-    for (const setting of ['listen', 'storage', 'workers', 'log', 'metrics', 'management'] as const) {
+    // Whose headers are believed holds for the next connection; where it listens does not.
+    const { host, port } = before.listen;
+    if (host !== config.listen.host || port !== config.listen.port) {
+      publish({ type: 'config.needs-restart', server: this.id, setting: 'listen' });
+    }
+    for (const setting of ['storage', 'workers', 'log', 'metrics', 'management'] as const) {
       if (isDeepStrictEqual(before[setting], config[setting])) continue;
       publish({ type: 'config.needs-restart', server: this.id, setting });
     }

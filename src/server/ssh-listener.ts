@@ -26,8 +26,10 @@ export class SshListener {
   readonly #admission: Admission;
   readonly #sessions = new Set<Session>();
   readonly #unauthenticated = new Set<Session>();
-  /** Those that are no sessions yet: their header is read, or they wait for admission. */
+  /** Those that wait for admission. */
   readonly #waiting = new Set<Socket>();
+  /** Those whose balancer has not said yet whose they are, the oldest first. */
+  readonly #unnamed = new Set<Socket>();
   #stopping = false;
   #whenEmpty: (() => void)[] = [];
 
@@ -117,7 +119,7 @@ export class SshListener {
   async stop(drainSeconds: number): Promise<number> {
     this.#stopping = true;
     this.#socket.close();
-    for (const socket of this.#waiting) socket.destroy();
+    for (const socket of [...this.#waiting, ...this.#unnamed]) socket.destroy();
     for (const session of [...this.#sessions]) {
       if (session.authenticated) session.drain();
       else session.end(DISCONNECT_REASON.BY_APPLICATION, 'the server is shutting down');
@@ -135,9 +137,13 @@ export class SshListener {
     return cutOff;
   }
 
+  get #isEmpty(): boolean {
+    return this.#sessions.size + this.#waiting.size + this.#unnamed.size === 0;
+  }
+
   /** Resolves when there is no connection, not even one that waits for admission. */
   async #empty(): Promise<void> {
-    while (this.#sessions.size + this.#waiting.size > 0) {
+    while (!this.#isEmpty) {
       await new Promise<void>((resolve) => {
         this.#whenEmpty.push(resolve);
       });
@@ -145,7 +151,7 @@ export class SshListener {
   }
 
   #checkEmpty(): void {
-    if (this.#sessions.size + this.#waiting.size > 0) return;
+    if (!this.#isEmpty) return;
     for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
 
@@ -165,20 +171,25 @@ export class SshListener {
     { required, versions }: Exclude<ProxyRule, string>,
     direct: ClientSource,
   ): Promise<void> {
-    if (this.#stopping || this.#waiting.size >= this.#environment.capacity.unauthenticated) {
-      this.#refuse(socket, direct.address, 'limit');
-      return;
+    // Whoever has been silent for longest goes: refusing the newcomer would let a few silent ones keep everybody out.
+    if (this.#unnamed.size >= this.#environment.capacity.unauthenticated) {
+      const [oldest] = this.#unnamed;
+      if (oldest !== undefined) {
+        this.#unnamed.delete(oldest);
+        this.#refuse(oldest, remoteAddressOf(oldest), 'proxy-silent');
+      }
     }
-    this.#waiting.add(socket);
+    this.#unnamed.add(socket);
     const read = await readSource(socket, PROXY_HEADER_MS);
-    this.#waiting.delete(socket);
+    this.#unnamed.delete(socket);
     const isRefused =
       read.kind === 'broken' ||
       (read.kind === 'none' && required) ||
       (read.kind === 'header' && !versions.includes(read.version));
     if (socket.destroyed || read.kind === 'ended') socket.destroy();
     else if (isRefused) this.#refuse(socket, direct.address, 'proxy-header');
-    else if (read.kind === 'none' || read.source === null) this.#admit(socket, direct);
+    else if (read.kind === 'silent' && required) this.#refuse(socket, direct.address, 'proxy-silent');
+    else if (read.kind !== 'header' || read.source === null) this.#admit(socket, direct);
     else this.#admit(socket, { ...read.source, proxy: direct.address });
     this.#checkEmpty();
   }

@@ -11,6 +11,8 @@ export function sessionLines(log: Logger): EventHandlers {
       if (reason === 'rate') log.warn(fields, 'too many connections a second');
       // Of one that made room the session's own line tells.
       if (reason === 'network') log.warn(fields, 'nobody may connect from that address');
+      // Whoever connects to a balancer and says nothing looks like this: it is nothing to be woken for.
+      if (reason === 'proxy-silent') log.info(fields, 'no header of the PROXY protocol has come in time');
       if (reason === 'proxy-header') log.warn(fields, 'no header of the PROXY protocol, or none that can be used');
       if (reason === 'limit') log.warn({ ...fields, unauthenticated }, 'too many connections');
     },

@@ -3,7 +3,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { RefusalReason } from '../events/server-event.ts';
 import { KEY_EXCHANGE_FAILURES, type KeyExchangeFailure } from '../events/session-event.ts';
 
-const REFUSALS: readonly RefusalReason[] = ['rate', 'limit', 'made-room', 'network', 'proxy-header'];
+const REFUSALS: readonly RefusalReason[] = ['rate', 'limit', 'made-room', 'network', 'proxy-header', 'proxy-silent'];
 
 /** Those for which somebody may wait: a series that is there from the start shows its first step. */
 const REQUIREMENTS = ['not-post-quantum', 'not-post-quantum-key'] as const;

@@ -53,5 +53,6 @@ test('what is denied is denied whatever is allowed, and an address that is not k
     rules.allows(address),
   );
   expect(allowed).toEqual([true, false, false, true, false, false]);
-  expect(new AddressRules({ deniedNetworks: ['2000::/3'] }).allows('192.0.2.1')).toBe(true);
+  const without6 = new AddressRules({ deniedNetworks: ['::/0'] });
+  expect(['192.0.2.1', '2001:db8::1'].map((address) => without6.allows(address))).toEqual([true, false]);
 });

@@ -1,5 +1,4 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { plainAddress } from '../remote-address.ts';
 
 /** Where the client is, as a proxy says. */
 export interface ProxiedSource {
@@ -79,7 +78,7 @@ function parseV1(start: Buffer): ProxyHeader {
   if (port === null || portOf(destinationPort) === null) {
     throw new ProxyHeaderError('a header of version 1 with broken ports');
   }
-  return { kind: 'header', version: 1, bytes, source: { address: plainAddress(source), port } };
+  return { kind: 'header', version: 1, bytes, source: { address: isIPv4(source) ? source : ipv6Text(source), port } };
 }
 
 function isIPv6WithoutZone(address: string): boolean {
@@ -116,19 +115,14 @@ function sourceV2(family: number, addresses: Buffer): ProxiedSource | null {
     return { address: [...addresses.subarray(0, 4)].join('.'), port: addresses.readUInt16BE(8) };
   }
   const words = Array.from({ length: 8 }, (_, i) => addresses.readUInt16BE(2 * i).toString(16));
-  return { address: ipv6Text(words), port: addresses.readUInt16BE(32) };
+  return { address: ipv6Text(words.join(':')), port: addresses.readUInt16BE(32) };
 }
 
-/** As RFC 5952 writes it, and IPv4 in IPv6 as IPv4. */
-function ipv6Text(words: readonly string[]): string {
-  return plainAddress(new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1)).replace(
-    /^::ffff:([0-9a-f]+):([0-9a-f]+)$/,
-    (_, high: string, low: string) => {
-      const bytes = [high, low].flatMap((word) => {
-        const value = Number.parseInt(word, 16);
-        return [value >> 8, value & 0xff];
-      });
-      return bytes.join('.');
-    },
-  );
+/** One text for each address: as RFC 5952 writes it, and IPv4 in IPv6 as IPv4. */
+function ipv6Text(address: string): string {
+  const text = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(text);
+  if (mapped === null) return text;
+  const words = mapped.slice(1).map((word) => Number.parseInt(word, 16));
+  return words.flatMap((word) => [word >> 8, word & 0xff]).join('.');
 }

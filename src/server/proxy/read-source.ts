@@ -5,9 +5,11 @@ import { parseProxyHeader, ProxyHeaderError, V2_MOST_BYTES, type ProxiedSource }
 export type ReadSource =
   /** null: the proxy speaks for itself. */
   | { readonly kind: 'header'; readonly source: ProxiedSource | null; readonly version: 1 | 2 }
-  /** The first bytes are no header, or none came in time. */
+  /** The first bytes are no header. */
   | { readonly kind: 'none' }
-  | { readonly kind: 'broken'; readonly problem: string }
+  /** No byte came in time. */
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'broken' }
   /** The client has gone, or the read failed. */
   | { readonly kind: 'ended' };
 
@@ -33,7 +35,7 @@ export async function readSource(socket: Socket, waitMs: number): Promise<ReadSo
         header = parseProxyHeader(start.subarray(0, V2_MOST_BYTES));
       } catch (error) {
         if (!(error instanceof ProxyHeaderError)) throw error;
-        settle({ kind: 'broken', problem: error.message }, Buffer.alloc(0));
+        settle({ kind: 'broken' }, Buffer.alloc(0));
         return;
       }
       if (header.kind === 'none') settle({ kind: 'none' }, start);
@@ -43,8 +45,7 @@ export async function readSource(socket: Socket, waitMs: number): Promise<ReadSo
       settle({ kind: 'ended' }, Buffer.alloc(0));
     };
     const timer = setTimeout(() => {
-      if (start.length === 0) settle({ kind: 'none' }, start);
-      else settle({ kind: 'broken', problem: 'a header that did not come to its end in time' }, Buffer.alloc(0));
+      settle({ kind: start.length === 0 ? 'silent' : 'broken' }, Buffer.alloc(0));
     }, waitMs);
     socket.on('readable', onReadable).on('end', onEnd).on('close', onEnd).on('error', onEnd);
   });

@@ -8,6 +8,7 @@ import type { S3Connections, Signer } from './api/s3-client.ts';
 import { ClaimObjects } from './claims/claim-objects.ts';
 import { NameClaims } from './claims/name-claims.ts';
 import { fetchInto } from './download/range-fetch.ts';
+import { windowBytes } from './download/read-ahead.ts';
 import { WindowBuffers } from './download/window-buffers.ts';
 import { journalPrefix } from './journal/sweeper.ts';
 import { BucketJournal, noJournal } from './journal/upload-journal.ts';
@@ -74,7 +75,7 @@ export function openContext(
     spool,
     readBase: baseReader({ objects, retry }),
     readBudget,
-    readWindows: new WindowBuffers(readBudget, resolved.readAhead.rangeBytes),
+    readWindows: new WindowBuffers(readBudget, windowBytes(resolved.readAhead.rangeBytes)),
     directoryTime: Math.floor(clock.now() / 1000),
   };
   return { context, journal };

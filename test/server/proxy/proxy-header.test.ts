@@ -31,6 +31,12 @@ const WHOLE: readonly (readonly [string, Buffer, unknown])[] = [
     { address: `${'ffff:'.repeat(7)}ffff`, port: 65535 },
   ],
   ['IPv4 in TCP6', Buffer.from('PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n'), { address: '192.0.2.7', port: 1 }],
+  [
+    'IPv4 in TCP6, in hexadecimal',
+    Buffer.from('PROXY TCP6 ::FFFF:c000:207 ::1 1 2\r\n'),
+    { address: '192.0.2.7', port: 1 },
+  ],
+  ['IPv6 written otherwise', Buffer.from('PROXY TCP6 2001:DB8:0::7 ::1 1 2\r\n'), { address: '2001:db8::7', port: 1 }],
   ['PROXY UNKNOWN', Buffer.from('PROXY UNKNOWN\r\n'), null],
   ['PROXY UNKNOWN with more', Buffer.from('PROXY UNKNOWN ffff:f...f:ffff 1 2 3\r\n'), null],
   ['version 2, IPv4', v2(0x21, 0x11, IPV4), { address: '192.0.2.7', port: 12345 }],

@@ -138,6 +138,18 @@ test('off: a header is no SSH', async () => {
   expect(logged('auth.success')).toEqual([]);
 });
 
+test('silent connections keep nobody out: the oldest of them make room', async () => {
+  await start({
+    ...listening({ mode: 'enforce', ...FROM_OWN }),
+    limits: { unauthenticatedConnections: 4, connectionsPerSecondPerSource: 0 },
+  });
+  const silent = await Promise.all(Array.from({ length: 12 }, () => begin(OWN)));
+  await login(await begin(OWN, V2));
+  await Promise.all(silent.map(isClosed));
+  const refusals = logged('connection.refused');
+  expect(refusals.map(({ reason }) => reason)).toEqual(silent.map(() => 'proxy-silent'));
+});
+
 test('limits for a source are those of the client, not of its balancer', async () => {
   await start({
     ...listening({ mode: 'enforce', ...FROM_OWN }),

@@ -241,10 +241,24 @@ export class NameClaims {
   async #giveUp(claim: Claim): Promise<void> {
     await this.#request(claim, async () => {
       await lingered([claim]);
-      const { held, key } = claim;
+      const { held } = claim;
       claim.held = undefined;
-      if (held !== undefined && this.#isOurs(held)) await this.#options.claims.release([{ key, etag: held.etag }]);
+      if (held === undefined) return;
+      const version = await this.#ownVersion(claim.key, held);
+      if (version !== undefined) await this.#options.claims.release([version]);
     });
+  }
+
+  /**
+   * The version of a claim that may be deleted. One that others may have taken over is renewed first, which succeeds only if nobody
+   * has: it would otherwise be in everybody's way for the whole lease.
+   */
+  async #ownVersion(
+    key: string,
+    held: NonNullable<Claim['held']>,
+  ): Promise<{ readonly key: string; readonly etag: string } | undefined> {
+    const etag = this.#isOurs(held) ? held.etag : await this.#options.claims.renew(key, held.etag);
+    return etag === undefined ? undefined : { key, etag };
   }
 
   /** Requests for one claim go one after the other. */
@@ -312,14 +326,19 @@ export class NameClaims {
   /** In one request. Those that are asked for meanwhile wait until it has ended. */
   async #release(idle: readonly (readonly [StorePath, Claim])[]): Promise<void> {
     const released = idle.map(([path, claim]) => {
-      const { held, key } = claim;
+      const { held } = claim;
       claim.held = undefined;
       // Whoever waits in its lane now makes a new one, behind this request.
-      return { path, claim, version: held !== undefined && this.#isOurs(held) ? [{ key, etag: held.etag }] : [] };
+      return { path, claim, held };
     });
-    const request = Promise.allSettled(idle.map(async ([, claim]) => claim.request)).then(async () =>
-      this.#options.claims.release(released.flatMap(({ version }) => version)),
-    );
+    const request = Promise.allSettled(idle.map(async ([, claim]) => claim.request)).then(async () => {
+      const versions = await Promise.all(
+        released.map(async ({ claim, held }) =>
+          held === undefined ? undefined : this.#ownVersion(claim.key, held).catch(() => undefined),
+        ),
+      );
+      await this.#options.claims.release(versions.flatMap((version) => version ?? []));
+    });
     for (const { claim } of released) claim.request = request.catch(() => undefined);
     await request.catch((error: unknown) => {
       // They are taken for given up after the lease.

@@ -12,6 +12,11 @@ export interface ReadAheadOptions {
 /** The first request is smaller: many readers look at a file's beginning only. It doubles from there. */
 const FIRST_RANGE_BYTES = 1024 ** 2;
 
+/** Bytes of a window once a download is under way, where its requests are to have `rangeBytes`. */
+export function windowBytes(rangeBytes: number): number {
+  return Math.max(FIRST_RANGE_BYTES, rangeBytes);
+}
+
 /** Reads in flight may overtake each other by so much without finding their window gone. */
 const KEEP_BEHIND_BYTES = 2 * 1024 ** 2;
 
@@ -40,7 +45,7 @@ export class ReadAhead {
     this.#read = async (from, to, onBytes, signal) => {
       await read(from, to, onBytes, signal);
       // The small ones of the beginning say nothing about so many large ones.
-      if (to - from === options.rangeBytes) this.#depth.done(to - from);
+      if (to - from === windowBytes(options.rangeBytes)) this.#depth.done(to - from);
     };
   }
 
@@ -146,7 +151,7 @@ export class ReadAhead {
     if (bytes <= 0) return undefined;
     const memory = this.#buffers.tryAcquire(bytes);
     if (memory === undefined) return undefined;
-    this.#nextBytes = Math.min(this.#nextBytes * 2, Math.max(FIRST_RANGE_BYTES, this.#options.rangeBytes));
+    this.#nextBytes = Math.min(this.#nextBytes * 2, windowBytes(this.#options.rangeBytes));
     const window = new RangeWindow({ from, to: from + bytes }, memory, this.#read);
     this.#windows.push(window);
     return window;

@@ -38,7 +38,7 @@ export class Sweeper {
   readonly #queue = new SerialQueue();
   #stopped = false;
   /** When the next whole sweep is due. */
-  #next = 0;
+  #next = Number.NEGATIVE_INFINITY;
 
   constructor(context: SweeperContext, journal: BucketJournal, options: SweepOptions) {
     this.#context = context;
@@ -90,7 +90,7 @@ export class Sweeper {
   async #run(): Promise<void> {
     const { clock, random } = this.#context;
     const { intervalMs, leaseMs } = this.#options;
-    const now = clock.now();
+    const now = clock.monotonic();
     if (now >= this.#next || this.#journal.left().length > 0) {
       try {
         await this.sweep();

@@ -90,7 +90,10 @@ describe('a claim of this process', () => {
         asked.push('renew');
         return Promise.resolve('"2"');
       },
-      release: async () => Promise.resolve(),
+      release: async (versions: readonly { readonly etag: string }[]) => {
+        asked.push(...versions.map(({ etag }) => `release ${etag}`));
+        return Promise.resolve();
+      },
     } as unknown as ClaimObjects;
     const names = new NameClaims({ claims, keys, clock, random: () => 0, events: () => undefined, leaseMs: LEASE_MS });
     return { names, asked };
@@ -119,5 +122,15 @@ describe('a claim of this process', () => {
     });
     expect(asked).toEqual(['take', 'renew']);
     await names.close();
+    expect(asked).toEqual(['take', 'renew', 'release "2"']);
+  });
+
+  test('is not left behind where the clock is set before its end: if nobody has it, it is renewed and deleted', async () => {
+    const clock = new SetClock();
+    const { names, asked } = open(clock);
+    await names.hold([storePath('f')], async () => Promise.resolve());
+    clock.set = -60 * MINUTE_MS;
+    await names.close();
+    expect(asked).toEqual(['take', 'renew', 'release "2"']);
   });
 });
