@@ -56,8 +56,14 @@ export const QUIET_REPORT_MS = 30_000;
 /** Sessions of a node that has told nothing for so long are none any more: five reports were missed. */
 export const NODE_EXPIRY_MS = 15_000;
 
-/** A report that is not written in this time is given up. The next one says more. */
+/** A transaction of a report that is not made in this time is given up. The next report says more. */
 export const REPORT_DEADLINE_MS = 2_000;
+
+/** Sessions whose counters one report writes anew, so that thousands of busy ones take about one percent of the time. */
+export const CHANGES_OF_REPORT = 1_000;
+
+/** Rows of one transaction of a report: about a millisecond, in which SQLite lets nothing else happen. */
+export const ROWS_OF_NOTE = 64;
 
 /** So long a node can be without the state and still learn that it is to end a session. */
 export const SESSION_END_KEPT_MS = 3_600_000;

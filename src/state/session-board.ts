@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import type { StateQueries } from './database/schema.ts';
 import { InTheWay, type StateDatabase } from './database/state-database.ts';
-import { QUIET_REPORT_MS, REPORT_DEADLINE_MS, RETRY_DELAY_MS } from './limits.ts';
+import { CHANGES_OF_REPORT, QUIET_REPORT_MS, REPORT_DEADLINE_MS, RETRY_DELAY_MS, ROWS_OF_NOTE } from './limits.ts';
 import type { NodeSessions, OpenSession, OpenSessions, SessionOnNode, SessionQuery } from './open-sessions.ts';
 import {
   readEnds,
@@ -12,7 +12,6 @@ import {
   removeEnds,
   removeNode,
   removeSessions,
-  sessionRow,
   touchNode,
   writeSessions,
 } from './session-rows.ts';
@@ -41,9 +40,9 @@ class NodeBoard implements NodeSessions {
   readonly #database: StateDatabase;
   readonly #node = randomUUID();
   readonly #name: string;
-  /** The bodies that stand in the database, by session; null: it is not known. */
-  #written: ReadonlyMap<string, string> | null = null;
-  #writtenAt = -Infinity;
+  /** What stands in the database, what was written longest ago first; null: it is not known. */
+  #written: Map<string, OpenSession> | null = null;
+  #reportedAt = -Infinity;
 
   constructor(database: StateDatabase, name: string) {
     this.#database = database;
@@ -53,30 +52,37 @@ class NodeBoard implements NodeSessions {
   async report(sessions: readonly OpenSession[]): Promise<void> {
     const before = this.#written;
     const isQuiet = sessions.length === 0 && before?.size === 0;
-    if (isQuiet && performance.now() - this.#writtenAt < QUIET_REPORT_MS) return;
-    const rows = sessions.map(sessionRow);
-    // Where the end of the transaction is not heard of, everything is written the next time.
+    if (isQuiet && performance.now() - this.#reportedAt < QUIET_REPORT_MS) return;
+    // Where the end of a transaction is not heard of, everything is written the next time.
     this.#written = null;
-    await this.#note(async (db) => {
-      const { clock } = this.#database;
-      const wasThere = await touchNode(db, clock, this.#node, this.#name);
-      if (wasThere && before !== null) {
-        const open = new Set(rows.map(({ session }) => session));
-        const gone = [...before.keys()].filter((session) => !open.has(session));
-        await removeSessions(db, this.#node, gone);
-        await writeSessions(
-          db,
-          this.#node,
-          rows.filter(({ session, body }) => before.get(session) !== body),
-        );
-      } else {
-        await removeAllSessions(db, this.#node);
-        await writeSessions(db, this.#node, rows);
+    const written = await this.#beat(before);
+    const open = new Map(sessions.map((session) => [session.sessionId, session]));
+    const gone = [...written.keys()].filter((sessionId) => !open.has(sessionId));
+    for await (const some of slices(gone)) {
+      await this.#note((db) => removeSessions(db, this.#node, some));
+      for (const sessionId of some) written.delete(sessionId);
+    }
+    for await (const some of slices(due(open, written))) {
+      await this.#note((db) => writeSessions(db, this.#node, some));
+      for (const session of some) {
+        written.delete(session.sessionId);
+        written.set(session.sessionId, session);
       }
+    }
+    this.#written = written;
+    this.#reportedAt = performance.now();
+  }
+
+  /** The heartbeat. Resolves to what stands in the database of this node, as far as `before` knows it. */
+  #beat(before: Map<string, OpenSession> | null): Promise<Map<string, OpenSession>> {
+    const { clock } = this.#database;
+    return this.#note(async (db) => {
+      const wasThere = await touchNode(db, clock, this.#node, this.#name);
       await removeDead(db, clock);
+      if (wasThere && before !== null) return before;
+      await removeAllSessions(db, this.#node);
+      return new Map<string, OpenSession>();
     });
-    this.#written = new Map(rows.map(({ session, body }) => [session, body]));
-    this.#writtenAt = performance.now();
   }
 
   async takeEnds(): Promise<readonly string[]> {
@@ -107,5 +113,36 @@ class NodeBoard implements NodeSessions {
       }
       await delay(RETRY_DELAY_MS.most * (0.5 + Math.random()));
     }
+  }
+}
+
+/** What is to be written: all that is new, and of what has changed so much as a report may, what waits longest first. */
+function due(
+  open: ReadonlyMap<string, OpenSession>,
+  written: ReadonlyMap<string, OpenSession>,
+): readonly OpenSession[] {
+  const fresh = [...open.values()].filter(({ sessionId }) => !written.has(sessionId));
+  const changed = [...written.values()].flatMap((before) => {
+    const now = open.get(before.sessionId);
+    return now === undefined || isSame(before, now) ? [] : [now];
+  });
+  return [...fresh, ...changed.slice(0, CHANGES_OF_REPORT)];
+}
+
+/** By what can change while a session is open. */
+function isSame(one: OpenSession, other: OpenSession): boolean {
+  return (
+    one.bytesIn === other.bytesIn &&
+    one.bytesOut === other.bytesOut &&
+    one.openFiles === other.openFiles &&
+    one.kex === other.kex
+  );
+}
+
+/** Few at a time: SQLite stops the process while it writes, and packets must not wait for long. */
+async function* slices<Item>(items: readonly Item[]): AsyncGenerator<readonly Item[]> {
+  for (let done = 0; done < items.length; done += ROWS_OF_NOTE) {
+    if (done > 0) await turn();
+    yield items.slice(done, done + ROWS_OF_NOTE);
   }
 }

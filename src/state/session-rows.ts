@@ -9,25 +9,6 @@ type Clock = RawBuilder<number>;
 /** A statement takes so many rows: few sizes, because each is a statement that the database has to parse. */
 const ROWS_OF_STATEMENTS = [64, 8, 1] as const;
 
-/** A row of `node_sessions` without its node. */
-export interface SessionRow {
-  readonly session: string;
-  readonly server: string;
-  readonly user_name: string;
-  readonly connected_at: number;
-  readonly body: string;
-}
-
-export function sessionRow(session: OpenSession): SessionRow {
-  return {
-    session: session.sessionId,
-    server: session.serverId,
-    user_name: session.userName,
-    connected_at: session.connectedAt,
-    body: JSON.stringify(session),
-  };
-}
-
 /** The heartbeat. False: the node was not there, or others have removed it, and its sessions with it. */
 export async function touchNode(db: StateQueries, clock: Clock, node: string, name: string): Promise<boolean> {
   const { numUpdatedRows } = await db
@@ -40,11 +21,20 @@ export async function touchNode(db: StateQueries, clock: Clock, node: string, na
   return false;
 }
 
-export async function writeSessions(db: StateQueries, node: string, rows: readonly SessionRow[]): Promise<void> {
-  for (const some of portions(rows)) {
+export async function writeSessions(db: StateQueries, node: string, sessions: readonly OpenSession[]): Promise<void> {
+  for (const some of portions(sessions)) {
     await db
       .insertInto('node_sessions')
-      .values(some.map((row) => ({ node, ...row })))
+      .values(
+        some.map((session) => ({
+          node,
+          session: session.sessionId,
+          server: session.serverId,
+          user_name: session.userName,
+          connected_at: session.connectedAt,
+          body: JSON.stringify(session),
+        })),
+      )
       .onConflict((conflict) =>
         conflict.columns(['node', 'session']).doUpdateSet((eb) => ({ body: eb.ref('excluded.body') })),
       )

@@ -88,6 +88,20 @@ export function describeSessionsContract(name: string, place: StatePlace, missin
       expect(await listed(store)).toEqual([]);
     });
 
+    test('of very many that change a report writes some, and the next one the others', async () => {
+      const store = await open(await place.create());
+      const node = store.sessions.asNode('one');
+      const many = (bytesIn: number): OpenSession[] =>
+        Array.from({ length: 1100 }, (_, index) => session(index, { bytesIn }));
+      const bytes = async (): Promise<Set<number>> =>
+        new Set((await store.sessions.list({ ...ALL, limit: 2000 })).map(({ bytesIn }) => bytesIn));
+      await node.report(many(1));
+      await node.report(many(2));
+      expect(await bytes()).toEqual(new Set([1, 2]));
+      await node.report(many(2));
+      expect(await bytes()).toEqual(new Set([2]));
+    });
+
     test('servers, user and place in the list choose, and a limit ends it', async () => {
       const settings = await place.create();
       const store = await open(settings);
