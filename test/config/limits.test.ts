@@ -97,7 +97,6 @@ const NO_LIMITS = [
   'management.listen.tls.postQuantum',
   'management.region',
   'management.roles[].permissions',
-  'management.secretKeyFile',
   'management.servers.host',
   'management.servers.ports.from',
   'management.servers.ports.to',

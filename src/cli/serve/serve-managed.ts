@@ -12,6 +12,7 @@ import type { LogOutput } from '../../telemetry/log-output.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { listenerUrl } from '../../tls/listener-url.ts';
 import { openManagedState } from '../state/open-managed-state.ts';
+import { forgetStateSecrets, stateSecrets } from '../state/state-secrets.ts';
 import { apiCertificate } from './api-certificate.ts';
 import { demoRecords, type DemoRecords } from './demo-server.ts';
 import { demoText } from './demo-text.ts';
@@ -40,13 +41,15 @@ export interface ManagedStart {
 /** `serve` with a section `management`: the state, the servers in it, the one of the file, and the API that changes them. */
 export async function serveManaged(start: ManagedStart): Promise<void> {
   const { loaded, management, prepared, output, log, signals } = start;
-  const monitoring = await startMonitoring(loaded, output, log);
-  const state = await openManagedState(management, (file) => {
+  const secrets = stateSecrets(loaded.file, management, (file) => {
     log.warn(
       { event: 'state.key-made', file },
       'the secrets of the state are encrypted with this new key: keep a copy',
     );
   });
+  forgetStateSecrets(management);
+  const monitoring = await startMonitoring(loaded, output, log);
+  const state = await openManagedState(management, secrets);
   watchState(state, log);
   const records =
     start.demo === null

@@ -9,6 +9,7 @@ import { demoRecords, type DemoRecords } from '../../../src/cli/serve/demo-serve
 import { demoText } from '../../../src/cli/serve/demo-text.ts';
 import { firstStart, type Demo } from '../../../src/cli/serve/first-start.ts';
 import { openManagedState } from '../../../src/cli/state/open-managed-state.ts';
+import { stateSecrets } from '../../../src/cli/state/state-secrets.ts';
 import type { ManagementConfig } from '../../../src/config/schema.ts';
 import { generatePrivateKey, parsePrivateKey } from '../../../src/crypto/keys/private-key.ts';
 import { createAccessKey, deleteAccessKey, disableAccessKey } from '../../../src/management/access-keys.ts';
@@ -44,7 +45,8 @@ function managementOf({ loaded }: Demo): ManagementConfig {
 }
 
 async function openState(demo: Demo): Promise<StateStore> {
-  const state = await openManagedState(managementOf(demo));
+  const management = managementOf(demo);
+  const state = await openManagedState(management, stateSecrets(demo.loaded.file, management));
   open.push(state);
   return state;
 }
