@@ -32,6 +32,9 @@ const OLD_KEY = 'demo';
 /** Of one that takes the place of a key that somebody has deleted. */
 const LATER_KEY = 'demo: access key';
 
+/** A process sees what another has written within 0.2 seconds; a machine that is busy may take longer. */
+const MADE_ELSEWHERE_MS = 10_000;
+
 /** What the demo has made of the state. The server may be gone: then its operator wants it so. */
 export interface DemoRecords {
   readonly serverId: string | null;
@@ -47,7 +50,8 @@ export interface DemoRecords {
 export async function demoRecords(demo: Demo, management: ManagementConfig, state: StateStore): Promise<DemoRecords> {
   const arns = new Arns(management.region, management.account);
   if (isUnmade(state.snapshot.revision, state.snapshot.accessKeys.values())) {
-    await makeDemo(demo, management, state, arns);
+    const isMadeHere = await makeDemo(demo, management, state, arns);
+    if (!isMadeHere) await madeElsewhere(state);
   } else {
     await takePort(demo, management, state, arns);
   }
@@ -60,16 +64,16 @@ function isUnmade(revision: number, keys: Iterable<AccessKeyRecord>): boolean {
   return revision === 0 || [...keys].some(({ description }) => description === OLD_KEY);
 }
 
-async function makeDemo(demo: Demo, { servers }: ManagementConfig, state: StateStore, arns: Arns): Promise<void> {
+/** @returns false where another process was faster */
+async function makeDemo(demo: Demo, { servers }: ManagementConfig, state: StateStore, arns: Arns): Promise<boolean> {
   const asked = demo.askedPort ?? demo.defaultPort;
   checkUnused(state.snapshot, asked, null);
   const port = await openable(servers.host, asked);
   const publicKey = demoPublicKey(demo);
   const hostKeys = await hostKeysOf(demo);
-  await state.change(LATTICEPORT, async (transaction) => {
+  return state.change(LATTICEPORT, async (transaction) => {
     const accessKeys = await transaction.accessKeys();
-    // Another process was faster.
-    if (!isUnmade(transaction.revision - 1, accessKeys)) return;
+    if (!isUnmade(transaction.revision - 1, accessKeys)) return false;
     const createdAt = Date.now();
     const settings = newServerSettings({ ProtocolDetails: { SftpPorts: [{ SftpPort: port }] } });
     const tags = [{ Key: 'latticeport:comment', Value: 'made by the first start' }];
@@ -86,7 +90,27 @@ async function makeDemo(demo: Demo, { servers }: ManagementConfig, state: StateS
     transaction.audit({ operation: 'CreateServer', resource: arns.server(server.serverId), before: null, after });
     await makeUser(transaction, server.serverId, publicKey, createdAt, arns);
     await markMade(transaction, server.serverId, accessKeys, createdAt);
+    return true;
   });
+}
+
+/** Resolves once the snapshot shows what another process has made. @throws CliError where it does not */
+async function madeElsewhere(state: StateStore): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<null>();
+  const look = ({ revision, accessKeys }: StateSnapshot): void => {
+    if (!isUnmade(revision, accessKeys.values())) resolve(null);
+  };
+  const unsubscribe = state.onSnapshot(look);
+  const timer = setTimeout(() => {
+    reject(new CliError('another process has made the demo, and the state does not show it: start again'));
+  }, MADE_ELSEWHERE_MS);
+  look(state.snapshot);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    unsubscribe();
+  }
 }
 
 /** The user sees `data/demo` as its root. */
@@ -176,7 +200,7 @@ async function usableKey(state: StateStore, serverId: string | null): Promise<Dr
 async function takePort(demo: Demo, { servers }: ManagementConfig, state: StateStore, arns: Arns): Promise<void> {
   const serverId = madeServer(state.snapshot);
   const server = serverId === null ? undefined : state.snapshot.servers.get(serverId);
-  if (server?.wanted !== 'ONLINE') return;
+  if (server === undefined || (server.wanted === 'OFFLINE' && demo.askedPort === undefined)) return;
   const { askedPort = server.port } = demo;
   checkUnused(state.snapshot, askedPort, server.serverId);
   const port = await openable(servers.host, askedPort);

@@ -200,6 +200,9 @@ describe('a later start', () => {
     const said = text(second, 'OFFLINE');
     expect(said).toContain(`aws transfer start-server --server-id ${serverId} --endpoint-url http://127.0.0.1:8122\n`);
     expect(said).not.toContain('sftp -P');
+    const moved = serverOf(await start(0));
+    expect(moved).toMatchObject({ serverId, wanted: 'OFFLINE' });
+    expect(moved.port).not.toBe(serverOf(first).port);
   });
 
   test('takes the port that is asked for, and keeps it', async () => {
