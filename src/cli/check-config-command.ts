@@ -8,6 +8,7 @@ import { checkStore, placeInWords, problemInWords } from '../server/store-readin
 import { checkTls } from '../server/tls-material.ts';
 import { CliError } from './cli-error.ts';
 import { askForPassphrases } from './host-key-passphrases.ts';
+import { checkStateSecrets } from './state/state-secrets.ts';
 import { prepareConfig, unusedHostKeys } from '../server/prepared-config.ts';
 
 /** `latticeport check-config FILE` and `latticeport config-schema`. */
@@ -51,6 +52,7 @@ async function checkManagement(loaded: LoadedConfig, management: ManagementConfi
   const { listen, storages, roles, state } = management;
   checkDistinct(file, storages);
   checkTls(loaded);
+  const warning = checkStateSecrets(file, management);
   for (const { jsonPath, settings, problem } of connect ? await askStorages(file, storages) : []) {
     if (problem !== null) throw new CliError(`${file}: ${jsonPath}: ${problem}; a start would wait for it`);
     process.stdout.write(`${file}: ${placeInWords(settings)} answers.\n`);
@@ -60,6 +62,7 @@ async function checkManagement(loaded: LoadedConfig, management: ManagementConfi
   process.stdout.write(
     `${file}: management is good. API on ${listen.host} port ${listen.port}, state in ${where}, ${counts}.\n`,
   );
+  if (warning !== null) process.stdout.write(`Warning: ${warning.message}\n`);
 }
 
 /** Says that the store works, or throws what is wrong with it. */

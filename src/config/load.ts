@@ -5,6 +5,7 @@ import { ConfigError } from '../policy/config-error.ts';
 import { resolveApiListen } from './api-tls.ts';
 import { describeIssue } from './describe-issue.ts';
 import { openSecrets } from './open-secrets.ts';
+import { resolveStateKeys } from './state-keys.ts';
 import type { Config, ManagementConfig, MetricsConfig, StorageConfig } from './schema.ts';
 import { configSchema } from './schema.ts';
 
@@ -101,7 +102,7 @@ function resolvePaths(config: Config, folder: string): Config {
 }
 
 function resolveManagement(management: ManagementConfig, absolute: Resolve): ManagementConfig {
-  const { state, secretKeyFile, storages } = management;
+  const { state, storages } = management;
   const resolved = Object.entries(storages).map(
     ([name, storage]) => [name, resolveStorage(storage, absolute)] as const,
   );
@@ -109,7 +110,7 @@ function resolveManagement(management: ManagementConfig, absolute: Resolve): Man
     ...management,
     listen: resolveApiListen(management, absolute),
     state: state.type === 'sqlite' ? { ...state, file: absolute(state.file) } : state,
-    secretKeyFile: absolute(secretKeyFile),
+    ...resolveStateKeys(management, absolute),
     storages: Object.fromEntries(resolved),
   };
 }

@@ -106,8 +106,16 @@ export function managementSchema<Storage extends z.ZodType, Permissions extends 
       secretKeyFile: z
         .string()
         .min(1)
-        .default('state/secret.key')
-        .describe('The key with which the secrets of the state are encrypted. Made when it is not there: keep a copy.'),
+        .optional()
+        .describe(
+          'The keys with which the secrets of the state are encrypted, one a line. Made when it is not there: keep a copy. ' +
+            'Default: state/secret.key.',
+        ),
+      secretKeyEnvironment: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of a variable, such as LATTICEPORT_STATE_KEYS')
+        .optional()
+        .describe('The variable of the environment that holds the lines of "secretKeyFile", instead of that file.'),
       servers: z
         .strictObject({
           host: host.default('0.0.0.0').describe('Address that servers listen on.'),
@@ -123,7 +131,11 @@ export function managementSchema<Storage extends z.ZodType, Permissions extends 
         .describe('By the first name of a home directory: "/invoices/alice" is "alice" in the storage "invoices".'),
       roles: z.array(role).min(1).describe('What the "Role" of a user gives it.'),
     })
-    .superRefine(({ storages, roles }, context) => {
+    .superRefine(({ storages, roles, secretKeyFile, secretKeyEnvironment }, context) => {
+      if (secretKeyFile !== undefined && secretKeyEnvironment !== undefined) {
+        const message = 'the keys are in a file or in the environment: take away this or "secretKeyFile"';
+        context.addIssue({ code: 'custom', path: ['secretKeyEnvironment'], message });
+      }
       roles.forEach(({ buckets, assumeRole: assumes }, index) => {
         const names: readonly string[] = buckets === '*' ? Object.keys(storages) : buckets;
         const other = names.find((name) => {

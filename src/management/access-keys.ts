@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { AccessKeyRecord, AccessKeyRole, Author, Tag } from '../state/records.ts';
-import type { StateStore, StateTransaction } from '../state/state-store.ts';
+import type { Draft, StateStore, StateTransaction } from '../state/state-store.ts';
 import { auditedAccessKey } from './operations/audit-values.ts';
 
 /** Who calls the management API. These are no operations of it: a command makes access keys on the machine that has the state. */
@@ -34,9 +34,18 @@ export class UnknownAccessKey extends Error {
 export async function createAccessKey(
   store: StateStore,
   author: Author,
-  { role, serverTag = null, description = null }: NewAccessKey,
+  wanted: NewAccessKey,
   now = Date.now(),
-): Promise<Omit<AccessKeyRecord, 'revision'>> {
+): Promise<Draft<AccessKeyRecord>> {
+  return store.change(author, (state) => putNewAccessKey(state, wanted, now));
+}
+
+/** Makes a key in a change that does more than that. */
+export async function putNewAccessKey(
+  state: StateTransaction,
+  { role, serverTag = null, description = null }: NewAccessKey,
+  now: number,
+): Promise<Draft<AccessKeyRecord>> {
   const record = {
     accessKeyId: newAccessKeyId(),
     secretAccessKey: newSecret(),
@@ -46,11 +55,9 @@ export async function createAccessKey(
     createdAt: now,
     disabled: false,
   };
-  await store.change(author, async (state) => {
-    await state.putAccessKey(record);
-    const after = auditedAccessKey(record);
-    state.audit({ operation: 'CreateAccessKey', resource: record.accessKeyId, before: null, after });
-  });
+  await state.putAccessKey(record);
+  const after = auditedAccessKey(record);
+  state.audit({ operation: 'CreateAccessKey', resource: record.accessKeyId, before: null, after });
   return record;
 }
 

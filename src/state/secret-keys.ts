@@ -15,7 +15,7 @@ import { dirname } from 'node:path';
 import { MAX_KEY_FILE_BYTES, MAX_SECRET_KEYS } from './limits.ts';
 import { SECRET_KEY_SIZE, SecretBox, secretKeyOf, type SecretKey } from './secret-box.ts';
 
-/** Where the keys are: a file of lines, or a variable of the environment with the same lines (or spaces between them). */
+/** Where the keys are: a file of lines, or a variable of the environment with the same lines, or spaces between the keys. */
 export type SecretKeySource =
   { readonly type: 'file'; readonly file: string } | { readonly type: 'environment'; readonly variable: string };
 
@@ -40,7 +40,12 @@ export function loadSecretBox(source: SecretKeySource): SecretBox {
   const where = `the environment's ${source.variable}`;
   const text = process.env[source.variable];
   if (text === undefined) throw new SecretKeyError(`${where} is not set`);
-  return new SecretBox(parseKeys(text.split(/\s+/), where), where);
+  return new SecretBox(parseKeys(linesOfVariable(text), where), where);
+}
+
+/** Not everything that sets variables can set one of several lines. In a comment spaces separate nothing. */
+function linesOfVariable(text: string): string[] {
+  return text.split('\n').flatMap((line) => (line.trim().startsWith('#') ? [''] : line.trim().split(/\s+/)));
 }
 
 /**

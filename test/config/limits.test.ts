@@ -101,7 +101,6 @@ const NO_LIMITS = [
   'management.listen.tls.postQuantum',
   'management.region',
   'management.roles[].permissions',
-  'management.secretKeyFile',
   'management.servers.host',
   'management.servers.proxyNetworks',
   'management.servers.ports.from',

@@ -103,6 +103,8 @@ describe('a variable with secret keys', () => {
       const box = loadSecretBox({ type: 'environment', variable: VARIABLE });
       expect(box.keyId).toBe('k2');
       expect(box.open(load(`k1:${KEY.toString('hex')}`).seal('secret', PLACE), PLACE)).toBe('secret');
+      process.env[VARIABLE] = `\n  # the key of: 2026\nk3:${'00'.repeat(32)}\r\n# k4:none\nk1:${'11'.repeat(32)}\n`;
+      expect(loadSecretBox({ type: 'environment', variable: VARIABLE }).keyId).toBe('k3');
       process.env[VARIABLE] = 'k1';
       expect(() => loadSecretBox({ type: 'environment', variable: VARIABLE })).toThrow(VARIABLE);
     } finally {

@@ -1,10 +1,11 @@
-import type { AddressInfo } from 'node:net';
-import path from 'node:path';
-import type { AccessKeyRecord } from '../../state/records.ts';
-import type { PreparedConfig } from '../../server/prepared-config.ts';
-import { configuredStore } from '../../server/store.ts';
-import type { Demo } from './first-start.ts';
-import { writeKnownHosts } from './first-start.ts';
+import { parsePrivateKey } from '../../crypto/keys/private-key.ts';
+import { byAge } from '../../management/operations/host-key-drafts.ts';
+import { fingerprintIn } from '../../management/operations/public-key-bodies.ts';
+import type { ServerState } from '../../management/server-control.ts';
+import type { AccessKeyRecord, ServerRecord } from '../../state/records.ts';
+import type { StateSnapshot } from '../../state/state-store.ts';
+import { DEMO_HOME, DEMO_USER } from './demo-server.ts';
+import { demoKeyFingerprint, writeKnownHosts, type Demo } from './first-start.ts';
 
 /** The management API of a demo. */
 export interface DemoApi {
@@ -13,24 +14,19 @@ export interface DemoApi {
   readonly accessKey: Pick<AccessKeyRecord, 'accessKeyId' | 'secretAccessKey'>;
 }
 
-/** What a first start prints: the address, the policy, the fingerprints, and the exact commands to try. */
-export function demoText(demo: Demo, prepared: PreparedConfig, { address, port }: AddressInfo, api: DemoApi): string {
-  const folder = process.cwd();
-  const lines = prepared.hostKeys.map(({ publicKey }) => `${publicKey.type} ${publicKey.blob.toString('base64')}`);
-  const knownHosts = writeKnownHosts(folder, address, port, lines);
-  const { storage } = prepared.loaded.config;
-  const { directory, place } = configuredStore(storage);
-  const files = directory === undefined ? place : `${path.relative(folder, directory)}/${demo.userName}/`;
+/** The demo's server as it is now; null where it is deleted. */
+export interface DemoServer {
+  readonly record: ServerRecord;
+  readonly state: ServerState;
+  /** Where it listens. */
+  readonly host: string;
+}
+
+/** What a start of the demo prints: the address, the policy, the fingerprints, and the exact commands to try. */
+export function demoText(demo: Demo, server: DemoServer | null, snapshot: StateSnapshot, api: DemoApi): string {
   return [
     '',
-    `Latticeport listens on ${address} port ${port}.`,
-    `  security policy  ${prepared.policy.name}`,
-    `  files            ${files}`,
-    ...prepared.hostKeys.map(({ publicKey }) => `  host key         ${publicKey.type} ${publicKey.fingerprint}`),
-    '',
-    'Try it from this folder:',
-    '',
-    `  sftp -P ${port} -i ${demo.keyFile} -o UserKnownHostsFile=${knownHosts} ${demo.userName}@${address}`,
+    ...(server === null ? ['The demo server is deleted.'] : aboutServer(demo, server, snapshot, api)),
     '',
     'Servers and users are made with the AWS CLI (see docs/managed.md):',
     '',
@@ -43,4 +39,40 @@ export function demoText(demo: Demo, prepared: PreparedConfig, { address, port }
     '',
     '',
   ].join('\n');
+}
+
+function aboutServer(demo: Demo, server: DemoServer, snapshot: StateSnapshot, api: DemoApi): string[] {
+  const { serverId, port, settings } = server.record;
+  if (server.state !== 'ONLINE') {
+    const isFailed = server.state === 'START_FAILED';
+    return [
+      isFailed ? `The demo server cannot be started: the log says why.` : 'The demo server is stopped.',
+      'With the variables below, this starts it:',
+      '',
+      `  aws transfer start-server --server-id ${serverId} --endpoint-url ${api.url}`,
+    ];
+  }
+  const hostKeys = snapshot.hostKeys.get(serverId);
+  const keys = byAge(hostKeys === undefined ? [] : hostKeys.values()).map(
+    ({ privateKey }) => parsePrivateKey(privateKey).publicKey,
+  );
+  const lines = keys.map(({ type, blob }) => `${type} ${blob.toString('base64')}`);
+  const knownHosts = writeKnownHosts(demo.folder, server.host, port, lines);
+  const user = snapshot.users.get(serverId)?.get(DEMO_USER);
+  const fingerprint = demoKeyFingerprint(demo);
+  const hasKey = fingerprint !== null && user?.keys.some((key) => fingerprintIn(key) === fingerprint) === true;
+  const [mapping] = user?.settings.HomeDirectoryMappings ?? [];
+  const isHome = mapping?.Target === DEMO_HOME;
+  const login = `-o UserKnownHostsFile=${knownHosts} ${hasKey ? DEMO_USER : 'USER'}@${server.host}`;
+  return [
+    `Latticeport listens on ${server.host} port ${port}.`,
+    `  server           ${serverId}`,
+    `  security policy  ${String(settings.SecurityPolicyName)}`,
+    ...(isHome ? [`  files            ${DEMO_HOME.slice(1)}/`] : []),
+    ...keys.map(({ type, fingerprint: shown }) => `  host key         ${type} ${shown}`),
+    '',
+    hasKey ? 'Try it from this folder:' : `The user ${DEMO_USER} has another key now than ${demo.keyFile}, or is gone:`,
+    '',
+    `  sftp -P ${port} ${hasKey ? `-i ${demo.keyFile} ` : ''}${login}`,
+  ];
 }

@@ -31,7 +31,6 @@ import { countedReload, monitoredStop, startMonitoring } from './serve-monitorin
 import { exitAfter, ServeSignals } from './serve-signals.ts';
 
 const DEFAULT_CONFIG = 'latticeport.json';
-const DEFAULT_PORT = 2222;
 
 interface ServeOptions {
   readonly config?: string;
@@ -115,7 +114,7 @@ interface Start {
 
 function prepareStart(options: ServeOptions, passphrases: HostKeyPassphrases): Start {
   const file = configFile(options);
-  const demo = file === null ? firstStart(process.cwd(), options.port ?? DEFAULT_PORT) : null;
+  const demo = file === null ? firstStart(process.cwd(), options.port) : null;
   const loaded = demo?.loaded ?? loadConfig(file ?? DEFAULT_CONFIG);
   if (!loaded.describesServer) return { loaded, prepared: null, demo };
   const prepared = prepareConfig(withPort(loaded, options.port), passphrases);

@@ -3,26 +3,23 @@ import type { LoadedConfig } from '../../config/load.ts';
 import type { ManagementConfig } from '../../config/schema.ts';
 import type { Operations } from '../../management/operation.ts';
 import { ApiListener } from '../../management/api-listener.ts';
-import { createAccessKey } from '../../management/access-keys.ts';
 import { createOperations } from '../../management/operations/operations.ts';
 import { loadPoliciesFor } from '../../policy/policies-for.ts';
 import { ManagedServers } from '../../server/managed/managed-servers.ts';
 import { policyDirectories, type PreparedConfig } from '../../server/prepared-config.ts';
-import { LATTICEPORT } from '../../state/records.ts';
 import type { StateStore } from '../../state/state-store.ts';
 import type { LogOutput } from '../../telemetry/log-output.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { listenerUrl } from '../../tls/listener-url.ts';
 import { openManagedState } from '../state/open-managed-state.ts';
+import { forgetStateSecrets, stateSecrets } from '../state/state-secrets.ts';
 import { apiCertificate } from './api-certificate.ts';
+import { demoRecords, type DemoRecords } from './demo-server.ts';
 import { demoText } from './demo-text.ts';
 import type { Demo } from './first-start.ts';
 import { listenError } from './listen-error.ts';
 import { countedReload, monitoredStop, startMonitoring } from './serve-monitoring.ts';
 import type { ServeSignals } from './serve-signals.ts';
-
-/** By this description a demo finds its access key again. */
-const DEMO_KEY = 'demo';
 
 /** Calls that run at the end of the process have so long: most wait for a port to open. Milliseconds. */
 const API_DRAIN_MS = 5000;
@@ -44,14 +41,23 @@ export interface ManagedStart {
 /** `serve` with a section `management`: the state, the servers in it, the one of the file, and the API that changes them. */
 export async function serveManaged(start: ManagedStart): Promise<void> {
   const { loaded, management, prepared, output, log, signals } = start;
-  const monitoring = await startMonitoring(loaded, output, log);
-  const state = await openManagedState(management, (file) => {
+  const secrets = stateSecrets(loaded.file, management, (file) => {
     log.warn(
       { event: 'state.key-made', file },
       'the secrets of the state are encrypted with this new key: keep a copy',
     );
   });
+  forgetStateSecrets(management);
+  const monitoring = await startMonitoring(loaded, output, log);
+  const state = await openManagedState(management, secrets);
   watchState(state, log);
+  const records =
+    start.demo === null
+      ? null
+      : await demoRecords(start.demo, management, state).catch(async (error: unknown) => {
+          await state.close();
+          throw error;
+        });
   const otherPorts = [management.listen.port, loaded.config.metrics?.port ?? 0].filter((port) => port !== 0);
   const servers = await ManagedServers.start({
     ...{ loaded, management, state, log, otherPorts, fileServer: prepared, metrics: monitoring?.metrics },
@@ -68,7 +74,7 @@ export async function serveManaged(start: ManagedStart): Promise<void> {
     throw error;
   });
   monitoring?.ready();
-  await tellDemo(start, state, servers, api.url);
+  if (records !== null) tellDemo(start, records, state, servers, api.url);
   const stop = async (): Promise<void> => {
     // Both at once: who keeps a call to the API open keeps no port of the servers open.
     await Promise.all([api.stop(), servers.stop()]);
@@ -80,19 +86,19 @@ export async function serveManaged(start: ManagedStart): Promise<void> {
   });
 }
 
-/** Says what to try, with an access key that is made once. */
-async function tellDemo(
-  { demo, prepared, management, output }: ManagedStart,
-  state: StateStore,
-  { runningFileServer }: ManagedServers,
+/** Says what to try. */
+function tellDemo(
+  { demo, management, output }: ManagedStart,
+  { serverId, accessKey }: DemoRecords,
+  { snapshot }: StateStore,
+  servers: ManagedServers,
   url: string,
-): Promise<void> {
-  if (demo === null || prepared === null || runningFileServer === null) return;
-  const accessKey =
-    [...state.snapshot.accessKeys.values()].find(
-      ({ description, disabled }) => description === DEMO_KEY && !disabled,
-    ) ?? (await createAccessKey(state, LATTICEPORT, { role: 'admin', description: DEMO_KEY }));
-  output.write(demoText(demo, prepared, runningFileServer.address, { url, region: management.region, accessKey }));
+): void {
+  if (demo === null) return;
+  const record = serverId === null ? undefined : snapshot.servers.get(serverId);
+  const { host } = management.servers;
+  const server = record === undefined ? null : { record, host, state: servers.stateOf(record.serverId) };
+  output.write(demoText(demo, server, snapshot, { url, region: management.region, accessKey }));
 }
 
 /** The server of the file follows it; what the section says holds until a restart. */

@@ -5,6 +5,7 @@ import { UnknownAccessKey } from '../../management/access-keys.ts';
 import { StateUnavailable, type StateStore } from '../../state/state-store.ts';
 import { CliError } from '../cli-error.ts';
 import { openManagedState } from './open-managed-state.ts';
+import { stateSecrets } from './state-secrets.ts';
 
 /** Adds the option that names the configuration, and so the state. */
 export function configured(command: Command): Command {
@@ -20,7 +21,8 @@ export function managementOf(file: string): ManagementConfig {
 
 /** Does `work` with the state that the configuration names, whether a server runs on it or not. */
 export async function withState<Result>(file: string, work: (state: StateStore) => Promise<Result>): Promise<Result> {
-  const state = await openManagedState(managementOf(file));
+  const management = managementOf(file);
+  const state = await openManagedState(management, stateSecrets(file, management));
   try {
     return await work(state);
   } catch (error) {

@@ -1,25 +1,21 @@
 import type { ManagementConfig } from '../../config/schema.ts';
 import { openState } from '../../state/open-state.ts';
-import { SecretUnreadable } from '../../state/secret-box.ts';
-import { loadSecretBox, makeSecretKeyFile, SecretKeyError } from '../../state/secret-keys.ts';
+import { SecretUnreadable, type SecretBox } from '../../state/secret-box.ts';
 import { StateUnavailable, type StateStore } from '../../state/state-store.ts';
 import { CliError } from '../cli-error.ts';
 
 /**
- * Opens the state that a configuration names, and makes its key and its database where they are not there. `onKeyMade` is
- * told of a new key. Rejects with CliError, which says what cannot be used.
+ * Opens the state that a configuration names, and makes its database where it is not there. Rejects with CliError, which says
+ * what cannot be used.
  */
 export async function openManagedState(
-  { state, secretKeyFile }: Pick<ManagementConfig, 'state' | 'secretKeyFile'>,
-  onKeyMade: (file: string) => void = () => undefined,
+  { state }: Pick<ManagementConfig, 'state'>,
+  secrets: SecretBox,
 ): Promise<StateStore> {
   try {
-    if (makeSecretKeyFile(secretKeyFile)) onKeyMade(secretKeyFile);
-    return await openState(state, loadSecretBox({ type: 'file', file: secretKeyFile }));
+    return await openState(state, secrets);
   } catch (error) {
-    const isKnown = [StateUnavailable, SecretKeyError, SecretUnreadable].some(
-      (known) => error instanceof known,
-    );
+    const isKnown = [StateUnavailable, SecretUnreadable].some((known) => error instanceof known);
     throw isKnown ? new CliError(`the state cannot be opened: ${(error as Error).message}`) : error;
   }
 }

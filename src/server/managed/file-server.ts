@@ -69,7 +69,7 @@ function recordOf(user: UserConfig, serverId: string, createdAt: number, account
   };
 }
 
-/** Milliseconds since the epoch; undefined where there is no such file, as for the embedded default. */
+/** Milliseconds since the epoch; undefined where there is no such file. */
 function writtenAt(file: string): number | undefined {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs;
 }

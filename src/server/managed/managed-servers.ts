@@ -26,7 +26,7 @@ import { checkServable, checkSettings, parseHostKey } from './prepare-server.ts'
 import { SessionReports } from './session-reports.ts';
 
 /** The types of the host keys that a server gets: for clients of all ages, and one that is post-quantum. */
-const HOST_KEY_TYPES = ['ed25519', 'ecdsa-256', 'rsa', 'mldsa44-ed25519'] as const;
+export const HOST_KEY_TYPES = ['ed25519', 'ecdsa-256', 'rsa', 'mldsa44-ed25519'] as const;
 
 export interface ManagedServersParts {
   /** The machine's, with its section `management`. */

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parseConfig } from '../../../src/config/load.ts';
+import { ConfigError } from '../../../src/policy/config-error.ts';
 import { runCommand } from '../run-command.ts';
 
 let folder = '';
@@ -103,5 +105,69 @@ describe('state rotate-secrets', () => {
     expect(await run('access-key', 'list')).toContain(accessKeyId);
     writeFileSync(keys, before);
     await expect(run('access-key', 'list')).rejects.toThrow('the state cannot be opened');
+  });
+});
+
+describe('secretKeyEnvironment', () => {
+  const VARIABLE = 'LATTICEPORT_TEST_STATE_KEYS';
+  const line = (id: string): string => `${id}:${randomBytes(32).toString('base64')}`;
+  const [first, second] = [line('k1'), line('k2')];
+
+  beforeEach(() => {
+    const { management } = JSON.parse(readFileSync(config, 'utf8')) as { management: object };
+    writeFileSync(config, JSON.stringify({ management: { ...management, secretKeyEnvironment: VARIABLE } }));
+  });
+
+  afterEach(() => {
+    Reflect.deleteProperty(process.env, VARIABLE);
+  });
+
+  test('has the keys, and no file is made', async () => {
+    process.env[VARIABLE] = first;
+    const { accessKeyId } = await madeKey();
+    expect(await run('access-key', 'list')).toContain(accessKeyId);
+    expect(readdirSync(join(folder, 'state'))).toEqual(['latticeport.db']);
+    process.env[VARIABLE] = second;
+    await expect(run('access-key', 'list')).rejects.toThrow('the state cannot be opened');
+  });
+
+  test('can be rotated, and says what is not done with that', async () => {
+    process.env[VARIABLE] = first;
+    const { accessKeyId } = await madeKey();
+    process.env[VARIABLE] = `${second}\n${first}`;
+    const said = await run('state', 'rotate-secrets');
+    expect(said).toMatch(/^1 secret is encrypted under the first key\.\n/);
+    expect(said).toContain(`knows ${VARIABLE} of its own environment only`);
+    for (const secret of [first, second]) expect(said).not.toContain(secret.slice(3));
+    process.env[VARIABLE] = second;
+    expect(await run('access-key', 'list')).toContain(accessKeyId);
+    process.env[VARIABLE] = first;
+    await expect(run('access-key', 'list')).rejects.toThrow('the state cannot be opened');
+  });
+
+  test.each([
+    ['is not set', undefined, 'is not set'],
+    ['is empty', '', 'holds no key'],
+    ['is no line of a key', 'hunter2', 'line 1: id:key is expected'],
+    ['has a key of another length', 'k1:c2hvcnQ=', 'line 1: 32 bytes in base64 or hexadecimal are expected'],
+    ['has an id twice', `${first}\n${first}`, 'line 2: there are two keys "k1"'],
+  ])('is refused where the variable %s', async (_, value, problem) => {
+    if (value !== undefined) process.env[VARIABLE] = value;
+    const refused = run('access-key', 'list');
+    await expect(refused).rejects.toThrow(ConfigError);
+    await expect(refused).rejects.toThrow(
+      `${config}: $.management.secretKeyEnvironment: the environment's ${VARIABLE}`,
+    );
+    await expect(refused).rejects.toThrow(problem);
+    await expect(refused).rejects.toThrow('expected keys as lines "id:key"');
+    await expect(refused).rejects.not.toThrow('hunter2');
+  });
+
+  test('and a file exclude each other; the name is one of a variable', () => {
+    const { management } = JSON.parse(readFileSync(config, 'utf8')) as { management: object };
+    const load = (settings: object) => () =>
+      parseConfig(JSON.stringify({ management: { ...management, ...settings } }), config);
+    expect(load({ secretKeyFile: 'x' })).toThrow('take away this or "secretKeyFile"');
+    expect(load({ secretKeyEnvironment: 'A B' })).toThrow('expected the name of a variable');
   });
 });

@@ -10,7 +10,7 @@ import { ManagedServers } from '../../../src/server/managed/managed-servers.ts';
 import { prepareConfig } from '../../../src/server/prepared-config.ts';
 import { openState } from '../../../src/state/open-state.ts';
 import type { ServerRecord, ServerSettings, Tag, UserRecord, UserSettings } from '../../../src/state/records.ts';
-import { loadSecretBox, makeSecretKeyFile } from '../../../src/state/secret-keys.ts';
+import { stateSecrets } from '../../../src/cli/state/state-secrets.ts';
 import type { StateStore } from '../../../src/state/state-store.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import type { ConfigInput, LogLine } from '../test-server.ts';
@@ -89,8 +89,7 @@ export class ManagedSite {
   async start(): Promise<this> {
     const { management } = this.loaded.config;
     if (management === undefined) throw new Error('no section "management"');
-    makeSecretKeyFile(management.secretKeyFile);
-    this.#state = await openState(management.state, loadSecretBox({ type: 'file', file: management.secretKeyFile }));
+    this.#state = await openState(management.state, stateSecrets(this.loaded.file, management));
     const log = createLogger(
       { level: 'debug', format: 'json' },
       { write: (line: string) => this.log.push(JSON.parse(line) as LogLine) },
