@@ -11,7 +11,7 @@ import { freePort } from '../../test/peers/process.ts';
 import { treeResidentBytes } from '../../test/peers/process-tree.ts';
 import { pinned } from '../measure/cores.ts';
 import type { BenchServer, Place, RunningBenchServer } from './bench-server.ts';
-import { latticeport } from './latticeport.ts';
+import { latticeport, nodeArguments } from './latticeport.ts';
 
 const SERVER_ID = 's-0000000000000bec0';
 const KEYS_OF_A_USER = 5;
@@ -28,6 +28,8 @@ export function latticeportManaged(users: number): BenchServer {
       const state = { type: 'sqlite', file: join(place.directory, 'state.db') } as const;
       const root = join(place.directory, 'managed');
       await mkdir(root);
+      // A first login would make it, which is a matter of the storage.
+      for (let number = 0; number < users; number += 1) await mkdir(join(root, `user-${number}`));
       makeSecretKeyFile(secretKeyFile);
       await fill(state, secretKeyFile, { port, users, identity: place.identity });
       const begun = performance.now();
@@ -36,6 +38,7 @@ export function latticeportManaged(users: number): BenchServer {
         identity: place.identity,
         storage: { type: 'local', root: place.files },
         node: pinned(place.cores, [process.execPath]),
+        nodeArguments: nodeArguments(place),
         config: {
           log: { level: 'info', format: 'json' },
           management: {
