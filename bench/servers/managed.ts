@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openState } from '../../src/state/open-state.ts';
 import { LATTICEPORT, type UserKey, type UserRecord } from '../../src/state/records.ts';
@@ -26,10 +26,6 @@ export function latticeportManaged(users: number): BenchServer {
     async start(place: Place): Promise<RunningBenchServer> {
       const [port, secretKeyFile] = [await freePort(), join(place.directory, 'secret.key')];
       const state = { type: 'sqlite', file: join(place.directory, 'state.db') } as const;
-      const root = join(place.directory, 'managed');
-      await mkdir(root);
-      // A first login would make it, which is a matter of the storage.
-      for (let number = 0; number < users; number += 1) await mkdir(join(root, `user-${number}`));
       makeSecretKeyFile(secretKeyFile);
       await fill(state, secretKeyFile, { port, users, identity: place.identity });
       const begun = performance.now();
@@ -43,7 +39,8 @@ export function latticeportManaged(users: number): BenchServer {
           log: { level: 'info', format: 'json' },
           management: {
             ...{ state, secretKeyFile, listen: { port: 0 }, servers: { host: '127.0.0.1' } },
-            storages: { files: { type: 'local', root } },
+            // A first login makes the user's home, which is to cost nothing.
+            storages: { files: { type: 'memory' } },
             roles: [{ arn: 'arn:aws:iam::*:role/*', buckets: '*' }],
           },
         },
