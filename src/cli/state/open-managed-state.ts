@@ -17,9 +17,7 @@ export async function openManagedState(
     if (makeSecretKeyFile(secretKeyFile)) onKeyMade(secretKeyFile);
     return await openState(state, loadSecretBox({ type: 'file', file: secretKeyFile }));
   } catch (error) {
-    const isKnown = [StateUnavailable, SecretKeyError, SecretUnreadable].some(
-      (known) => error instanceof known,
-    );
+    const isKnown = [StateUnavailable, SecretKeyError, SecretUnreadable].some((known) => error instanceof known);
     throw isKnown ? new CliError(`the state cannot be opened: ${(error as Error).message}`) : error;
   }
 }
