@@ -12,8 +12,9 @@ export const managedLogins: Scenario = {
   title: 'Logins with few and with many users in the state',
   method:
     `As "logins", with ${KEYS_KEX}, on a server of the management API whose state (SQLite) holds so many users with five keys each; ` +
-    'the last of the five logs in. "Another user each time" takes all users in turn: with many users each login is its user\'s ' +
-    'first. "Start" is the time from the start of the process until API and servers listen, "memory" what it has resident then.',
+    'the last of the five logs in. "Another user each time" takes all users in turn, with a storage in memory: with many users each ' +
+    'login is the first of its user. "Start" is the time from the start of the process until API and servers listen, "memory" what ' +
+    'it has resident then.',
   metrics: [
     ...LOGIN_METRICS,
     { name: 'start', unit: 's', better: 'lower' },

@@ -25,10 +25,7 @@ function ours(name: string, settings: Readonly<Record<string, unknown>>): BenchS
         identity: place.identity,
         storage: place.bucket === undefined ? { type: 'local', root: place.files } : s3Storage(place.bucket),
         node: pinned(place.cores, [process.execPath]),
-        nodeArguments: [
-          ...(process.env['BENCH_NODE_ARGUMENTS'] ?? '').split(' ').filter((argument) => argument !== ''),
-          ...(place.nodeArguments ?? []),
-        ],
+        nodeArguments: nodeArguments(place),
         config: { log: { level: 'info', format: 'json' }, ...settings, ...place.latticeport },
       });
       return {
@@ -43,6 +40,12 @@ function ours(name: string, settings: Readonly<Record<string, unknown>>): BenchS
       };
     },
   };
+}
+
+/** Those of the scenario, and those of who measures. */
+export function nodeArguments(place: Place): string[] {
+  const given = (process.env['BENCH_NODE_ARGUMENTS'] ?? '').split(' ').filter((argument) => argument !== '');
+  return [...given, ...(place.nodeArguments ?? [])];
 }
 
 function s3Storage(bucket: Bucket): Record<string, unknown> {

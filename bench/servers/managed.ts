@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openState } from '../../src/state/open-state.ts';
 import { LATTICEPORT, type UserKey, type UserRecord } from '../../src/state/records.ts';
@@ -11,7 +11,7 @@ import { freePort } from '../../test/peers/process.ts';
 import { treeResidentBytes } from '../../test/peers/process-tree.ts';
 import { pinned } from '../measure/cores.ts';
 import type { BenchServer, Place, RunningBenchServer } from './bench-server.ts';
-import { latticeport } from './latticeport.ts';
+import { latticeport, nodeArguments } from './latticeport.ts';
 
 const SERVER_ID = 's-0000000000000bec0';
 const KEYS_OF_A_USER = 5;
@@ -26,8 +26,6 @@ export function latticeportManaged(users: number): BenchServer {
     async start(place: Place): Promise<RunningBenchServer> {
       const [port, secretKeyFile] = [await freePort(), join(place.directory, 'secret.key')];
       const state = { type: 'sqlite', file: join(place.directory, 'state.db') } as const;
-      const root = join(place.directory, 'managed');
-      await mkdir(root);
       makeSecretKeyFile(secretKeyFile);
       await fill(state, secretKeyFile, { port, users, identity: place.identity });
       const begun = performance.now();
@@ -36,11 +34,13 @@ export function latticeportManaged(users: number): BenchServer {
         identity: place.identity,
         storage: { type: 'local', root: place.files },
         node: pinned(place.cores, [process.execPath]),
+        nodeArguments: nodeArguments(place),
         config: {
           log: { level: 'info', format: 'json' },
           management: {
             ...{ state, secretKeyFile, listen: { port: 0 }, servers: { host: '127.0.0.1' } },
-            storages: { files: { type: 'local', root } },
+            // A first login makes the user's home, which is to cost nothing.
+            storages: { files: { type: 'memory' } },
             roles: [{ arn: 'arn:aws:iam::*:role/*', buckets: '*' }],
           },
         },

@@ -1,6 +1,5 @@
 import { StateVersionError } from '../state-store.ts';
 import { MIGRATIONS } from './migrations/index.ts';
-import type { StateQueries } from './schema.ts';
 
 /** Which schema the database has. */
 export interface SchemaVersion {
@@ -21,14 +20,4 @@ export function refuseNewer({ version, compatibleFrom }: SchemaVersion, known = 
     `the schema of the state has version ${version}, for software that knows ${compatibleFrom} or newer, and this version of ` +
       `Latticeport knows ${known}: a newer one has changed it, update this one`,
   );
-}
-
-/** What `refuseNewer` asks for. @throws StateVersionError */
-export async function checkSchemaVersion(db: StateQueries): Promise<void> {
-  const row = await db
-    .selectFrom('schema_version')
-    .select(['version', 'compatible_from'])
-    .where('id', '=', 1)
-    .executeTakeFirstOrThrow();
-  refuseNewer({ version: row.version, compatibleFrom: row.compatible_from });
 }

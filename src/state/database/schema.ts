@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { checkSchemaVersion } from './schema-version.ts';
+import { refuseNewer } from './schema-version.ts';
 
 /** The one row that holds where the state is. Who changes the state locks it. */
 interface HeadTable {
@@ -105,6 +105,8 @@ export interface Head {
 export async function readHead(db: StateQueries, lock = false): Promise<Head> {
   const query = db.selectFrom('head').select(['revision', 'deletions_from', 'history']).where('id', '=', 1);
   const row = await (lock ? query.forUpdate() : query).executeTakeFirstOrThrow();
-  await checkSchemaVersion(db);
+  const schema = db.selectFrom('schema_version').select(['version', 'compatible_from']).where('id', '=', 1);
+  const { version, compatible_from: compatibleFrom } = await schema.executeTakeFirstOrThrow();
+  refuseNewer({ version, compatibleFrom });
   return { revision: row.revision, deletionsFrom: row.deletions_from, history: row.history };
 }
