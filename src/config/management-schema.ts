@@ -1,9 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { listenerTls } from './listener-tls.ts';
-
-/** `assumeRole.durationSeconds`: what STS allows. More than an hour only where the role does, and not from role to role. */
-const ASSUMED_SECONDS = { least: 900, most: 43_200, default: 3600 } as const;
+import { ASSUMED_ROLE_SECONDS } from '../storage/s3/limits.ts';
 
 /** A host of this machine only: what goes there is seen by nobody else. */
 function isLoopback(host: string): boolean {
@@ -69,9 +67,9 @@ const assumeRole = z
           .optional(),
         durationSeconds: z
           .int()
-          .min(ASSUMED_SECONDS.least)
-          .max(ASSUMED_SECONDS.most)
-          .default(ASSUMED_SECONDS.default)
+          .min(ASSUMED_ROLE_SECONDS.least)
+          .max(ASSUMED_ROLE_SECONDS.most)
+          .default(ASSUMED_ROLE_SECONDS.default)
           .describe('How long credentials last; they are renewed before.'),
       }),
     ],
