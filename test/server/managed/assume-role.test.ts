@@ -194,7 +194,7 @@ describeWithMoto(`users whose role is assumed${moto.missing === null ? '' : ` ($
     expect(new Set(asked.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set([account.given[1]?.accessKeyId]));
   });
 
-  test.each(['refused', 'unavailable', 'page', 'ended', 'without-token'] as const)(
+  test.each(['refused', 'unavailable'] as const)(
     'no session without credentials: STS answers "%s"; the next one has some',
     async (answer) => {
       await put('alice');

@@ -139,7 +139,10 @@ export class AccountStore {
         `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>no</Message></Error></ErrorResponse>`,
       );
     };
-    if (id !== OWN_KEY.accessKeyId || !isSigned(incoming, body)) return fail(403, 'SignatureDoesNotMatch');
+    if (id !== OWN_KEY.accessKeyId || !isSigned(incoming, body)) {
+      fail(403, 'SignatureDoesNotMatch');
+      return;
+    }
     const form = new URLSearchParams(body);
     const call: AssumeCall = {
       role: form.get('RoleArn') ?? '',
@@ -149,15 +152,23 @@ export class AccountStore {
       seconds: Number(form.get('DurationSeconds')),
     };
     this.calls.push(call);
-    if (form.get('Action') !== 'AssumeRole' || !/^[\w+=,.@-]{2,64}$/.test(call.session))
-      return fail(400, 'ValidationError');
+    if (form.get('Action') !== 'AssumeRole' || !/^[\w+=,.@-]{2,64}$/.test(call.session)) {
+      fail(400, 'ValidationError');
+      return;
+    }
     switch (this.sts) {
-      case 'refused':
-        return fail(403, 'AccessDenied');
-      case 'unavailable':
-        return fail(503, 'ServiceUnavailable');
-      case 'page':
-        return say(200, '<!doctype html><html><body>Welcome');
+      case 'refused': {
+        fail(403, 'AccessDenied');
+        return;
+      }
+      case 'unavailable': {
+        fail(503, 'ServiceUnavailable');
+        return;
+      }
+      case 'page': {
+        say(200, '<!doctype html><html><body>Welcome');
+        return;
+      }
       default:
         break;
     }
