@@ -88,21 +88,28 @@ export class AccountStore {
     const { pathname, searchParams } = new URL(url, 'http://s3');
     const [, bucket = '', ...rest] = pathname.split('/').map(decodeURIComponent);
     const listed = method === 'GET' && rest.join('/') === '';
-    const key = listed ? (searchParams.get('prefix') ?? '') : rest.join('/');
+    // A deletion of many names its keys in the body, and each of them must be allowed.
+    const body = method === 'POST' && searchParams.has('delete') ? await textOf(incoming) : null;
+    const deleted = [...(body ?? '').matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, name = '']) => name);
+    const key = listed ? (searchParams.get('prefix') ?? '') : (deleted[0] ?? rest.join('/'));
     this.onRequest({ method, key, accessKeyId: id });
-    const refusal = this.#refusal(id, headers['x-amz-security-token'], actionOf(method, listed), bucket, key);
+    const action = body === null ? actionOf(method, listed) : 's3:DeleteObject';
+    const refusals = (deleted.length === 0 ? [key] : deleted).map((each) =>
+      this.#refusal(id, headers['x-amz-security-token'], action, bucket, each),
+    );
+    const refusal = refusals.find((each) => each !== null) ?? null;
     if (refusal !== null) {
       const [status, code] = refusal;
       this.asked.push({ method, key, accessKeyId: id, status });
-      incoming.resume();
-      await once(incoming, 'end');
+      if (body === null) await once(incoming.resume(), 'end');
       response.writeHead(status, { 'content-type': 'application/xml' });
       response.end(method === 'HEAD' ? undefined : `<Error><Code>${code}</Code><Message>no</Message></Error>`);
       return;
     }
     const { hostname, port } = this.#moto;
     const onwards = request({ hostname, port, method, path: url, headers: { ...headers, host: this.#moto.host } });
-    incoming.pipe(onwards);
+    if (body === null) incoming.pipe(onwards);
+    else onwards.end(body);
     const [answer] = (await once(onwards, 'response')) as [IncomingMessage];
     const { statusCode = 502 } = answer;
     this.asked.push({ method, key, accessKeyId: id, status: statusCode });
@@ -128,8 +135,7 @@ export class AccountStore {
   }
 
   async #assume(incoming: IncomingMessage, response: ServerResponse, id: string): Promise<void> {
-    let body = '';
-    for await (const chunk of incoming as AsyncIterable<Buffer>) body += String(chunk);
+    const body = await textOf(incoming);
     const say = (status: number, text: string): void => {
       response.writeHead(status, { 'content-type': 'text/xml' }).end(text);
     };
@@ -184,6 +190,12 @@ export class AccountStore {
         `<Expiration>${end}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`,
     );
   }
+}
+
+async function textOf(incoming: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
+  return String(Buffer.concat(chunks));
 }
 
 /** Signs it once more, and compares. */
