@@ -67,7 +67,7 @@ describeWithMoto(`users whose role is assumed${moto.missing === null ? '' : ` ($
     const { endpoint } = account;
     const storage = {
       ...{ type: 's3' as const, bucket: bucket.name, endpoint, credentials: OWN_KEY, forcePathStyle: true },
-      ...{ partBytes: PART, spoolDirectory: bucket.spoolDirectory },
+      ...{ prefix: 'in/', partBytes: PART, spoolDirectory: bucket.spoolDirectory },
     };
     site = await new ManagedSite({
       management: {
@@ -129,11 +129,11 @@ describeWithMoto(`users whose role is assumed${moto.missing === null ? '' : ` ($
         policy: JSON.stringify(JSON.parse(HOME_POLICY)).replaceAll(
           /\$\{transfer:(HomeBucket|HomeFolder|HomeDirectory)\}/g,
           (_, name: string) =>
-            ({ HomeBucket: bucket.name, HomeFolder: 'alice', HomeDirectory: `${bucket.name}/alice` })[name] ?? '',
+            ({ HomeBucket: bucket.name, HomeFolder: 'in/alice', HomeDirectory: `${bucket.name}/in/alice` })[name] ?? '',
         ),
       },
     ]);
-    expectOnlyRoles('alice');
+    expectOnlyRoles('in/alice');
   });
 
   test('an upload goes on with new credentials where the old ones end in the middle of it', async () => {
@@ -141,7 +141,7 @@ describeWithMoto(`users whose role is assumed${moto.missing === null ? '' : ` ($
     const client = await site.login(port, 'alice', KEY);
     let parts = 0;
     account.onRequest = ({ method, key }) => {
-      if (method !== 'PUT' || key !== 'alice/large') return;
+      if (method !== 'PUT' || key !== 'in/alice/large') return;
       parts += 1;
       if (parts === 2) account.expireAll();
     };
@@ -150,15 +150,15 @@ describeWithMoto(`users whose role is assumed${moto.missing === null ? '' : ` ($
     expect(parts).toBeGreaterThan(4);
     expect(account.calls).toHaveLength(2);
     expect((await client.get('/inbox/alice/large')) === bytes).toBe(true);
-    expectOnlyRoles('alice');
+    expectOnlyRoles('in/alice');
   });
 
   test('two users share no credentials, and S3 keeps one out of what is the other’s', async () => {
     await put('alice', {
       HomeDirectory: '/inbox',
-      Policy: HOME_POLICY.replaceAll('${transfer:HomeFolder}', 'alice').replaceAll(
+      Policy: HOME_POLICY.replaceAll('${transfer:HomeFolder}', 'in/alice').replaceAll(
         '${transfer:HomeDirectory}',
-        `${bucket.name}/alice`,
+        `${bucket.name}/in/alice`,
       ),
     });
     await put('bob', { Role: AUDITORS });
@@ -177,7 +177,7 @@ describeWithMoto(`users whose role is assumed${moto.missing === null ? '' : ` ($
       ],
     );
     const ids = account.given.map(({ accessKeyId }) => accessKeyId);
-    expect([account.usersOf('bob'), account.usersOf('alice')]).toEqual([[ids[0]], [ids[1]]]);
+    expect([account.usersOf('in/bob'), account.usersOf('in/alice')]).toEqual([[ids[0]], [ids[1]]]);
   });
 
   test('the next login has the credentials of another role once the user has that, and all sessions share them', async () => {
@@ -190,7 +190,7 @@ describeWithMoto(`users whose role is assumed${moto.missing === null ? '' : ` ($
     const client = await site.login(port, 'alice', KEY);
     expect(await client.get('/inbox/alice/a')).toBe('two');
     expect(account.calls.map(({ role }) => role)).toEqual([PARTNERS, AUDITORS]);
-    const asked = account.asked.slice(before).filter(({ key }) => key.startsWith('alice'));
+    const asked = account.asked.slice(before).filter(({ key }) => key.startsWith('in/alice'));
     expect(new Set(asked.map(({ accessKeyId }) => accessKeyId))).toEqual(new Set([account.given[1]?.accessKeyId]));
   });
 
@@ -205,14 +205,14 @@ describeWithMoto(`users whose role is assumed${moto.missing === null ? '' : ` ($
       expect(failures()).toContainEqual(
         expect.objectContaining({ level: 'warn', role: PARTNERS, roleSession: `alice@${SERVER}` }),
       );
-      expect(account.usersOf('alice')).toEqual([]);
+      expect(account.usersOf('in/alice')).toEqual([]);
       account.sts = 'credentials';
       // So soon after a failure STS is not asked again.
       await eventually(async () => {
         const client = await site.login(port, 'alice', KEY);
         await client.put('/inbox/alice/a', answer);
       });
-      expectOnlyRoles('alice');
+      expectOnlyRoles('in/alice');
       const text = JSON.stringify(site.log);
       for (const { token, accessKeyId } of account.given) {
         expect(text).not.toContain(token);
@@ -234,7 +234,7 @@ describeWithMoto(`users whose role is assumed${moto.missing === null ? '' : ` ($
     await eventually(async () => {
       expect(await client.get('/inbox/alice/a')).toBe('one');
     });
-    expectOnlyRoles('alice');
+    expectOnlyRoles('in/alice');
   }, 120_000);
 
   test('a session policy that STS would not take is refused when the user is made, and shuts one out that is there', async () => {

@@ -43,6 +43,13 @@ describe('a session policy for STS', () => {
     expect(JSON.parse(quoted)).toEqual({ Sid: 'a","Effect":"Allow' });
   });
 
+  test('has no characters that STS does not take', () => {
+    const name = 'Łódź/日本/😀/é';
+    const policy = inlinePolicy('{"Resource":"${transfer:HomeFolder}"}', { ...VARIABLES, HomeFolder: name });
+    expect(policy).toMatch(/^[\x20-\xff]*$/);
+    expect(JSON.parse(policy)).toEqual({ Resource: name });
+  });
+
   test.each([
     ['no JSON', '{', /is no JSON/],
     ['no object', '[]', /is no JSON object/],
