@@ -1,10 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { ASSUMED_ROLE_SECONDS } from '../storage/s3/limits.ts';
 import { apiListenerTls } from './listener-tls.ts';
 import { networks } from './networks.ts';
-
-/** `assumeRole.durationSeconds`: what STS allows. More than an hour only where the role does, and not from role to role. */
-const ASSUMED_SECONDS = { least: 900, most: 43_200, default: 3600 } as const;
 
 const listen = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
@@ -60,9 +58,9 @@ const assumeRole = z
           .optional(),
         durationSeconds: z
           .int()
-          .min(ASSUMED_SECONDS.least)
-          .max(ASSUMED_SECONDS.most)
-          .default(ASSUMED_SECONDS.default)
+          .min(ASSUMED_ROLE_SECONDS.least)
+          .max(ASSUMED_ROLE_SECONDS.most)
+          .default(ASSUMED_ROLE_SECONDS.default)
           .describe('How long credentials last; they are renewed before.'),
       }),
     ],

@@ -58,6 +58,7 @@ const SETTINGS: Readonly<Record<string, Limit>> = {
   'storage:s3.maxSparseBytes': s3.MAX_SPARSE_BYTES,
   'storage:s3.renameMaxEntries': s3.RENAME_MAX_ENTRIES,
   'storage:s3.renameConcurrency': s3.RENAME_CONCURRENCY,
+  'management.roles[].assumeRole.durationSeconds': s3.ASSUMED_ROLE_SECONDS,
 };
 
 /** Every room that has a limits.ts: sftp/extensions/limits.ts is the extension of that name. */
@@ -100,6 +101,7 @@ const NO_LIMITS = [
   'management.listen.tls.hosts',
   'management.listen.tls.postQuantum',
   'management.region',
+  'management.roles[].assumeRole',
   'management.roles[].permissions',
   'management.servers.host',
   'management.servers.proxyNetworks',

@@ -49,6 +49,12 @@ export const RENAME_MAX_ENTRIES = { least: 0, most: Number.MAX_SAFE_INTEGER, def
 /** `renameConcurrency`: copies of one rename in flight. They share the store's connections with transfers. */
 export const RENAME_CONCURRENCY = { least: 1, most: 64, default: 8 } as const;
 
+/**
+ * `assumeRole.durationSeconds` of a role, as STS allows it. An hour is what every role gives, also from role to role; they are
+ * renewed before, so longer ones save nothing but requests.
+ */
+export const ASSUMED_ROLE_SECONDS = { least: 900, most: 43_200, default: 3600 } as const;
+
 /** Requests for the attributes of one listing in flight: a page of 1,000 entries takes sixteen of the store's latencies. */
 export const LIST_REQUESTS = 64;
 

@@ -119,17 +119,16 @@ export class S3Store implements ObjectStore {
 
   async stat(path: StorePath, _options: StatOptions): Promise<Entry> {
     if (path === '') return directoryEntry(undefined, this.#context);
-    const look = this.#lookAtFile(path);
+    const look = this.#directories.fileAt(path);
     const lookInside = async (): Promise<[ObjectInfo | undefined, boolean]> =>
       Promise.all([this.#directories.marker(path), this.#directories.hasKeys(path)]);
     const early = this.#directories.wasSeen(path) ? lookInside() : undefined;
     // Its failure counts only where there is no file.
     early?.catch(() => undefined);
     const file = await look;
-    if (file !== undefined && !(file instanceof StorageError)) return this.#fileEntry(file);
+    if (file !== undefined) return this.#fileEntry(file);
     const [marker, exists] = await (early ?? lookInside());
     if (exists || marker !== undefined) return directoryEntry(marker, this.#context);
-    if (file !== undefined) throw file;
     throw new StorageError('not-found', 'No such file or directory.');
   }
 
@@ -313,20 +312,6 @@ export class S3Store implements ObjectStore {
   /** Ends now what processes that died have left, as happens at start and on a schedule. Throws StorageError. */
   async sweep(): Promise<void> {
     await this.#house?.sweeper?.sweep();
-  }
-
-  /**
-   * The file's object. Where that may not be seen by a role, the refusal: what its policy names is the prefix of a home, and not
-   * the object that has the home's name.
-   */
-  async #lookAtFile(path: StorePath): Promise<ObjectInfo | StorageError | undefined> {
-    try {
-      return await this.#objects.head(this.#keys.fileKey(path));
-    } catch (error) {
-      if (this.sameFilesAs === undefined || !(error instanceof StorageError)) throw error;
-      if (error.code !== 'permission-denied') throw error;
-      return error;
-    }
   }
 
   #fileEntry({ size, lastModified, properties: { metadata } }: ObjectInfo): Entry {

@@ -25,7 +25,12 @@ export class SftpLogin {
       client.on('error', reject);
       client.connect({ host, port, username, privateKey });
     });
-    return new SftpLogin(client, await called<SFTPWrapper>((callback) => client.sftp(callback)));
+    try {
+      return new SftpLogin(client, await called<SFTPWrapper>((callback) => client.sftp(callback)));
+    } catch (error) {
+      client.end();
+      throw error;
+    }
   }
 
   cwd(): Promise<string> {

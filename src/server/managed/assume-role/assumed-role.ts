@@ -1,11 +1,9 @@
 import type { ManagementConfig } from '../../../config/schema.ts';
 import type { AssumedRole } from '../../../storage/object-store.ts';
+import { ASSUMED_ROLE_SECONDS } from '../../../storage/s3/limits.ts';
 import { roleSessionName } from './role-session-name.ts';
 
 type AssumeRoleSetting = ManagementConfig['roles'][number]['assumeRole'];
-
-/** STS gives credentials for so long where nothing else is asked for. */
-const DEFAULT_SECONDS = 3600;
 
 /** Whose role is assumed, and what the user's session policy allows of it. */
 export interface RoleOfUser {
@@ -19,7 +17,12 @@ export interface RoleOfUser {
 /** What STS is asked for; null where the configuration does not ask it. */
 export function assumedRole(setting: AssumeRoleSetting, user: RoleOfUser): AssumedRole | null {
   if (setting === false) return null;
-  const { endpoint, region, externalId, durationSeconds = DEFAULT_SECONDS } = setting === true ? {} : setting;
+  const {
+    endpoint,
+    region,
+    externalId,
+    durationSeconds = ASSUMED_ROLE_SECONDS.default,
+  } = setting === true ? {} : setting;
   return {
     arn: user.arn,
     sessionName: roleSessionName(user.userName, user.serverId),

@@ -7,6 +7,9 @@ const MAX_CHARACTERS = 2048;
 /** A policy that is nested deeper is none of IAM's. */
 const MAX_DEPTH = 16;
 
+/** STS takes no other characters; JSON has another way to write them. */
+const UNWELCOME = /[^\x20-\xff]/g;
+
 const VARIABLE = /\$\{transfer:[^}]*\}?/g;
 
 /**
@@ -23,13 +26,18 @@ export function inlinePolicy(text: string, variables: PolicyVariables): string {
     throw refused(`is no JSON: ${(error as Error).message}`);
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw refused('is no JSON object');
-  const policy = JSON.stringify(replaced(json, variables, 0));
+  const policy = JSON.stringify(replaced(json, variables, 0)).replaceAll(UNWELCOME, escaped);
   if (policy.length > MAX_CHARACTERS) {
     throw refused(
       `has ${policy.length} characters once its variables have their values: STS takes at most ${MAX_CHARACTERS}`,
     );
   }
   return policy;
+}
+
+/** Of one UTF-16 code unit. */
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function replaced(value: unknown, variables: PolicyVariables, depth: number): unknown {

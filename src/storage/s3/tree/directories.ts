@@ -40,17 +40,33 @@ export class Directories {
   readonly #marked = new Map<StorePath, number>();
   /** Removals from a directory without a marker go one by one, or two could each leave the marker to the other. */
   readonly #removals: PathQueues;
+  readonly #ofRole: boolean;
 
-  /** `same`: another one for the same bucket, which has seen other directories. */
+  /** `same`: that of the store, where this is one of its roles. What either has seen is its own. */
   constructor(
     { keys, objects, claims, clock }: Pick<S3Context, 'keys' | 'objects' | 'claims' | 'clock'>,
     same?: Directories,
   ) {
+    this.#ofRole = same !== undefined;
     this.#removals = same === undefined ? new PathQueues() : same.#removals;
     this.#keys = keys;
     this.#objects = objects;
     this.#claims = claims;
     this.#clock = clock;
+  }
+
+  /**
+   * The file's object, if there is one. What a role may see is a home and what is in it, and not the object that has the name of
+   * the home: whether a directory is there then counts, which the store refuses to tell of a path that is not the role's at all.
+   */
+  async fileAt(path: StorePath, key = this.#keys.fileKey(path)): Promise<ObjectInfo | undefined> {
+    try {
+      return await this.#objects.head(key);
+    } catch (error) {
+      const isHidden = this.#ofRole && error instanceof StorageError && error.code === 'permission-denied';
+      if (!isHidden) throw error;
+      return undefined;
+    }
   }
 
   /** Whether any key is under the path's prefix. Costs one list request of one key. */
@@ -114,7 +130,7 @@ export class Directories {
     const exists = new StorageError('exists', 'The name exists already.');
     if (path === '') throw exists;
     const [file, directory] = await Promise.all([
-      this.#objects.head(this.#keys.newKey(path)),
+      this.fileAt(path, this.#keys.newKey(path)),
       this.hasKeys(path),
       this.requireParentNow(path),
     ]);
