@@ -80,7 +80,7 @@ describe('what is answered', () => {
     });
   });
 
-  test.each([
+  test.each<[Error, string]>([
     [new StateUnavailable('disk full at /secret/path'), 'ServiceUnavailableException'],
     [new TypeError('secret is not a function'), 'InternalServiceError'],
   ])('%s', async (thrown, exception) => {
